@@ -1,0 +1,71 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# Installs the named Debian/Ubuntu packages unless the probe command already works: $(call need,probe,packages)
+define need
+@$(1) >/dev/null 2>&1 || { echo "installing $(2)"; { $(SUDO) apt-get install -qy --no-install-recommends $(2) >/dev/null 2>&1 \
+  || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qy --no-install-recommends $(2) >/dev/null; }; }; }
+endef
+
+.PHONY: help
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: install ## sandbox registries, gateway and worker in one go, until Ctrl-C; options in ARGS="..."
+	@$(BIN)/lgsp demo $(ARGS)
+
+.PHONY: install
+install: .venv/.runtime ## make only the environment; .venv/bin/lgsp then works
+
+.venv/bin/python:
+	$(call need,$(PYTHON) -c 'import ensurepip$(comma) venv',python3-venv)
+	@$(PYTHON) -m venv .venv
+
+comma := ,
+
+.venv/.runtime: requirements/runtime.txt pyproject.toml | .venv/bin/python
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.runtime
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: services
+services:
+	$(call need,command -v redis-server,redis-server)
+	$(call need,test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)",postgresql)
+	$(call need,command -v setpriv,util-linux)
+	$(call need,command -v npm,nodejs npm)
+
+.PHONY: test
+test: .venv/.dev services ## install what the tests need and run the whole suite; options in ARGS="..."
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: check
+check: .venv/.dev ## ruff, mypy strict, the import rule
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: bench
+bench: .venv/.dev ## requests per CPU-second of the full exchange
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: wheel
+wheel: .venv/.runtime ## build the wheel into dist/
+	@$(BIN)/python -m hatchling build -t wheel
+
+.PHONY: lock
+lock: ## resolve requirements/*.in again into hash-locked *.txt (needs uv)
+	@cd requirements && for name in runtime dev; do \
+	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; done
