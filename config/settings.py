@@ -1,0 +1,208 @@
+"""The configuration: one frozen model per section, one TOML file, environment on top (`LGSP_SECTION__KEY`).
+
+Unknown keys are refused by name. A secret may be written `env:NAME` or `file:PATH`; it is resolved when read here, so the
+rest of the product sees only values. Relative paths are relative to the configuration file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the text says which key and what to write instead."""
+
+
+def _resolve(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("env:"):
+        try:
+            return os.environ[value[4:]]
+        except KeyError:
+            raise ValueError(f"environment variable {value[4:]} is not set") from None
+    if isinstance(value, str) and value.startswith("file:"):
+        try:
+            return Path(value[5:]).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise ValueError(f"cannot read {value[5:]}: {error.strerror}") from None
+    return value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_resolve)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and a key that nobody reads is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tls(Section):
+    """Direct TLS; `client_ca` asks for client certificates (mTLS) and names the CAs that may issue them."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    listen: str = "127.0.0.1:8443"
+
+
+class Server(Section):
+    """The HTTP face: addresses are `host:port`, sizes bytes, times seconds."""
+
+    listen: str = "127.0.0.1:8080"
+    admin_listen: str | None = None
+    public_url: str | None = None
+    tls: Tls | None = None
+    workers: int = Field(default=1, ge=1, le=64)
+    trusted_proxies: tuple[str, ...] = ()
+    max_body: int = 1_048_576
+    max_in_flight: int = 1_000
+    grace: float = 30.0
+
+
+class Storage(Section):
+    """The SQL database; `reserve` is the free space in bytes below which readiness warns."""
+
+    url: str = "sqlite:///lgsp.sqlite"
+    reserve: int = 256 * 1024 * 1024
+
+
+class Redis(Section):
+    """Shared memory between nodes; empty means that the SQL storage serves."""
+
+    url: Secret = SecretStr("")
+
+
+class Keys(Section):
+    """Where the gateway's own keys lie, and the log's origin (its name in checkpoints)."""
+
+    directory: Path = Path("keys")
+    vault: Path = Path("vault.bin")
+    origin: str = "lgsp.example/log"
+
+
+class Tokens(Section):
+    """OAuth2 access tokens: lifetime in seconds; `issuer` defaults to `server.public_url`."""
+
+    lifetime: int = Field(default=600, ge=30, le=3600)
+    issuer: str | None = None
+
+
+class Audit(Section):
+    """Bounds of the audit log: seconds of batching, bulk entries a minute for requests without a known caller."""
+
+    batch_window: float = 0.003
+    anonymous_entries_per_minute: int = 60
+    period: Literal["month", "quarter", "year"] = "month"
+
+
+class Timeout(Section):
+    """Seconds to connect, between two reads, and for one whole attempt."""
+
+    connect: float = 3.0
+    read: float = 10.0
+    total: float = 15.0
+
+
+class Breaker(Section):
+    """Opens after `failures` in a row within `window` seconds; probes again after `open_for` seconds."""
+
+    failures: int = 5
+    window: float = 30.0
+    open_for: float = 10.0
+
+
+class Retry(Section):
+    """Attempts at a repeatable operation and the exponential back-off between them, in seconds, with full jitter."""
+
+    attempts: int = Field(default=3, ge=1, le=10)
+    initial: float = 0.1
+    maximum: float = 2.0
+
+
+class Endpoint(Section):
+    """One address of one source and everything that belongs to the way there (điểm kết nối).
+
+    `trust` holds anchors or pinned certificates for signed answers, `signer` the one expected certificate; `key` and
+    `certificate` sign our requests; `tls_ca` and `tls_*` are for HTTPS. `username` and `secret` feed the source's own
+    log-in, `params` whatever constants its profile asks for (agency or service codes).
+    """
+
+    url: str
+    via: Literal["direct"] = "direct"
+    trust: tuple[Path, ...] = ()
+    crl: tuple[Path, ...] = ()
+    signer: Path | None = None
+    key: Path | None = None
+    certificate: Path | None = None
+    tls_ca: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    username: str = ""
+    secret: Secret = SecretStr("")
+    params: dict[str, str] = Field(default_factory=dict)
+    timeout: Timeout = Timeout()
+    breaker: Breaker = Breaker()
+    retry: Retry = Retry()
+    concurrency: int = Field(default=64, ge=1)
+    max_answer: int = 4 * 1024 * 1024
+
+
+class Log(Section):
+    """JSON lines on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LGSP_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    server: Server = Server()
+    storage: Storage = Storage()
+    redis: Redis = Redis()
+    keys: Keys = Keys()
+    tokens: Tokens = Tokens()
+    audit: Audit = Audit()
+    log: Log = Log()
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the TOML file at `path` (none: defaults and environment); raises ConfigurationError naming each wrong key."""
+    table: dict[str, Any] = {}
+    if path is not None:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    try:
+        return Settings(**table)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None

@@ -1,0 +1,203 @@
+"""The one idea of the gateway: an Exchange, answered by a Handler, wrapped by Stages.
+
+An Exchange is one question put by one caller, for one purpose, to one Operation of one Database. A Handler is an async
+function Exchange → Answer; a Stage is a function Handler → Handler; the gateway is `compose(stages, dispatch)`.
+Databases and operations are data: instances of the frozen classes below, declared in `adapters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from typing import Any, Literal, Protocol
+
+from schemas.errors import GatewayError, Text
+from schemas.fields import Question, Record
+
+CredentialKind = Literal["secret", "private-key-jwt", "mtls", "signature"]
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one caller may ask of one operation, why, and what it is told (quyền khai thác).
+
+    `fields` are dotted paths; a path grants everything below it. `rate` is requests per second with `burst` on top;
+    `deadline_ms` bounds the whole exchange. `archive` keeps the disclosed values, sealed, for later opening.
+    """
+
+    database: str
+    operation: str
+    purposes: frozenset[str]
+    fields: frozenset[str]
+    dossier_required: bool = False
+    officer_required: bool = False
+    signature_required: bool = False
+    rate: float = 50.0
+    burst: int = 100
+    deadline_ms: int = 20_000
+    expires_at: datetime | None = None
+    archive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a caller proved itself with: its kind, a public id of it, and when it ends (UTC)."""
+
+    kind: CredentialKind
+    id: str
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A registered application of an agency, as authenticated for this request (bên gọi)."""
+
+    client_id: str
+    agency: str
+    credential: Credential
+    grants: Mapping[tuple[str, str], tuple[Grant, ...]]
+    rights: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001 - the contract's own word
+    """Something the caller should know about the answer; `pointer` leads into the response body."""
+
+    code: str
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The verdict on the source's signature over the answer: who signed what was decoded, and when (UTC)."""
+
+    signer: str
+    certificate: str
+    signed_at: datetime
+    status: str = "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that the exchange stands in the audit log; values are base64 as the contract shows them.
+
+    `salt` opens the entry's commitment to `data` and is None where nothing was disclosed.
+    """
+
+    log: str
+    index: int
+    leaf: str
+    salt: str | None
+    checkpoint: str
+    entry: str | None = None
+    proof: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class Trail:
+    """What happened on the way, gathered by the inner stages for the evidence of the outer one.
+
+    `messages` are the exact bytes that went to ("sent") and came from ("received") the source, in order.
+    """
+
+    endpoint: str | None = None
+    attempts: int = 0
+    messages: list[tuple[Literal["sent", "received"], bytes]] = field(default_factory=list)
+    provenance: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One question on its way; `deadline` is on the event loop's clock (seconds), `asked_at` is UTC.
+
+    `asked_fields` is what the caller's `fields=` asked for (None: all that is granted); `grant` is set by `authorised`.
+    `signed` tells whether the caller's own signature over this request was verified.
+    """
+
+    id: str
+    database: Database
+    operation: Operation
+    question: Question
+    caller: Caller
+    purpose: str | None
+    asked_at: datetime
+    deadline: float
+    dossier: str | None = None
+    officer: str | None = None
+    asked_fields: tuple[str, ...] | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
+    signed: bool = False
+    grant: Grant | None = None
+    trail: Trail = field(default_factory=Trail)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler returns: `data` in the operation's vocabulary, and what must be said about it.
+
+    `fields` are the paths that `data` was reduced to; `receipt` is set by the `audited` stage.
+    """
+
+    data: Data
+    warnings: tuple[Warning, ...] = ()
+    provenance: Provenance | None = None
+    fields: tuple[str, ...] = ()
+    receipt: Receipt | None = None
+
+
+Handler = Callable[[Exchange], Awaitable[Answer]]
+Stage = Callable[[Handler], Handler]
+
+
+def compose(stages: Iterable[Stage], innermost: Handler) -> Handler:
+    """Wrap `innermost` so that the first stage is outermost."""
+    return reduce(lambda handler, stage: stage(handler), reversed(tuple(stages)), innermost)
+
+
+class Binding(Protocol):
+    """How an operation is put on the wire; implemented in `adapters.bindings`, opaque to everybody else."""
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol for the catalogue, for example `SOAP 1.1`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One question that a database answers, as data.
+
+    `faults` maps a result code of the source to the error it means; `endpoint` names another endpoint than the
+    database's own; `examine` yields warnings about an answer that the law allows but a caller should know.
+    """
+
+    name: str
+    title: Text
+    question: type[Question]
+    answer: type[Record]
+    binding: Binding
+    repeatable: bool = True
+    signed: bool = False
+    endpoint: str | None = None
+    faults: Mapping[str, type[GatewayError]] = field(default_factory=dict)
+    examine: Callable[[Question, Data], Iterable[Warning]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A source of data: its name in paths, its titles, its operations, and the contract files it publishes."""
+
+    name: str
+    title: Text
+    owner: Text
+    operations: tuple[Operation, ...]
+    wsdl: str | None = None
+
+    def operation(self, name: str) -> Operation | None:
+        """Return the operation called `name`, or None."""
+        return next((operation for operation in self.operations if operation.name == name), None)

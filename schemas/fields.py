@@ -1,0 +1,175 @@
+"""How a field of a question or an answer is declared, and the shape that codecs are compiled from.
+
+A model states each field once: its English name, its titles, its name at the source and the form it has there. From
+that one line come the JSON schema, the codec, the disclosure paths and the subjects of the audit entry.
+"""
+
+from __future__ import annotations
+
+import types
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from schemas.forms import TEXT, Form
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where a field stands at the source: one or more `/`-separated paths, `@name` for an XML attribute."""
+
+    paths: tuple[str, ...]
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Marks a type whose value identifies somebody; `kind` names the identifier, `personal` a natural person's."""
+
+    kind: str
+    personal: bool = True
+
+
+def said(
+    vi: str,
+    en: str,
+    wire: str | tuple[str, ...] = (),
+    form: Form = TEXT,
+    *,
+    required: bool = False,
+    default: Any = None,
+    examples: list[Any] | None = None,
+    note: str = "",
+) -> Any:
+    """Declare a field: titles, where the source has it and in which form; None where it is absent unless `required`."""
+    paths = (wire,) if isinstance(wire, str) else wire
+    info = Field(
+        default=... if required else default,
+        title=vi,
+        description=f"{en}. {note}".strip() if note else en,
+        examples=examples,
+    )
+    info.metadata.append(Wire(paths, form))
+    return info
+
+
+class Question(BaseModel):
+    """Base of everything a caller may ask: unknown members are refused, text is brought to NFC."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Record(BaseModel):
+    """Base of everything a source may answer: each member is a value, null, or absent when not granted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _nfc(value: Any) -> Any:
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def _printable(value: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in value):
+        raise ValueError("control characters, surrogates and unassigned code points are not allowed")
+    return value
+
+
+# What a caller types into a free text field: NFC, no control characters, never stripped.
+Plain = Annotated[
+    str, BeforeValidator(_nfc), StringConstraints(min_length=1, max_length=250), AfterValidator(_printable)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A field with a value of its own; `many` for a list of them."""
+
+    name: str
+    paths: tuple[tuple[str, ...], ...]
+    form: Form
+    subject: Subject | None
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A field holding a record, or a list of records if `many`."""
+
+    name: str
+    path: tuple[str, ...]
+    shape: Shape
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A model reduced to what a codec needs, in the order of declaration."""
+
+    model: type[BaseModel]
+    members: tuple[Leaf | Branch, ...]
+
+    def paths(self, prefix: str = "") -> Iterator[str]:
+        """Yield the dotted path of every member, parents before children, as grants name them."""
+        for member in self.members:
+            yield prefix + member.name
+            if isinstance(member, Branch):
+                yield from member.shape.paths(f"{prefix}{member.name}.")
+
+
+@cache
+def shape_of(model: type[BaseModel]) -> Shape:
+    """Compile the shape of a model; raises TypeError for a field that was not declared with `said`."""
+    members: list[Leaf | Branch] = []
+    for name, info in model.model_fields.items():
+        wire = next((item for item in info.metadata if isinstance(item, Wire)), None)
+        if wire is None:
+            raise TypeError(f"{model.__name__}.{name} is not declared with said()")
+        kind, subject, many = _unwrap(info.annotation, info.metadata)
+        paths = tuple(tuple(path.split("/")) for path in wire.paths)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            members.append(Branch(name, paths[0] if paths else (), shape_of(kind), many))
+        else:
+            members.append(Leaf(name, paths, wire.form, subject, many))
+    return Shape(model, tuple(members))
+
+
+def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[Any, Subject | None, bool]:
+    """Strip Annotated, Optional and list from a field's type, noting its subject and whether it is a list."""
+    subject = next((item for item in metadata if isinstance(item, Subject)), None)
+    many = False
+    while True:
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            annotation, *extra = get_args(annotation)
+            subject = subject or next((item for item in extra if isinstance(item, Subject)), None)
+        elif origin in (Union, types.UnionType):
+            annotation = next(argument for argument in get_args(annotation) if argument is not type(None))
+        elif origin in (list, tuple):
+            annotation, many = get_args(annotation)[0], True
+        else:
+            return annotation, subject, many
+
+
+def subjects(shape: Shape) -> Callable[[dict[str, Any]], Iterator[tuple[Subject, str]]]:
+    """Compile a function that yields every identifying value found in data of this shape, with its kind."""
+    own = tuple(member for member in shape.members if isinstance(member, Leaf) and member.subject)
+    below = tuple((member.name, subjects(member.shape)) for member in shape.members if isinstance(member, Branch))
+
+    def find(data: dict[str, Any]) -> Iterator[tuple[Subject, str]]:
+        for leaf in own:
+            value = data.get(leaf.name)
+            for item in value if isinstance(value, list) else (value,):
+                if item and leaf.subject:
+                    yield leaf.subject, item
+        for name, finder in below:
+            value = data.get(name)
+            for item in value if isinstance(value, list) else (value,):
+                if item:
+                    yield from finder(item)
+
+    return find

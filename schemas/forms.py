@@ -1,0 +1,150 @@
+"""Forms: how one value looks at a source and in our vocabulary, both ways.
+
+`read` takes the texts found at the source (None where missing) and gives our value; `write` takes our value and gives
+the texts to send. A form never guesses: what it does not know becomes a warning with the original (`Unmapped`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+
+Value = str | bool | int | None
+
+
+class Unmapped(ValueError):
+    """A value of the source that our vocabulary has no word for; `code` is the warning it becomes."""
+
+    def __init__(self, original: str, code: str = "unmapped-code") -> None:
+        super().__init__(code)
+        self.original = original
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A pair of pure functions; `arity` is how many places of the source make up one value."""
+
+    read: Callable[..., Value]
+    write: Callable[[str], tuple[str | None, ...]]
+    arity: int = 1
+    words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _text(text: str) -> str | None:
+    # Empty text is a statement of the source, white space alone is not (contract, section 2 "Values").
+    return None if text and text.isspace() else text
+
+
+def _same(value: str) -> tuple[str | None, ...]:
+    return (value,)
+
+
+TEXT = Form(_text, _same)
+
+
+def codes(words: Mapping[str, str]) -> Form:
+    """Map the source's codes to ours; several of theirs may mean one of ours, the first is the one written."""
+    back: dict[str, str] = {}
+    for theirs, ours in words.items():
+        back.setdefault(ours, theirs)
+
+    def read(text: str) -> str | None:
+        if not text or text.isspace():
+            return None
+        word = words.get(text)
+        if word is None:
+            raise Unmapped(text)
+        return word or None
+
+    return Form(read, lambda value: (back[value],), words=MappingProxyType(dict(words)))
+
+
+def flag(yes: str, no: str) -> Form:
+    """A yes/no value spelled `yes` and `no` at the source."""
+
+    def read(text: str) -> bool | None:
+        if text == yes:
+            return True
+        if text == no:
+            return False
+        if not text or text.isspace():
+            return None
+        raise Unmapped(text)
+
+    return Form(read, lambda value: (yes if value else no,))
+
+
+_DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,12})?")
+
+
+def _decimal(text: str) -> str | None:
+    if not text or text.isspace():
+        return None
+    if not _DECIMAL.fullmatch(text):
+        raise Unmapped(text, "unreadable-value")
+    return text
+
+
+DECIMAL = Form(_decimal, _same)
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+def _integer(text: str) -> int | None:
+    if not text or text.isspace():
+        return None
+    if not _INTEGER.fullmatch(text):
+        raise Unmapped(text, "unreadable-value")
+    return int(text)
+
+
+INTEGER = Form(_integer, lambda value: (str(value),))
+
+
+def partial_date(year: str, month: str | None = None, day: str | None = None) -> str:
+    """Join the known parts into `YYYY`, `YYYY-MM` or `YYYY-MM-DD`; raises ValueError for a day that never was."""
+    if len(year) != 4:
+        raise ValueError("a year has four digits")
+    date(int(year), int(month or 1), int(day or 1))
+    return "-".join(part for part in (year, month, day) if part)
+
+
+def dates(*patterns: str) -> Form:
+    """A date in one of the patterns of `yyyy`, `MM` and `dd`; reading tries all, writing picks by precision."""
+    compiled = []
+    templates: dict[int, str] = {}
+    for pattern in patterns:
+        expression = re.escape(pattern)
+        for token, group in (("yyyy", "(?P<y>[0-9]{4})"), ("MM", "(?P<m>[0-9]{2})"), ("dd", "(?P<d>[0-9]{2})")):
+            expression = expression.replace(token, group)
+        compiled.append(re.compile(expression))
+        templates.setdefault(sum(token in pattern for token in ("yyyy", "MM", "dd")), pattern)
+
+    def read(text: str) -> str | None:
+        if not text or text.isspace():
+            return None
+        for expression in compiled:
+            match = expression.fullmatch(text)
+            if match:
+                parts = match.groupdict()
+                try:
+                    return partial_date(parts["y"], parts.get("m"), parts.get("d"))
+                except ValueError:
+                    break
+        raise Unmapped(text, "unreadable-value")
+
+    def write(value: str) -> tuple[str | None, ...]:
+        year, month, day = [*value.split("-"), "", ""][:3]
+        template = templates[len(value.split("-"))]
+        return (template.replace("yyyy", year).replace("MM", month).replace("dd", day),)
+
+    return Form(read, write)
+
+
+DAY_MONTH_YEAR = dates("dd/MM/yyyy", "MM/yyyy", "yyyy")
+YEAR_MONTH_DAY = dates("yyyyMMdd", "yyyyMM", "yyyy")
+ISO_DATE = dates("yyyy-MM-dd", "yyyy-MM", "yyyy")
