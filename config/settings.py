@@ -1,7 +1,7 @@
 """The configuration: one frozen model per section, one TOML file, environment on top (`LGSP_SECTION__KEY`).
 
-Unknown keys are refused by name. A secret may be written `env:NAME` or `file:PATH`; it is resolved when read here, so the
-rest of the product sees only values. Relative paths are relative to the configuration file.
+Unknown keys are refused by name. A secret may be written `env:NAME` or `file:PATH`; it is resolved when read here, so
+the rest of the product sees only values. Relative paths are relative to the configuration file.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
 
 
 def load(path: Path | None = None) -> Settings:
-    """Read the TOML file at `path` (none: defaults and environment); raises ConfigurationError naming each wrong key."""
+    """Read the TOML at `path` (none: defaults and environment); raises ConfigurationError naming each wrong key."""
     table: dict[str, Any] = {}
     if path is not None:
         try:
