@@ -63,8 +63,8 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:  # noqa: A001 - the contract's own word
-    """Something the caller should know about the answer; `pointer` leads into the response body."""
+class Notice:
+    """A warning: something the caller should know about the answer; `pointer` leads into the response body."""
 
     code: str
     pointer: str
@@ -144,7 +144,7 @@ class Answer:
     """
 
     data: Data
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     provenance: Provenance | None = None
     fields: tuple[str, ...] = ()
     receipt: Receipt | None = None
@@ -185,7 +185,7 @@ class Operation:
     signed: bool = False
     endpoint: str | None = None
     faults: Mapping[str, type[GatewayError]] = field(default_factory=dict)
-    examine: Callable[[Question, Data], Iterable[Warning]] | None = None
+    examine: Callable[[Question, Data], Iterable[Notice]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
