@@ -1,0 +1,245 @@
+"""Bindings: how an operation is put on the wire, declared as data and compiled into a Codec at start-up.
+
+A Codec is two pure functions: `write` makes the message to send for an exchange, `read` makes the answer of what came
+back. Everything that several protocols share is here; SOAP and signed XML have modules of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
+from adapters.encoding import json_of, texts_of
+from adapters.transport import Message, Reply
+from config.settings import Endpoint
+from schemas.errors import (
+    Ambiguous,
+    GatewayError,
+    NoRecord,
+    Text,
+    UpstreamRefused,
+    UpstreamUnavailable,
+    UpstreamUnreadable,
+)
+from schemas.exchange import Answer, Exchange, Operation
+from schemas.fields import shape_of
+from security.elements import accept_unsigned, elements_at
+from security.xml import XmlRefused
+
+Given = tuple[str, Callable[[Exchange, Endpoint], str | None]]
+"""A member that the source asks for beside the question: its path, and where its value comes from."""
+
+
+class Expected(NamedTuple):
+    """What ties an answer to its question: the id sent with it and the value of the signature over it (base64)."""
+
+    request_id: str
+    signature: str | None = None
+
+
+class Codec(NamedTuple):
+    """The two directions of one operation; `read` raises a GatewayError for anything that is not an answer."""
+
+    write: Callable[[Exchange], tuple[Message, Expected]]
+    read: Callable[[Reply, Expected], Answer]
+
+
+class Compilable(Protocol):
+    """A binding that can be compiled against the endpoint it will talk to."""
+
+    def compile(self, operation: Operation, endpoint: Endpoint) -> Codec:
+        """Return the codec; raises ConfigurationError if the endpoint lacks what the protocol needs."""
+        ...
+
+
+def constant(value: str) -> Callable[[Exchange, Endpoint], str]:
+    """Give the same text to every request."""
+    return lambda exchange, endpoint: value
+
+
+def param(name: str, default: str | None = None) -> Callable[[Exchange, Endpoint], str | None]:
+    """Give what the endpoint's configuration says under `params`."""
+    return lambda exchange, endpoint: endpoint.params.get(name, default)
+
+
+def exchange_id(exchange: Exchange, endpoint: Endpoint) -> str:
+    """Give the id of the exchange, so that both sides' logs can be joined."""
+    return exchange.id
+
+
+def officer_or(name: str) -> Callable[[Exchange, Endpoint], str | None]:
+    """Give the officer who asks (cán bộ), or the account that the endpoint's `params` name for machines."""
+    return lambda exchange, endpoint: exchange.officer or endpoint.params.get(name)
+
+
+def given_texts(given: tuple[Given, ...], exchange: Exchange, endpoint: Endpoint) -> list[tuple[tuple[str, ...], str]]:
+    """Collect the (path, text) pairs of what the source asks for beside the question."""
+    found = ((tuple(path.split("/")), value(exchange, endpoint)) for path, value in given)
+    return [(path, text) for path, text in found if text is not None]
+
+
+def check_status(reply: Reply, faults: Mapping[str, type[GatewayError]]) -> None:
+    """Raise what an HTTP status other than 2xx means; an upstream status never passes through to the caller."""
+    if 200 <= reply.status < 300:
+        return
+    declared = faults.get(f"http-{reply.status}")
+    if declared is not None:
+        raise declared
+    if reply.status in (408, 425, 429) or reply.status >= 500:
+        raise UpstreamUnavailable(
+            Text(f"Nguồn trả mã HTTP {reply.status}", f"The source answered HTTP {reply.status}"),
+            retry_after=retry_after(reply),
+        )
+    raise UpstreamRefused(Text(f"Nguồn trả mã HTTP {reply.status}", f"The source answered HTTP {reply.status}"))
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Read `Retry-After` in seconds (RFC 9110 section 10.2.3); dates and nonsense count as not given."""
+    value = reply.headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else None
+
+
+def check_verdict(code: object, accepted: frozenset[str], faults: Mapping[str, type[GatewayError]]) -> None:
+    """Raise what a result code inside a successful envelope means."""
+    if not isinstance(code, str):
+        raise Unreadable("the result code is missing")
+    if code in accepted:
+        return
+    shown = code if code.isascii() and code.isalnum() and len(code) <= 32 else "?"
+    raise faults.get(code, UpstreamRefused)(
+        Text(f"Nguồn trả mã kết quả {shown}", f"The source's result code is {shown}")
+    )
+
+
+def unreadable(why: Exception) -> UpstreamUnreadable:
+    """Name the place where an answer broke its contract."""
+    return UpstreamUnreadable(Text(f"Trả lời của nguồn sai đặc tả: {why}", f"The answer breaks its contract: {why}"))
+
+
+def read_json(body: bytes) -> Any:
+    """Parse JSON with numbers kept as text; raises Unreadable for anything that is not exactly one JSON value."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise Unreadable("a JSON member occurs twice")
+        return found
+
+    def refuse(name: str) -> Any:
+        raise Unreadable(f"{name} is not JSON")
+
+    try:
+        return json.loads(
+            body.decode("utf-8"), parse_int=str, parse_float=str, parse_constant=refuse, object_pairs_hook=once
+        )
+    except (ValueError, RecursionError):
+        raise Unreadable("the body is not JSON") from None
+
+
+def the_one(records: list[Any]) -> Any:
+    """Return the only record; raises NoRecord for none and Ambiguous for several."""
+    if not records:
+        raise NoRecord
+    if len(records) > 1:
+        raise Ambiguous
+    return records[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """JSON over HTTP: the question travels as a query or as a JSON object, the answer is a JSON object.
+
+    `verdict` is the path of the result code and `accepted` its good values; `record` the path of the record, where
+    several mean Ambiguous and none NoRecord.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    given: tuple[Given, ...] = ()
+    verdict: str = ""
+    accepted: frozenset[str] = frozenset()
+    record: str = ""
+    protocol: str = "REST/JSON"
+
+    def compile(self, operation: Operation, endpoint: Endpoint) -> Codec:
+        """Compile the codec of an operation that speaks JSON both ways."""
+        decode = json_decoder(shape_of(operation.answer))
+        path = _segments(self.record)
+
+        def answer(found: Any) -> Decoded:
+            return decode(the_one(records_at(found, path)))
+
+        return _json_codec(self, operation, endpoint, answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XmlInJson:
+    """JSON over HTTP whose answer holds an XML document as a string at `data`; `record` is a path of elements in it."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    given: tuple[Given, ...] = ()
+    verdict: str = ""
+    accepted: frozenset[str] = frozenset()
+    data: str = "data"
+    record: str = ""
+    protocol: str = "REST/JSON + XML"
+
+    def compile(self, operation: Operation, endpoint: Endpoint) -> Codec:
+        """Compile the codec of an operation whose JSON answer wraps XML."""
+        decode = xml_decoder(shape_of(operation.answer))
+        data, path = _segments(self.data), _segments(self.record)
+
+        def answer(found: Any) -> Decoded:
+            text = lookup(found, data)
+            if not isinstance(text, str) or not text:
+                raise NoRecord
+            return decode(the_one(elements_at(accept_unsigned(text.encode("utf-8")), path)))
+
+        return _json_codec(self, operation, endpoint, answer)
+
+
+def _json_codec(
+    binding: Rest | XmlInJson, operation: Operation, endpoint: Endpoint, answer: Callable[[Any], Decoded]
+) -> Codec:
+    texts = texts_of(shape_of(operation.question))
+    verdict = _segments(binding.verdict)
+
+    def write(exchange: Exchange) -> tuple[Message, Expected]:
+        pairs = given_texts(binding.given, exchange, endpoint) + texts(exchange.question)
+        headers = {"Accept": "application/json"}
+        if binding.method == "GET":
+            query = {path[-1]: text for path, text in pairs}
+            return Message("GET", binding.path, headers, b"", query), Expected(exchange.id)
+        body = json.dumps(json_of(pairs), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        headers["Content-Type"] = "application/json; charset=utf-8"
+        return Message("POST", binding.path, headers, body, {}), Expected(exchange.id)
+
+    def read(reply: Reply, expected: Expected) -> Answer:
+        check_status(reply, operation.faults)
+        try:
+            found = read_json(reply.body)
+            if verdict:
+                check_verdict(lookup(found, verdict), binding.accepted, operation.faults)
+            data, notices = answer(found)
+        except (Unreadable, XmlRefused) as error:
+            raise unreadable(error) from None
+        return Answer(data, tuple(notices))
+
+    return Codec(write, read)
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/")) if path else ()
+
+
+def records_at(found: Any, path: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """Return the objects at a path of a JSON value, one or many alike; raises Unreadable for anything else."""
+    value = lookup(found, path)
+    records = value if isinstance(value, list) else [] if value is None or value == "" else [value]
+    if not all(isinstance(record, Mapping) for record in records):
+        raise Unreadable("the record is not an object")
+    return [record for record in records if record]

@@ -1,0 +1,59 @@
+"""The innermost handler: encode, send, verify, decode. The only code of the gateway that talks to the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from adapters.bindings import Codec, Compilable
+from adapters.login import Link
+from config.settings import ConfigurationError, Endpoint
+from schemas.exchange import Answer, Database, Exchange, Handler, Operation
+
+Codecs = Mapping[tuple[str, str], Codec]
+
+
+def endpoint_of(database: Database, operation: Operation) -> str:
+    """Return the name of the endpoint that serves an operation."""
+    return operation.endpoint or database.name
+
+
+def compile_codecs(databases: Iterable[Database], endpoints: Mapping[str, Endpoint]) -> Codecs:
+    """Compile every operation whose endpoint is configured; raises ConfigurationError naming what is missing."""
+    codecs: dict[tuple[str, str], Codec] = {}
+    for database in databases:
+        for operation in database.operations:
+            name = endpoint_of(database, operation)
+            endpoint = endpoints.get(name)
+            if endpoint is None:
+                raise ConfigurationError(f"[endpoints.{name}] is missing: {database.name}/{operation.name} needs it")
+            binding = operation.binding
+            if not hasattr(binding, "compile"):
+                raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
+            compilable: Compilable = binding
+            codecs[database.name, operation.name] = compilable.compile(operation, endpoint)
+    return codecs
+
+
+def dispatch(codecs: Codecs, links: Mapping[str, Link]) -> Handler:
+    """Make the handler that puts an exchange on the wire of its endpoint."""
+
+    async def handle(exchange: Exchange) -> Answer:
+        operation = exchange.operation
+        codec = codecs[exchange.database.name, operation.name]
+        name = endpoint_of(exchange.database, operation)
+        trail = exchange.trail
+        trail.endpoint = name
+        message, expected = codec.write(exchange)
+        reply = await links[name].send(
+            message,
+            deadline=exchange.deadline,
+            on_wire=lambda direction, body: trail.messages.append((direction, body)),
+        )
+        answer = codec.read(reply, expected)
+        trail.provenance = answer.provenance
+        if operation.examine is not None:
+            answer = replace(answer, warnings=(*answer.warnings, *operation.examine(exchange.question, answer.data)))
+        return answer
+
+    return handle

@@ -1,0 +1,25 @@
+"""Trusted elements beside verified signatures: documents of sources declared unsigned, and parts of trusted elements."""
+
+from __future__ import annotations
+
+from security.signature import Trusted
+from security.xml import MESSAGE, Limits, parse
+
+
+def accept_unsigned(document: bytes, limits: Limits = MESSAGE) -> Trusted:
+    """Parse a document of a source that is declared not to sign; raises XmlRefused.
+
+    Whether a source signs is a declaration per operation, never a fallback: nobody calls this after a failed verify.
+    """
+    return Trusted(parse(document, limits))
+
+
+def elements_at(root: Trusted, path: tuple[str, ...], prefix: str = "") -> list[Trusted]:
+    """Return the elements at a path below `root` that hold something; no path means `root` itself.
+
+    What stands inside a trusted element is as trusted as the element. `prefix` is `{namespace}` of every segment.
+    """
+    found = [root]
+    for segment in path:
+        found = [Trusted(child) for element in found for child in element if child.tag == prefix + segment]
+    return [element for element in found if len(element)]
