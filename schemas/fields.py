@@ -7,15 +7,17 @@ that one line come the JSON schema, the codec, the disclosure paths and the subj
 from __future__ import annotations
 
 import types
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.forms import TEXT, Form
+from schemas.identifiers import RequestText, Subject
+
+Plain = RequestText
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +26,6 @@ class Wire:
 
     paths: tuple[str, ...]
     form: Form
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Marks a type whose value identifies somebody; `kind` names the identifier, `personal` a natural person's."""
-
-    kind: str
-    personal: bool = True
 
 
 def said(
@@ -67,22 +61,6 @@ class Record(BaseModel):
     """Base of everything a source may answer: each member is a value, null, or absent when not granted."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-def _nfc(value: Any) -> Any:
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
-
-
-def _printable(value: str) -> str:
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in value):
-        raise ValueError("control characters, surrogates and unassigned code points are not allowed")
-    return value
-
-
-# What a caller types into a free text field: NFC, no control characters, never stripped.
-Plain = Annotated[
-    str, BeforeValidator(_nfc), StringConstraints(min_length=1, max_length=250), AfterValidator(_printable)
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +143,7 @@ def subjects(shape: Shape) -> Callable[[dict[str, Any]], Iterator[tuple[Subject,
             value = data.get(leaf.name)
             for item in value if isinstance(value, list) else (value,):
                 if item and leaf.subject:
-                    yield leaf.subject, item
+                    yield leaf.subject.of(item), item
         for name, finder in below:
             value = data.get(name)
             for item in value if isinstance(value, list) else (value,):

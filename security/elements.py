@@ -1,4 +1,4 @@
-"""Trusted elements beside verified signatures: documents of sources declared unsigned, and parts of trusted elements."""
+"""Trusted elements beside verified ones: documents of sources declared unsigned, parts of trusted elements."""
 
 from __future__ import annotations
 
