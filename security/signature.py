@@ -1,0 +1,118 @@
+"""What a verified signature is, and what is asked of one: the types that every signature profile shares.
+
+Decoders take `Trusted` elements only, and only this room makes them, so that unsigned data cannot reach a decoder.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NewType, Protocol
+
+from cryptography import x509
+
+from security.xml import MESSAGE, Element, Limits
+
+Reason = Literal[
+    "altered",
+    "not-covered",
+    "untrusted",
+    "expired",
+    "revoked",
+    "stale",
+    "replayed",
+    "not-answer-to-request",
+    "malformed",
+]
+SoapVersion = Literal["1.1", "1.2"]
+
+Trusted = NewType("Trusted", Element)
+"""An element whose every byte was covered by a verified signature, detached from what was not."""
+
+
+def utc_now() -> datetime:
+    """The present instant in UTC."""
+    return datetime.now(UTC)
+
+
+class Rejected(Exception):
+    """A signature that does not hold. `reason` is of the published list; `detail` is English, without any content."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: Reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verified document proves.
+
+    `element`: the only child of the signed Body, or the signed root of an enveloped signature without its Signature.
+    `headers`: the signed SOAP header blocks. `signed_at`: UTC, from the signed Timestamp (or `issuedAt`).
+    `signature_digest`: SHA-256 of the canonical SignedInfo, the key of the replay memory (an ECDSA value is malleable,
+    so the signature value is none). `fresh_until`: from then on the message is refused as stale, so that a replay
+    memory may forget it. `confirms`: signature values that signed `wsse11:SignatureConfirmation` elements repeat.
+    """
+
+    element: Trusted
+    headers: tuple[Trusted, ...]
+    signer: x509.Certificate
+    signed_at: datetime
+    signature_digest: bytes
+    fresh_until: datetime
+    confirms: tuple[bytes, ...] = ()
+
+
+class Replays(Protocol):
+    """A memory of signatures already accepted."""
+
+    def remember(self, digest: bytes, until: datetime) -> bool:
+        """True if `digest` was not known; it is kept at least until `until`."""
+
+
+class RecentSignatures:
+    """Replay memory of one process, of at most `capacity` signatures (about 110 bytes each).
+
+    When it is full of signatures that are still fresh it takes no new one rather than forget an old one: forgetting
+    would let whoever floods it replay what he likes. Signatures are kept in sets by the minute in which they expire,
+    so that forgetting costs one step a minute.
+    """
+
+    def __init__(self, capacity: int = 400_000, clock: Callable[[], datetime] = utc_now) -> None:
+        self._capacity = capacity
+        self._clock = clock
+        self._by_minute: dict[int, set[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def remember(self, digest: bytes, until: datetime) -> bool:
+        """True if `digest` (SHA-256 of a SignedInfo) is new and there was room; `until` is UTC."""
+        now = int(self._clock().timestamp()) // 60
+        with self._lock:
+            for minute in [minute for minute in self._by_minute if minute < now]:
+                del self._by_minute[minute]
+            if any(digest in seen for seen in self._by_minute.values()):
+                return False
+            if sum(map(len, self._by_minute.values())) >= self._capacity:
+                return False
+            self._by_minute.setdefault(int(until.timestamp()) // 60, set()).add(digest)
+            return True
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturePolicy:
+    """What one endpoint or client must send.
+
+    `soap`: accepted envelope versions. `skew`: tolerated difference of clocks. `max_age`: how old a message may be
+    whatever its own Expires says. `signed_headers`: Clark names (`{namespace}local`) of header blocks that must be
+    present and signed. `replays`: memory of accepted signatures, None where the caller keeps a shared one itself.
+    `inclusive_c14n`: whether an enveloped signature may use inclusive C14N 1.0 (Java, .NET and Santuario default).
+    """
+
+    soap: frozenset[SoapVersion] = frozenset({"1.1", "1.2"})
+    skew: timedelta = timedelta(seconds=60)
+    max_age: timedelta = timedelta(minutes=5)
+    signed_headers: frozenset[str] = frozenset()
+    replays: Replays | None = None
+    inclusive_c14n: bool = False
+    limits: Limits = field(default=MESSAGE)

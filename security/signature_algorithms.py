@@ -1,0 +1,158 @@
+"""The algorithms a signature may use (RFC 9231 names) and the two operations on them; everything else is refused.
+
+RSA from 2048 to 4096 bits with PKCS#1 v1.5 or PSS, ECDSA on P-256 and P-384, SHA-256/384/512. SHA-1, MD5, DSA and every
+HMAC are missing on purpose: a MAC keyed with a public key is a classic forgery.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from security.signature import Rejected
+from security.xml import WHITESPACE
+
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 4096
+"""A verification costs the square of the size: a larger key is a way to spend our time."""
+
+_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+_MORE_2007 = "http://www.w3.org/2007/05/xmldsig-more#"
+_XMLENC = "http://www.w3.org/2001/04/xmlenc#"
+
+
+class _Hash(Protocol):
+    def digest(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One signature algorithm: kind of key and padding, hash."""
+
+    uri: str
+    kind: Literal["pkcs1", "pss", "ecdsa"]
+    hash: hashes.HashAlgorithm
+
+
+_SHA2: dict[str, hashes.HashAlgorithm] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+
+ALGORITHMS: dict[str, Algorithm] = {
+    algorithm.uri: algorithm
+    for name, sha2 in _SHA2.items()
+    for algorithm in (
+        Algorithm(f"{_MORE}rsa-{name}", "pkcs1", sha2),
+        Algorithm(f"{_MORE_2007}{name}-rsa-MGF1", "pss", sha2),
+        Algorithm(f"{_MORE}ecdsa-{name}", "ecdsa", sha2),
+    )
+}
+RSA_SHA256 = ALGORITHMS[f"{_MORE}rsa-sha256"]
+RSA_PSS_SHA256 = ALGORITHMS[f"{_MORE_2007}sha256-rsa-MGF1"]
+ECDSA_SHA256 = ALGORITHMS[f"{_MORE}ecdsa-sha256"]
+ECDSA_SHA384 = ALGORITHMS[f"{_MORE}ecdsa-sha384"]
+
+SHA256 = f"{_XMLENC}sha256"
+DIGESTS: dict[str, Callable[[bytes], _Hash]] = {
+    SHA256: hashlib.sha256,
+    f"{_MORE}sha384": hashlib.sha384,
+    f"{_XMLENC}sha512": hashlib.sha512,
+}
+_DIGEST_SIZES = {SHA256: 32, f"{_MORE}sha384": 48, f"{_XMLENC}sha512": 64}
+
+_PKCS1 = padding.PKCS1v15()
+_ECDSA = {name: ec.ECDSA(sha2) for name, sha2 in _SHA2.items()}
+_PSS = {name: padding.PSS(mgf=padding.MGF1(sha2), salt_length=sha2.digest_size) for name, sha2 in _SHA2.items()}
+
+
+def weakness(key: object) -> str | None:
+    """Why a public key may not sign here, None if it may."""
+    if isinstance(key, rsa.RSAPublicKey):
+        if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+            return f"an RSA key of {key.key_size} bits"
+        return None
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return None if isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1) else f"an ECDSA key on {key.curve.name}"
+    return "a key that is neither RSA nor ECDSA"
+
+
+def strict_base64(text: str | None, what: str) -> bytes:
+    """The bytes of an xs:base64Binary; Rejected("malformed") for anything but canonical base64 with white space."""
+    compact = (text or "").translate(_NO_WHITESPACE)
+    try:
+        decoded = binascii.a2b_base64(compact, strict_mode=True)
+    except (binascii.Error, ValueError):
+        raise Rejected("malformed", f"{what} is not base64") from None
+    # Strict mode still takes stray low bits before the padding: two texts for one value.
+    if not decoded or binascii.b2a_base64(decoded, newline=False) != compact.encode("ascii"):
+        raise Rejected("malformed", f"{what} is not canonical base64")
+    return decoded
+
+
+_NO_WHITESPACE = dict.fromkeys(map(ord, WHITESPACE))
+
+
+def digest(uri: str, data: bytes) -> bytes:
+    """The digest of `data` by an allowed algorithm; Rejected("malformed") for any other."""
+    try:
+        return DIGESTS[uri](data).digest()
+    except KeyError:
+        raise Rejected("malformed", "a digest algorithm that is not accepted") from None
+
+
+def algorithm(uri: str, key: PublicKey) -> Algorithm:
+    """The allowed algorithm of this name, which must fit the key; Rejected("malformed") otherwise."""
+    found = ALGORITHMS.get(uri)
+    if found is None:
+        raise Rejected("malformed", "a signature algorithm that is not accepted")
+    if (found.kind == "ecdsa") != isinstance(key, ec.EllipticCurvePublicKey):
+        raise Rejected("malformed", "the signature algorithm does not fit the signer's key")
+    return found
+
+
+def verify(chosen: Algorithm, key: PublicKey, signature: bytes, data: bytes) -> None:
+    """Nothing if `signature` (the form of XML signatures: r and s side by side for ECDSA) is `key`'s over `data`.
+
+    Rejected("altered") if not, Rejected("malformed") if it has the wrong length.
+    """
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            size = (key.key_size + 7) // 8
+            if len(signature) != 2 * size:
+                raise Rejected("malformed", "an ECDSA signature of the wrong length")
+            r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
+            key.verify(encode_dss_signature(r, s), data, _ECDSA[chosen.hash.name])
+        elif chosen.kind == "pss":
+            key.verify(signature, data, _PSS[chosen.hash.name], chosen.hash)
+        else:
+            key.verify(signature, data, _PKCS1, chosen.hash)
+    except InvalidSignature:
+        raise Rejected("altered", "the signature value does not fit what was signed") from None
+
+
+def sign(chosen: Algorithm, key: PrivateKey, data: bytes) -> bytes:
+    """The signature of `data` in the form of XML signatures."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        r, s = decode_dss_signature(key.sign(data, _ECDSA[chosen.hash.name]))
+        size = (key.key_size + 7) // 8
+        return r.to_bytes(size) + s.to_bytes(size)
+    if chosen.kind == "pss":
+        return key.sign(data, _PSS[chosen.hash.name], chosen.hash)
+    return key.sign(data, _PKCS1, chosen.hash)
+
+
+def encode(data: bytes) -> bytes:
+    """Base64 in one line."""
+    return base64.b64encode(data)

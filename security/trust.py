@@ -1,0 +1,341 @@
+"""Whose signature counts: from a presented certificate, or a name for one, to the signer that may be believed.
+
+The certificate inside a message proves nothing by itself. It is accepted because it is pinned, or because a path of
+CA certificates that we hold leads to one of our anchors and it is the signer expected here (RFC 5280, as far as this
+profile goes). Intermediate certificates are never taken from a message.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
+
+from security.signature import Rejected
+from security.signature_algorithms import PublicKey, weakness
+from security.trust_revocation import RevocationLists
+
+MAX_PATH = 6
+_CACHED = 1024
+_UNDERSTOOD = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.CERTIFICATE_POLICIES,
+    }
+)
+_SHA2 = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+
+
+@dataclass(frozen=True, slots=True)
+class ByIssuerSerial:
+    """A signer named by X509IssuerSerial: issuer as RFC 4514 text, serial number."""
+
+    issuer: str
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByKeyIdentifier:
+    """A signer named by the value of its subject key identifier extension."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ByThumbprint:
+    """A signer named by the SHA-1 of its certificate: a name only, nothing is proven by it."""
+
+    value: bytes
+
+
+Presented = bytes | ByIssuerSerial | ByKeyIdentifier | ByThumbprint
+"""What a message says about its signer: a DER certificate, or a name for one that we must already hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A certificate that may be believed, its public key and the time in which that holds."""
+
+    certificate: x509.Certificate
+    key: PublicKey
+    fingerprint: bytes
+    not_before: datetime
+    not_after: datetime
+
+
+class Trust(Protocol):
+    """Decides who may sign at one endpoint or for one client."""
+
+    def accept(self, presented: Presented, at: datetime) -> Signer:
+        """The signer, or Rejected with untrusted, expired or revoked; `at` is UTC."""
+
+
+def fingerprint(certificate: x509.Certificate) -> bytes:
+    """SHA-256 of the DER form."""
+    return certificate.fingerprint(hashes.SHA256())
+
+
+def load_certificates(path: Path) -> list[x509.Certificate]:
+    """All certificates of a PEM file; ValueError if there is none."""
+    return x509.load_pem_x509_certificates(path.read_bytes())
+
+
+def _key_of(certificate: x509.Certificate) -> PublicKey:
+    """The public key, if strong enough to sign here; Rejected("untrusted") if not."""
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise Rejected("untrusted", "the certificate holds a key that cannot be read") from None
+    reason = weakness(key)
+    if reason is not None:
+        raise Rejected("untrusted", f"the certificate holds {reason}")
+    return key  # type: ignore[return-value]  # weakness() admits these two types only
+
+
+def _within(certificate: x509.Certificate, at: datetime, whose: str) -> None:
+    if at < certificate.not_valid_before_utc:
+        raise Rejected("expired", f"the certificate of the {whose} is not valid yet")
+    if at > certificate.not_valid_after_utc:
+        raise Rejected("expired", f"the certificate of the {whose} has expired")
+
+
+class _Held:
+    """Certificates that we hold, by the names a message may use for them."""
+
+    def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
+        self.certificates = tuple(certificates)
+        self.by_fingerprint = {fingerprint(certificate): certificate for certificate in self.certificates}
+
+    def find(self, presented: ByIssuerSerial | ByKeyIdentifier | ByThumbprint) -> x509.Certificate:
+        """The one held certificate of that name; Rejected("untrusted") for none or several."""
+        found = [certificate for certificate in self.certificates if _is_named(certificate, presented)]
+        if len(found) != 1:
+            raise Rejected("untrusted", "the signer is named by an identifier that fits no pinned certificate")
+        return found[0]
+
+
+def _is_named(certificate: x509.Certificate, presented: ByIssuerSerial | ByKeyIdentifier | ByThumbprint) -> bool:
+    if isinstance(presented, ByThumbprint):
+        return certificate.fingerprint(hashes.SHA1()) == presented.value  # noqa: S303 - a name, not a proof
+    if isinstance(presented, ByKeyIdentifier):
+        try:
+            held = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        except x509.ExtensionNotFound:
+            return False
+        return held.value.digest == presented.value
+    if certificate.serial_number != presented.serial:
+        return False
+    try:
+        issuer = x509.Name.from_rfc4514_string(presented.issuer, _EXTRA_NAMES)
+    except ValueError:
+        return False
+    return _plain(issuer) == _plain(certificate.issuer)
+
+
+_EXTRA_NAMES = {
+    "E": x509.NameOID.EMAIL_ADDRESS,
+    "EMAILADDRESS": x509.NameOID.EMAIL_ADDRESS,
+    "S": x509.NameOID.STATE_OR_PROVINCE_NAME,
+    "SERIALNUMBER": x509.NameOID.SERIAL_NUMBER,
+}
+
+
+def _plain(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
+    """A name without the ASN.1 string types and the order, in which stacks differ when they write it as text."""
+    return frozenset((attribute.oid.dotted_string, attribute.value) for attribute in name)
+
+
+class _Verdicts:
+    """Accepted signers by certificate fingerprint; bounded, the oldest go first.
+
+    Refusals are not kept: whoever sends many bad certificates must not push the good ones out.
+    """
+
+    def __init__(self) -> None:
+        self._signers: OrderedDict[bytes, Signer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: bytes, at: datetime) -> Signer | None:
+        signer = self._signers.get(key)
+        if signer is None or not signer.not_before <= at <= signer.not_after:
+            return None
+        return signer
+
+    def put(self, signer: Signer) -> None:
+        with self._lock:
+            self._signers[signer.fingerprint] = signer
+            while len(self._signers) > _CACHED:
+                self._signers.popitem(last=False)
+
+
+class PinnedTrust:
+    """Exactly these certificates may sign, each while it is valid and not revoked.
+
+    Several make an overlap of old and new. ValueError if one holds a weak key.
+    """
+
+    def __init__(self, certificates: Sequence[x509.Certificate], revocation: RevocationLists | None = None) -> None:
+        if not certificates:
+            raise ValueError("at least one pinned certificate is needed")
+        for certificate in certificates:
+            reason = weakness(certificate.public_key())
+            if reason is not None:
+                raise ValueError(f"the pinned certificate {certificate.subject.rfc4514_string()} holds {reason}")
+        self._held = _Held(certificates)
+        self._revocation = revocation
+        self._verdicts = _Verdicts()
+
+    def accept(self, presented: Presented, at: datetime) -> Signer:
+        """The pinned signer; Rejected with untrusted (another certificate), expired or revoked."""
+        if isinstance(presented, bytes):
+            mark = hashlib.sha256(presented).digest()
+            certificate = self._held.by_fingerprint.get(mark)
+            if certificate is None:
+                raise Rejected("untrusted", "the signer's certificate is not a pinned one")
+        else:
+            certificate = self._held.find(presented)
+            mark = fingerprint(certificate)
+        known = self._verdicts.get(mark, at)
+        if known is not None:
+            return known
+        _within(certificate, at, "signer")
+        not_after = certificate.not_valid_after_utc
+        if self._revocation is not None:
+            not_after = min(not_after, self._revocation.check(certificate, at))
+        signer = Signer(certificate, _key_of(certificate), mark, certificate.not_valid_before_utc, not_after)
+        self._verdicts.put(signer)
+        return signer
+
+
+class AnchoredTrust:
+    """Certificates that our anchors vouch for may sign, if they are those of the expected signer.
+
+    `subject`: the expected subject name (None: any signer of the anchors, for tools that only judge). `pinned`: if
+    given, the certificate must be one of these as well, and names for a certificate are looked up among them.
+    """
+
+    def __init__(
+        self,
+        anchors: Sequence[x509.Certificate],
+        *,
+        subject: x509.Name | None,
+        intermediates: Sequence[x509.Certificate] = (),
+        pinned: Sequence[x509.Certificate] = (),
+        revocation: RevocationLists | None = None,
+    ) -> None:
+        if not anchors:
+            raise ValueError("at least one anchor is needed")
+        self._anchors = tuple(anchors)
+        self._anchor_marks = frozenset(map(fingerprint, anchors))
+        self._authorities = (*self._anchors, *intermediates)
+        self._subject = None if subject is None else _plain(subject)
+        self._pinned = _Held(pinned)
+        self._revocation = revocation
+        self._verdicts = _Verdicts()
+
+    def accept(self, presented: Presented, at: datetime) -> Signer:
+        """The expected signer; Rejected with untrusted (path, subject, usage, key), expired or revoked."""
+        if not isinstance(presented, bytes):
+            presented = self._pinned.find(presented).public_bytes(Encoding.DER)
+        mark = hashlib.sha256(presented).digest()
+        known = self._verdicts.get(mark, at)
+        if known is not None:
+            return known
+        try:
+            certificate = x509.load_der_x509_certificate(presented)
+        except ValueError:
+            raise Rejected("untrusted", "the signer's certificate cannot be read") from None
+        signer = self._judge(certificate, mark, at)
+        self._verdicts.put(signer)
+        return signer
+
+    def _judge(self, certificate: x509.Certificate, mark: bytes, at: datetime) -> Signer:
+        if self._pinned.certificates and mark not in self._pinned.by_fingerprint:
+            raise Rejected("untrusted", "the signer's certificate is not the expected one")
+        try:
+            key = _key_of(certificate)
+            _check_leaf(certificate)
+            path = self._path(certificate)
+            if self._subject is not None and _plain(certificate.subject) != self._subject:
+                raise Rejected("untrusted", "the certificate belongs to another signer than the expected one")
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+            # Extensions are parsed lazily: whatever is broken inside shows here.
+            raise Rejected("untrusted", "the signer's certificate is malformed") from None
+        _within(certificate, at, "signer")
+        not_before, not_after = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        for authority in path:
+            _within(authority, at, "issuing authority")
+            not_before = max(not_before, authority.not_valid_before_utc)
+            not_after = min(not_after, authority.not_valid_after_utc)
+        if self._revocation is not None:
+            # The anchor is trusted by decision: nobody above it could revoke it.
+            for link in (certificate, *path[:-1]):
+                not_after = min(not_after, self._revocation.check(link, at))
+        return Signer(certificate, key, mark, not_before, not_after)
+
+    def _path(self, leaf: x509.Certificate) -> tuple[x509.Certificate, ...]:
+        """The authorities from the leaf's issuer to an anchor; Rejected("untrusted") if there is no such path."""
+        unfinished: list[tuple[x509.Certificate, ...]] = [(leaf,)]
+        while unfinished:
+            path = unfinished.pop()
+            for authority in self._authorities:
+                if authority in path or not _issued(authority, path[-1], below=len(path) - 1):
+                    continue
+                if fingerprint(authority) in self._anchor_marks:
+                    return (*path[1:], authority)
+                if len(path) < MAX_PATH:
+                    unfinished.append((*path, authority))
+        raise Rejected("untrusted", "no path leads from the signer's certificate to an anchor")
+
+
+def _check_leaf(certificate: x509.Certificate) -> None:
+    """Whether this certificate may sign messages: no authority, digitalSignature, nothing critical left unread."""
+    _check_extensions(certificate, "signer's certificate")
+    if certificate.version is not x509.Version.v3:
+        raise Rejected("untrusted", "the signer's certificate is not of version 3")
+    try:
+        if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            raise Rejected("untrusted", "the signer's certificate is that of an authority")
+    except x509.ExtensionNotFound:
+        pass
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        raise Rejected("untrusted", "the signer's certificate does not say that it may sign") from None
+    if not usage.digital_signature or usage.key_cert_sign:
+        raise Rejected("untrusted", "the signer's certificate is not made for signing messages")
+
+
+def _check_extensions(certificate: x509.Certificate, whose: str) -> None:
+    for extension in certificate.extensions:
+        if extension.critical and extension.oid not in _UNDERSTOOD:
+            raise Rejected("untrusted", f"the {whose} has a critical extension that is not understood")
+
+
+def _issued(authority: x509.Certificate, subject: x509.Certificate, below: int) -> bool:
+    """Whether `authority` may issue and did issue `subject`, with `below` authorities between it and the leaf."""
+    if authority.subject != subject.issuer or weakness(authority.public_key()) is not None:
+        return False
+    try:
+        if not isinstance(subject.signature_hash_algorithm, _SHA2):
+            return False
+        constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = authority.extensions.get_extension_for_class(x509.KeyUsage).value
+        _check_extensions(authority, "authority's certificate")
+        subject.verify_directly_issued_by(authority)
+    except (x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, Rejected):
+        return False
+    long_enough = constraints.path_length is None or below <= constraints.path_length
+    return constraints.ca and usage.key_cert_sign and long_enough

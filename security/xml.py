@@ -1,0 +1,182 @@
+"""The only place of the product where XML is parsed: raw caps first, then one hardened parse, then structural caps.
+
+What a message may not have (DTD, foreign encodings, comments, processing instructions, unbounded counts) is refused
+here, so that every later step works on a tree whose size and shape are known. No network and no file is ever opened
+while a message is parsed.
+"""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from lxml import etree
+
+Element = etree._Element  # noqa: SLF001 - the class has no public name
+XmlReason = Literal["too-large", "encoding", "doctype", "not-well-formed", "too-deep", "too-many", "comment"]
+
+WHITESPACE = " \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+_DECLARATION = re.compile(
+    rb"""<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<q>["'])1\.0(?P=q)"""
+    rb"""(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?P<r>["'])(?i:utf-8)(?P=r))?"""
+    rb"""(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?P<s>["'])(?:yes|no)(?P=s))?[ \t\r\n]*\?>"""
+)
+
+
+class XmlRefused(Exception):
+    """A document that is not parsed or not accepted; `detail` is English and holds nothing of its content."""
+
+    def __init__(self, reason: XmlReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: XmlReason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps on one document: `size` in bytes, `depth` in element levels, `attributes` per element, the rest in all.
+
+    `attributes` counts what stands on one element: lxml and C14N sort them in quadratic time (100,000 of them in
+    1.3 MB cost 20 s), so the count is taken before anything touches them.
+    """
+
+    size: int = 4 * 1024 * 1024
+    elements: int = 50_000
+    depth: int = 64
+    attributes: int = 128
+    all_attributes: int = 50_000
+    namespaces: int = 1_024
+    comments: bool = False
+
+
+MESSAGE = Limits()
+CONTRACT = Limits(comments=True)
+"""For files that the project ships (XSD, WSDL): people write comments in them."""
+
+
+class _PerThread(threading.local):
+    """One parser for each thread: lxml serialises the threads that share one."""
+
+    def __init__(self) -> None:
+        self.parser = _hardened()
+
+
+def _hardened() -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        no_network=True,
+        huge_tree=False,
+        recover=False,
+        remove_blank_text=False,
+        remove_comments=False,
+        remove_pis=False,
+        collect_ids=False,
+    )
+
+
+_threads = _PerThread()
+
+
+def parse(document: bytes, limits: Limits = MESSAGE) -> Element:
+    """The root element of a document that keeps within `limits`; XmlRefused if it does not or is not well-formed."""
+    _check_bytes(document, limits)
+    try:
+        root = etree.fromstring(document, _threads.parser)
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        raise XmlRefused("not-well-formed", f"line {line}, column {column}") from None
+    _check_tree(root, document, limits)
+    return root
+
+
+def _check_bytes(document: bytes, limits: Limits) -> None:
+    """What can be said before the parser allocates anything."""
+    if len(document) > limits.size:
+        raise XmlRefused("too-large", f"more than {limits.size} bytes")
+    start = len(_BOM) if document.startswith(_BOM) else 0
+    if b"\0" in document:
+        raise XmlRefused("encoding", "NUL bytes: not UTF-8 text")
+    if document.startswith(b"<?xml", start) and document[start + 5 : start + 6].isspace():
+        declaration = _DECLARATION.match(document, start)
+        if declaration is None:
+            raise XmlRefused("encoding", "the XML declaration is not one of XML 1.0 in UTF-8")
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        raise XmlRefused("encoding", "not valid UTF-8") from None
+    if b"<!DOCTYPE" in document:
+        raise XmlRefused("doctype", "a document type declaration is not accepted")
+    # An element is written with one "<" (empty) or two, an attribute with one "=": both bound what the parser builds.
+    if document.count(b"<") > 2 * limits.elements:
+        raise XmlRefused("too-many", f"more than {limits.elements} elements")
+    if document.count(b"=") > limits.all_attributes:
+        raise XmlRefused("too-many", f"more than {limits.all_attributes} attributes")
+    if document.count(b"xmlns") > limits.namespaces:
+        raise XmlRefused("too-many", f"more than {limits.namespaces} namespace declarations")
+
+
+_Query = Callable[[Element], object]
+
+_COMMENTS: _Query = etree.XPath("boolean(//comment()|//processing-instruction())")
+_queries: dict[tuple[int, int], tuple[_Query, _Query]] = {}
+
+
+def _shape_queries(limits: Limits) -> tuple[_Query, _Query]:
+    """Compiled questions "is anything deeper", "has any element more attributes"; both stop at the limit."""
+    key = (limits.depth, limits.attributes)
+    if key not in _queries:
+        deeper = etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")")
+        wider = etree.XPath(f"boolean(//*[@*[{limits.attributes + 1}]])")
+        _queries[key] = (deeper, wider)
+    return _queries[key]
+
+
+def _check_tree(root: Element, document: bytes, limits: Limits) -> None:
+    """What only the tree can say. The XPath runs in C; a Python walk over a large message costs ten times more."""
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise XmlRefused("doctype", "a document type declaration is not accepted")
+    deeper, wider = _shape_queries(limits)
+    if deeper(root):
+        raise XmlRefused("too-deep", f"more than {limits.depth} levels")
+    if document.count(b"=") > limits.attributes and wider(root):
+        raise XmlRefused("too-many", f"more than {limits.attributes} attributes on one element")
+    # The raw bytes may only look like a comment (CDATA); they cannot hide one.
+    if not limits.comments and (b"<!--" in document or document.count(b"<?") > 0) and _COMMENTS(root):
+        raise XmlRefused("comment", "comments and processing instructions are not accepted")
+
+
+def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:
+    """Exclusive C14N 1.0 without comments of the element and its descendants, tail excluded.
+
+    `prefixes` is the InclusiveNamespaces PrefixList. Inclusive C14N of a part of a tree is not offered: lxml writes a
+    false `xmlns=""` there; see `canonical_inclusive`.
+    """
+    return etree.tostring(
+        element,
+        method="c14n",
+        exclusive=True,
+        with_comments=False,
+        with_tail=False,
+        inclusive_ns_prefixes=prefixes,
+    )
+
+
+def canonical_inclusive(element: Element) -> bytes:
+    """Inclusive C14N 1.0 without comments of the element, computed on a copy that is a document of its own.
+
+    The copy carries the namespaces in scope but not the inherited `xml:*` attributes: the caller must have refused
+    those on ancestors.
+    """
+    alone = etree.fromstring(etree.tostring(element, with_tail=False, encoding="utf-8"), _threads.parser)
+    return etree.tostring(alone, method="c14n", exclusive=False, with_comments=False)
+
+
+def blank(text: str | None) -> bool:
+    """Whether the text between elements is nothing but XML white space."""
+    return text is None or not text.strip(WHITESPACE)
