@@ -1,0 +1,237 @@
+"""Grants decide: stage `authorised` picks the grant of an exchange, demands what it demands, and masks the answer.
+
+Deny by default: without grant or purpose nothing is asked upstream, and what is not granted is not told. Rules of the
+contract, section 2: a purpose always, dossier and officer where the grant says so, `fields=` asks for less.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from schemas.codes.agencies import check_dossier_code
+from schemas.errors import (
+    DossierRequired,
+    Flaw,
+    Invalid,
+    OfficerRequired,
+    PurposeRefused,
+    PurposeRequired,
+    Refused,
+    SignatureRejected,
+    Text,
+)
+from schemas.exchange import Answer, Data, Database, Exchange, Grant, Handler, Notice
+from schemas.fields import Branch, Shape, shape_of
+from schemas.identifiers import check_officer
+from schemas.purposes import PURPOSES
+
+# What of a record is shown, by member name: None shows everything below.
+Tree = Mapping[str, "Tree | None"]
+
+WHOLE: Final = "*"
+
+_EXPIRED = Text("Quyền khai thác đã hết hạn", "The grant has expired")
+_UNKNOWN_PURPOSE = Text("Không có mã mục đích này", "There is no such purpose")
+_UNSIGNED = Text("Quyền khai thác yêu cầu bên gọi ký yêu cầu", "The grant asks for a signed request")
+_UNKNOWN_FIELD = Text("Thao tác này không có trường đó", "The operation has no such field")
+_DOSSIER = Text("Không đúng dạng mã hồ sơ", "Not of the form of a dossier code")
+_OFFICER = Text("Tài khoản cán bộ gồm 1-64 ký tự A-Z a-z 0-9 . _ @ -", "An officer is 1-64 of A-Z a-z 0-9 . _ @ -")
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A compiled selection of fields: `tree` drives it, `fields` names it with the shortest dotted paths."""
+
+    tree: Tree
+    fields: tuple[str, ...]
+
+    def apply(self, data: Data) -> Data:
+        """Return what of `data` may be told; members that the mask does not name are left out, null stays null."""
+        return _shown(data, self.tree)
+
+    def covers(self, pointer: str) -> bool:
+        """Tell whether all that a JSON pointer into the response body points at is disclosed.
+
+        A pointer at the body or at `/data` as a whole speaks of the record and not of a value in it: it is covered.
+        """
+        if not pointer:
+            return True
+        _, head, *tokens = pointer.split("/")
+        if head != "data":
+            return False
+        tree: Tree | None = self.tree
+        for token in tokens:
+            if token.isdecimal():  # a position in a list; no field is named by digits
+                continue
+            if tree is None:
+                return True
+            if token not in tree:
+                return False
+            tree = tree[token]
+        return tree is None or not tokens
+
+
+def _shown(data: Data, tree: Tree) -> Data:
+    return {name: _part(value, tree[name]) for name, value in data.items() if name in tree}
+
+
+def _part(value: Any, tree: Tree | None) -> Any:
+    if tree is None:
+        return value
+    if isinstance(value, list):
+        return [_part(item, tree) for item in value]
+    return _shown(value, tree) if isinstance(value, dict) else None
+
+
+def _leaves(shape: Shape, prefix: str = "") -> Iterator[str]:
+    for member in shape.members:
+        if isinstance(member, Branch):
+            yield from _leaves(member.shape, f"{prefix}{member.name}.")
+        else:
+            yield prefix + member.name
+
+
+def _below(leaf: str, chosen: frozenset[str]) -> bool:
+    """Tell whether a leaf's path or one of its parents is chosen."""
+    return leaf in chosen or any(leaf[:at] in chosen for at, letter in enumerate(leaf) if letter == ".")
+
+
+def _prune(shape: Shape, kept: frozenset[str], prefix: str = "") -> tuple[dict[str, Tree | None], list[str], bool]:
+    """Give the tree of the kept leaves, its shortest paths, and whether everything in the shape is kept."""
+    tree: dict[str, Tree | None] = {}
+    fields: list[str] = []
+    whole = True
+    for member in shape.members:
+        path = prefix + member.name
+        if not isinstance(member, Branch):
+            if path in kept:
+                tree[member.name] = None
+                fields.append(path)
+            else:
+                whole = False
+            continue
+        below, names, full = _prune(member.shape, kept, path + ".")
+        if full and below:
+            tree[member.name] = None
+            fields.append(path)
+        elif below:
+            tree[member.name] = below
+            fields.extend(names)
+        whole = whole and full
+    return tree, fields, whole
+
+
+# Callers choose `asked`, so the cache is bounded; the paths in it are known ones and therefore few.
+@lru_cache(maxsize=4096)
+def mask_of(answer: type[BaseModel], granted: frozenset[str], asked: frozenset[str] | None) -> Mask:
+    """Compile the mask for what is granted and asked; raises Invalid (pointer `fields`) for a path nobody declared.
+
+    A path stands for everything below it. A path that exists but is not granted is left out without an error: the
+    answer's own list of fields tells the caller what it was given.
+    """
+    shape = shape_of(answer)
+    if asked is not None and (not asked or asked - frozenset(shape.paths())):
+        raise Invalid(flaws=(Flaw("fields", _UNKNOWN_FIELD),))
+    kept = frozenset(
+        leaf for leaf in _leaves(shape) if _below(leaf, granted) and (asked is None or _below(leaf, asked))
+    )
+    tree, fields, _ = _prune(shape, kept)
+    return Mask(tree, tuple(fields))
+
+
+def choose(grants: Sequence[Grant], purpose: str | None, at: datetime) -> Grant:
+    """Pick the grant that covers a purpose at a time.
+
+    Raises Refused (no grant, or reason `expired`), PurposeRequired, PurposeRefused (reason `unknown`, `not-covered`).
+    """
+    if not grants:
+        raise Refused(reason="no-grant")
+    if purpose is None:
+        raise PurposeRequired
+    if purpose not in PURPOSES:
+        raise PurposeRefused(_UNKNOWN_PURPOSE, reason="unknown")
+    covering = [grant for grant in grants if purpose in grant.purposes]
+    if not covering:
+        raise PurposeRefused(reason="not-covered")
+    for grant in covering:
+        if grant.expires_at is None or at < grant.expires_at:
+            return grant
+    raise Refused(_EXPIRED, reason="expired")
+
+
+def _demand(exchange: Exchange, grant: Grant) -> None:
+    """Check dossier, officer and signature; what is sent without being required must still have the right form."""
+    if exchange.dossier is None:
+        if grant.dossier_required:
+            raise DossierRequired
+    else:
+        _formed(check_dossier_code, exchange.dossier, Flaw("Lgsp-Dossier", _DOSSIER))
+    if exchange.officer is None:
+        if grant.officer_required:
+            raise OfficerRequired
+    else:
+        _formed(check_officer, exchange.officer, Flaw("Lgsp-Officer", _OFFICER))
+    if grant.signature_required and not exchange.signed:
+        raise SignatureRejected(_UNSIGNED, reason="not-covered")
+
+
+def _formed(check: Callable[[str], str], value: str, flaw: Flaw) -> None:
+    try:
+        check(value)
+    except ValueError:
+        # The value may be personal: the error names the header, never what stood in it.
+        raise Invalid(flaws=(flaw,)) from None
+
+
+def disclosed(warnings: tuple[Notice, ...], mask: Mask) -> tuple[Notice, ...]:
+    """Drop the warnings that speak of what the caller is not told."""
+    return tuple(warning for warning in warnings if mask.covers(warning.pointer)) if warnings else ()
+
+
+def authorised(handler: Handler) -> Handler:
+    """Let pass what a grant covers, with `grant` and the nearer deadline set, and reduce the answer to it.
+
+    The deadline of the grant counts from here and can only shorten the exchange's own.
+    """
+
+    async def authorise(exchange: Exchange) -> Answer:
+        operation = exchange.operation
+        grants = exchange.caller.grants.get((exchange.database.name, operation.name), ())
+        grant = choose(grants, exchange.purpose, exchange.asked_at)
+        _demand(exchange, grant)
+        asked = None if exchange.asked_fields is None else frozenset(exchange.asked_fields)
+        mask = mask_of(operation.answer, grant.fields, asked)
+        deadline = min(exchange.deadline, asyncio.get_running_loop().time() + grant.deadline_ms / 1000)
+        answer = await handler(replace(exchange, grant=grant, deadline=deadline))
+        return replace(
+            answer, data=mask.apply(answer.data), warnings=disclosed(answer.warnings, mask), fields=mask.fields
+        )
+
+    return authorise
+
+
+def field_paths(databases: Iterable[Database], database: str, operation: str, fields: Iterable[str]) -> frozenset[str]:
+    """Check the field paths of a grant against the declared operation and return them; `*` becomes today's top members.
+
+    Raises ValueError naming what does not exist. `databases` is passed in because security knows no adapter.
+    """
+    found = next((item for item in databases if item.name == database), None)
+    declared = found.operation(operation) if found else None
+    if declared is None:
+        raise ValueError(f"there is no operation {database}/{operation}")
+    shape = shape_of(declared.answer)
+    chosen = frozenset(fields)
+    if WHOLE in chosen:
+        # Expanded when granted: a field that is declared later is not disclosed by an old grant.
+        chosen = chosen - {WHOLE} | {member.name for member in shape.members}
+    unknown = sorted(chosen - frozenset(shape.paths()))
+    if unknown:
+        raise ValueError(f"{database}/{operation} has no field {', '.join(unknown)}")
+    return chosen
