@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 
 Value = str | bool | int | None
@@ -148,3 +148,55 @@ def dates(*patterns: str) -> Form:
 DAY_MONTH_YEAR = dates("dd/MM/yyyy", "MM/yyyy", "yyyy")
 YEAR_MONTH_DAY = dates("yyyyMMdd", "yyyyMM", "yyyy")
 ISO_DATE = dates("yyyy-MM-dd", "yyyy-MM", "yyyy")
+
+
+def _capitals(value: str) -> tuple[str | None, ...]:
+    return (value.upper(),)
+
+
+CAPITALS = Form(_text, _capitals)
+"""Text that a source compares in capital letters (họ và tên viết hoa); what it answers is left as it is."""
+
+
+def _joined(*parts: str | None) -> str | None:
+    said = [part for part in parts if part is not None]
+    known = [part for part in said if part and not part.isspace()]
+    if known:
+        return " ".join(known)
+    return "" if "" in said else None
+
+
+FULL_NAME = Form(_joined, lambda value: (None, None, value), arity=3)
+"""Surname, middle and given name (họ, chữ đệm, tên) as one text; sources often put the whole name in the last place."""
+
+
+def _day_or_year(day: str | None, year: str | None) -> str | None:
+    return YEAR_MONTH_DAY.read(day) or YEAR_MONTH_DAY.read(year)  # type: ignore[return-value]
+
+
+def _as_day_or_year(value: str) -> tuple[str | None, ...]:
+    (text,) = YEAR_MONTH_DAY.write(value)
+    return (None, text) if len(value) == 4 else (text, None)
+
+
+DAY_OR_YEAR = Form(_day_or_year, _as_day_or_year, arity=2)
+"""A date in two places of the source: `yyyyMMdd` or `yyyyMM` in the first, a bare year in the second."""
+
+_LOCAL_INSTANT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
+
+
+def _local_instant(text: str) -> str | None:
+    if not text or text.isspace():
+        return None
+    match = _LOCAL_INSTANT.fullmatch(text)
+    try:
+        when = datetime(*map(int, match.groups())) if match else None  # type: ignore[arg-type]  # noqa: DTZ001
+    except ValueError:
+        when = None
+    if when is None:
+        raise Unmapped(text, "unreadable-value")
+    return f"{when.isoformat()}+07:00"
+
+
+LOCAL_INSTANT = Form(_local_instant, lambda value: (re.sub("[^0-9]", "", value[:19]),))
+"""`yyyyMMddHHmmss` on Vietnam's clock (UTC+7 all year, no offset written)."""
