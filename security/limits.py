@@ -1,0 +1,242 @@
+"""Rate limits: one GCRA per client, database and operation, shared by the workers of a machine or by all nodes.
+
+GCRA (generic cell rate algorithm, ITU-T I.371) keeps a single time per key, the theoretical arrival time (TAT): a
+request is admitted while the TAT is no further ahead than the burst allows. A grant of `rate` per second with `burst`
+on top admits burst + 1 requests at once and `rate` a second from then on. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from math import ceil
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from schemas.errors import TooManyRequests
+from schemas.exchange import Answer, Exchange, Handler, Stage
+
+
+class Verdict(NamedTuple):
+    """What the limit says to one request: seconds to wait when refused, what is left and when it is whole again."""
+
+    admitted: bool
+    retry_after: float
+    remaining: int
+    reset: float
+
+
+def gcra(tat: float, now: float, rate: float, burst: int) -> tuple[float, Verdict]:
+    """Decide over one request: the TAT to keep and the verdict; a refused request leaves the TAT as it was.
+
+    A TAT further ahead than any request can have moved it is from before a restart of the clock and counts as none.
+    """
+    step = 1 / rate
+    ahead = tat - now
+    if ahead < 0 or ahead > (burst + 1) * step * (1 + 1e-9):
+        ahead = 0.0
+    room = burst * step - ahead
+    if room < -step * 1e-9:
+        return now + ahead, Verdict(False, -room, 0, -room)
+    return now + ahead + step, Verdict(True, 0.0, int(room / step + 1e-9), ahead + step)
+
+
+_SLOT: Final = struct.Struct("=16sd")
+_WAYS: Final = 8
+_BUCKET: Final = _SLOT.size * _WAYS
+_ATTEMPTS: Final = 200
+
+
+class LocalLimiter:
+    """A table of TATs in a memory-mapped file, for all processes of one machine.
+
+    The file has `buckets` of eight slots and never grows. When a bucket is full, the slot whose limit is nearest to
+    whole again is given away: under a flood of keys somebody may be admitted too often, never too seldom. The clock is
+    CLOCK_MONOTONIC, which the processes of a machine share. Raises OSError when the file cannot be made.
+    """
+
+    def __init__(self, path: Path, buckets: int = 8192, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets = buckets
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(self._file, buckets * _BUCKET)
+            self._map = mmap.mmap(self._file, buckets * _BUCKET)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._map.close()
+        os.close(self._file)
+
+    def take(self, key: str, rate: float, burst: int) -> Verdict:
+        """Count one request; takes microseconds and never waits long for another process."""
+        digest = _digest(key, rate, burst)
+        start = int.from_bytes(digest[:4], "big") % self._buckets * _BUCKET
+        with self._held(start):
+            now = self._clock()
+            offset, tat = self._find(start, digest, now)
+            tat, verdict = gcra(tat, now, rate, burst)
+            _SLOT.pack_into(self._map, offset, digest, tat)
+        return verdict
+
+    def _find(self, start: int, digest: bytes, now: float) -> tuple[int, float]:
+        spare, nearest = start, float("inf")
+        for offset in range(start, start + _BUCKET, _SLOT.size):
+            found, tat = _SLOT.unpack_from(self._map, offset)
+            if found == digest:
+                return offset, tat
+            if tat < nearest:
+                spare, nearest = offset, tat
+        return spare, now
+
+    @contextmanager
+    def _held(self, start: int) -> Iterator[None]:
+        # A process that was stopped while holding the lock must not stop the others: after some attempts we go on
+        # without it, and at worst one request is not counted.
+        held = False
+        for _ in range(_ATTEMPTS):
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _BUCKET, start)
+            except (BlockingIOError, PermissionError):
+                continue
+            held = True
+            break
+        try:
+            yield
+        finally:
+            if held:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, _BUCKET, start)
+
+
+# The rate is part of the key: a changed grant starts afresh and two grants of one operation do not disturb each other.
+@lru_cache(maxsize=16384)
+def _digest(key: str, rate: float, burst: int) -> bytes:
+    return blake2b(f"{key}\0{rate!r}\0{burst}".encode(), digest_size=16).digest()
+
+
+_SCRIPT: Final = """
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
+local step, burst = 1 / tonumber(ARGV[1]), tonumber(ARGV[2])
+local ahead = (tonumber(redis.call('GET', KEYS[1])) or now) - now
+if ahead < 0 or ahead > (burst + 1) * step * (1 + 1e-9) then ahead = 0 end
+local room = burst * step - ahead
+if room < -step * 1e-9 - 1e-6 then return {0, tostring(-room), 0, tostring(-room)} end
+local whole = ahead + step
+redis.call('SET', KEYS[1], string.format('%.6f', now + whole), 'PX', math.ceil(whole * 1000))
+return {1, '0', math.floor(room / step + 1e-6), tostring(whole)}
+"""
+
+
+class RedisLimiter:
+    """The same count in Redis, for all nodes; whenever Redis does not answer at once the local one decides.
+
+    After a failure Redis is left alone for `pause` seconds, so that its loss costs one short wait a pause and not one
+    an exchange. A limit is no reason to refuse anybody because Redis is down.
+    """
+
+    def __init__(self, redis: Redis, local: LocalLimiter, pause: float = 1.0) -> None:
+        self._script = redis.register_script(_SCRIPT)
+        self._redis = redis
+        self._local = local
+        self._pause = pause
+        self._resume = 0.0
+
+    @classmethod
+    def at(cls, url: str, local: LocalLimiter) -> RedisLimiter:
+        """Connect lazily to `url`, with waits short enough for the path of an exchange."""
+        return cls(Redis.from_url(url, socket_timeout=0.1, socket_connect_timeout=0.1, retry=None), local)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def take(self, key: str, rate: float, burst: int) -> Verdict:
+        """Count one request in Redis, or locally while Redis is lost."""
+        if time.monotonic() >= self._resume:
+            try:
+                answer = await self._script(keys=[f"lgsp:rate:{_digest(key, rate, burst).hex()}"], args=[rate, burst])
+                return Verdict(bool(answer[0]), float(answer[1]), int(answer[2]), float(answer[3]))
+            except (RedisError, OSError, TimeoutError):
+                self._resume = time.monotonic() + self._pause
+        return self._local.take(key, rate, burst)
+
+
+@dataclass(slots=True)
+class Quota:
+    """What the limit said to the exchange of this request; empty until it was asked."""
+
+    policy: str = ""
+    rate: float = 0.0
+    burst: int = 0
+    verdict: Verdict | None = None
+
+    def headers(self) -> dict[str, str]:
+        """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11) for the response.
+
+        `q` requests in `w` seconds is the burst and the time in which it grows back; `r` is what is left of it and `t`
+        when it is whole again or, with nothing left, when the next request is admitted.
+        """
+        if self.verdict is None:
+            return {}
+        quota = self.burst + 1
+        return {
+            "RateLimit-Policy": f'"{self.policy}";q={quota};w={ceil(quota / self.rate)}',
+            "RateLimit": f'"{self.policy}";r={self.verdict.remaining};t={ceil(self.verdict.reset)}',
+        }
+
+
+_QUOTA: ContextVar[Quota | None] = ContextVar("quota", default=None)
+
+
+@contextmanager
+def watched() -> Iterator[Quota]:
+    """Let a route see what the limit says to the exchange that it starts inside this block, answered or refused."""
+    quota = Quota()
+    token = _QUOTA.set(quota)
+    try:
+        yield quota
+    finally:
+        _QUOTA.reset(token)
+
+
+def limited(limiter: LocalLimiter | RedisLimiter) -> Stage:
+    """Make the stage that counts an exchange against its grant; raises TooManyRequests with `retry_after`.
+
+    Stands behind `authorised`, which sets the grant; without one nothing has to be counted.
+    """
+
+    def stage(handler: Handler) -> Handler:
+        async def limit(exchange: Exchange) -> Answer:
+            grant = exchange.grant
+            if grant is None:
+                return await handler(exchange)
+            key = f"{exchange.caller.client_id}\0{grant.database}\0{grant.operation}"
+            taken = limiter.take(key, grant.rate, grant.burst)
+            verdict = taken if isinstance(taken, Verdict) else await taken
+            quota = _QUOTA.get()
+            if quota is not None:
+                quota.policy = f"{grant.database}/{grant.operation}"
+                quota.rate, quota.burst, quota.verdict = grant.rate, grant.burst, verdict
+            if not verdict.admitted:
+                raise TooManyRequests(retry_after=verdict.retry_after)
+            return await handler(exchange)
+
+        return limit
+
+    return stage
