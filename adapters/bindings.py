@@ -132,11 +132,14 @@ def read_json(body: bytes) -> Any:
         raise Unreadable(f"{name} is not JSON")
 
     try:
-        return json.loads(
+        found = json.loads(
             body.decode("utf-8"), parse_int=str, parse_float=str, parse_constant=refuse, object_pairs_hook=once
         )
+        if b"\\u" in body:  # an escaped lone surrogate is no character and could not be passed on
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise Unreadable("the body is not JSON") from None
+    return found
 
 
 def the_one(records: list[Any]) -> Any:

@@ -13,9 +13,14 @@ again can help (RFC 9457 problem details; codes: the table of the published cont
       ServerError      EvidenceUnavailable · Overloaded · Internal
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from schemas.exchange import Receipt
 
 Blame = Literal["client", "server", "upstream"]
 
@@ -38,7 +43,8 @@ class Flaw:
 class GatewayError(Exception):
     """Something that ends an exchange; subclasses are the whole list of `code`s.
 
-    `detail` says what happened this time, without any personal value; `retry_after` is in seconds.
+    `detail` says what happened this time, without any personal value; `retry_after` is in seconds. `exchange_id` and
+    `receipt` are set once the failure stands in the audit log.
     """
 
     code: ClassVar[str] = "internal"
@@ -60,6 +66,8 @@ class GatewayError(Exception):
         self.reason = reason
         self.flaws = tuple(flaws)
         self.retry_after = retry_after
+        self.exchange_id: str | None = None
+        self.receipt: Receipt | None = None
 
 
 class ClientError(GatewayError):

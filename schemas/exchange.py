@@ -140,13 +140,15 @@ class Exchange:
 class Answer:
     """What a handler returns: `data` in the operation's vocabulary, and what must be said about it.
 
-    `fields` are the paths that `data` was reduced to; `receipt` is set by the `audited` stage.
+    `fields` are the paths that `data` was reduced to; `canonical` (the RFC 8785 form of `data`, which the evidence commits
+    to and the caller is sent) and `receipt` are set by the `audited` stage.
     """
 
     data: Data
     warnings: tuple[Notice, ...] = ()
     provenance: Provenance | None = None
     fields: tuple[str, ...] = ()
+    canonical: bytes = b""
     receipt: Receipt | None = None
 
 

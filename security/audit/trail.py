@@ -1,0 +1,169 @@
+"""Stage `audited`: no evidence, no answer (không có bằng chứng thì không trả lời).
+
+It is the outermost stage: refusals and failures leave evidence like answers do, and the entry is durable before anything
+is handed on. What never became an exchange but has a known caller leaves an entry of its own kind; requests without one,
+and those over a limit, are counted in bulk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from schemas.codes.agencies import check_dossier_code
+from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
+from schemas.exchange import Answer, Exchange, Handler, Operation, Receipt
+from schemas.exchange import Caller as Identified
+from schemas.fields import Subject as Marked
+from schemas.fields import shape_of, subjects
+from schemas.identifiers import check_officer
+from security.audit.anonymous import BulkCounter
+from security.audit.canonical import canonical
+from security.audit.entries import Caller, Evidence, Kind, Outcome, Role, Subject
+from security.audit.log import AuditLog
+
+Finder = Callable[[dict[str, Any]], Iterator[tuple[Marked, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bearing:
+    """What is known of a request that never became an exchange: where it was headed and under which id.
+
+    `database` and `operation` are set only when they name a route of ours: a path may hold anything.
+    """
+
+    request_id: str | None
+    database: str | None = None
+    operation: str | None = None
+    purpose: str | None = None
+
+
+class AuditTrail:
+    """Writes the evidence of exchanges; the same for every face of the gateway."""
+
+    def __init__(self, log: AuditLog, bulk: BulkCounter) -> None:
+        self._log = log
+        self._bulk = bulk
+
+    def audited(self, handler: Handler) -> Handler:
+        """Wrap a handler so that every way it can end is durable in the log before the caller learns of it.
+
+        Raises EvidenceUnavailable in place of whatever happened when the log cannot be written.
+        """
+
+        async def handle(exchange: Exchange) -> Answer:
+            started = time.monotonic()
+            try:
+                answer = await handler(exchange)
+            except TooManyRequests:
+                self._bulk.count("over-limit", exchange.caller.client_id)
+                raise
+            except GatewayError as error:
+                await self._failed(exchange, error, started)
+                raise
+            except asyncio.CancelledError:
+                # The caller is gone or we are stopping; the source may have answered all the same.
+                await asyncio.shield(self._append(self._evidence(exchange, Outcome("cancelled", 499), started)))
+                raise
+            except Exception as error:
+                internal = Internal()
+                await self._failed(exchange, internal, started)
+                raise internal from error
+            data = canonical(answer.data)
+            evidence = replace(
+                self._evidence(exchange, Outcome("ok", 200), started, answer.data),
+                data=data,
+                fields=answer.fields,
+                archive=exchange.grant is not None and exchange.grant.archive,
+            )
+            return replace(answer, canonical=data, receipt=await self._append(evidence))
+
+        return handle
+
+    async def refused(self, caller: Identified, error: GatewayError, bearing: Bearing) -> None:
+        """Record a request of a known caller that never became an exchange; sets the error's `receipt`."""
+        kind: Kind = "unreadable" if error.status in (400, 413, 415, 422) else "refusal"
+        error.receipt = await self._append(
+            Evidence(
+                id=error.exchange_id,
+                kind=kind,
+                at=datetime.now(UTC),
+                caller=_named(caller),
+                database=bearing.database,
+                operation=bearing.operation,
+                purpose=bearing.purpose,
+                request_id=bearing.request_id,
+                outcome=Outcome(error.code, error.status, error.reason),
+            )
+        )
+
+    def anonymous(self, error: GatewayError, source: str) -> None:
+        """Count a request without a known caller under its error and source address."""
+        self._bulk.count(error.code, source)
+
+    async def _failed(self, exchange: Exchange, error: GatewayError, started: float) -> None:
+        evidence = self._evidence(exchange, Outcome(error.code, error.status, error.reason), started)
+        kind: Kind = "exchange" if exchange.trail.attempts or isinstance(error, UpstreamError) else "refusal"
+        error.exchange_id = exchange.id
+        error.receipt = await self._append(replace(evidence, kind=kind))
+
+    def _evidence(
+        self, exchange: Exchange, outcome: Outcome, started: float, disclosed: dict[str, Any] | None = None
+    ) -> Evidence:
+        asked_of, disclosed_of = _finders(exchange.operation)
+        question = exchange.question.model_dump(exclude_none=True)
+        found: dict[tuple[Role, str, str], None] = {
+            ("asked", mark.kind, value): None for mark, value in asked_of(question)
+        }
+        if disclosed is not None:
+            found |= {("disclosed", mark.kind, value): None for mark, value in disclosed_of(disclosed)}
+        trail = exchange.trail
+        return Evidence(
+            id=exchange.id,
+            kind="exchange",
+            at=exchange.asked_at,
+            caller=_named(exchange.caller),
+            database=exchange.database.name,
+            operation=exchange.operation.name,
+            purpose=exchange.purpose if exchange.grant else None,
+            dossier=_if_valid(check_dossier_code, exchange.dossier),
+            officer=_if_valid(check_officer, exchange.officer),
+            request_id=exchange.request_id,
+            outcome=outcome,
+            duration_ms=int((time.monotonic() - started) * 1000),
+            endpoint=trail.endpoint,
+            attempts=trail.attempts,
+            question=canonical(question),
+            request_messages=[body for direction, body in trail.messages if direction == "sent"],
+            answer_messages=[body for direction, body in trail.messages if direction == "received"],
+            subjects=[Subject(role, kind, value) for role, kind, value in found],
+            details={"signer": trail.provenance.certificate} if trail.provenance else {},
+        )
+
+    async def _append(self, evidence: Evidence) -> Receipt:
+        entry, secrets = evidence.recorded()
+        return await self._log.append(entry, secrets=secrets)
+
+
+@cache
+def _finders(operation: Operation) -> tuple[Finder, Finder]:
+    return subjects(shape_of(operation.question)), subjects(shape_of(operation.answer))
+
+
+def _named(caller: Identified) -> Caller:
+    return Caller(caller.client_id, caller.agency, f"{caller.credential.kind}:{caller.credential.id}")
+
+
+def _if_valid(check: Callable[[str], str], value: str | None) -> str | None:
+    """Keep a header's value only in the shape it should have: anything else could be a personal value."""
+    if value is None:
+        return None
+    try:
+        return check(value)
+    except ValueError:
+        return None
