@@ -1,0 +1,100 @@
+"""The stage `retried`: what may be asked again is asked again, never past the deadline, never against an open breaker.
+
+The exchange's deadline is a hard bound here for everything further in, so that no source, log-in or queue can keep a
+caller longer than it was promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from adapters.breaker import outcome
+from adapters.breakers import Breakers
+from config.settings import Endpoint
+from schemas.errors import GatewayError, Text, UpstreamTimeout, UpstreamUnavailable
+from schemas.exchange import Answer, Exchange, Handler, Stage
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def endpoint_of(exchange: Exchange) -> str:
+    """Return the name of the endpoint that answers this operation."""
+    return exchange.operation.endpoint or exchange.database.name
+
+
+def worth_repeating(error: BaseException) -> bool:
+    """Tell whether the same question may fare better in a moment.
+
+    Our own overload and an open breaker are retryable for the caller, later; repeating at once would feed them.
+    """
+    return isinstance(error, (UpstreamUnavailable, UpstreamTimeout)) and error.retryable
+
+
+def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sleep = asyncio.sleep) -> Stage:
+    """Make the stage; `sleep` waits that many seconds.
+
+    Between attempts lies an exponential back-off with full jitter, or the source's Retry-After if that is longer. An
+    operation with effect gets one attempt. When no attempt is left, or the next one could only start after the
+    deadline or against an open breaker, the last error stands.
+    """
+
+    def stage(handler: Handler) -> Handler:
+        async def attempt(exchange: Exchange, endpoint: str) -> Answer:
+            permit = await breakers.admit(endpoint)
+            exchange.trail.attempts += 1
+            ended: BaseException | None = None
+            try:
+                return await handler(exchange)
+            except BaseException as error:
+                ended = error
+                raise
+            finally:
+                breakers.record(endpoint, permit, outcome(ended))
+
+        async def repeated(exchange: Exchange, endpoint: str) -> Answer:
+            limits = endpoints[endpoint].retry
+            if not exchange.operation.repeatable or limits.attempts == 1:
+                return await attempt(exchange, endpoint)
+            backoff = wait_random_exponential(multiplier=limits.initial, max=limits.maximum)
+            clock = asyncio.get_running_loop().time
+
+            def wait(state: RetryCallState) -> float:
+                return max(backoff(state), _asked_pause(state))
+
+            def stop(state: RetryCallState) -> bool:
+                return (
+                    state.attempt_number >= limits.attempts
+                    or clock() + state.upcoming_sleep >= exchange.deadline
+                    or breakers.refuses(endpoint)
+                )
+
+            retrying = AsyncRetrying(
+                sleep=sleep, stop=stop, wait=wait, retry=retry_if_exception(worth_repeating), reraise=True
+            )
+            return await retrying(attempt, exchange, endpoint)
+
+        async def bounded(exchange: Exchange) -> Answer:
+            endpoint = endpoint_of(exchange)
+            exchange.trail.endpoint = endpoint
+            limit = asyncio.timeout_at(exchange.deadline)
+            try:
+                async with limit:
+                    return await repeated(exchange, endpoint)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                raise UpstreamTimeout(
+                    Text(f"Nguồn {endpoint} không trả lời kịp hạn.", f"{endpoint} did not answer before the deadline.")
+                ) from None
+
+        return bounded
+
+    return stage
+
+
+def _asked_pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return (error.retry_after or 0.0) if isinstance(error, GatewayError) else 0.0
