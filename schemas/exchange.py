@@ -140,8 +140,8 @@ class Exchange:
 class Answer:
     """What a handler returns: `data` in the operation's vocabulary, and what must be said about it.
 
-    `fields` are the paths that `data` was reduced to; `canonical` (the RFC 8785 form of `data`, which the evidence commits
-    to and the caller is sent) and `receipt` are set by the `audited` stage.
+    `fields` are the paths that `data` was reduced to; `canonical` (the RFC 8785 form of `data`, which the evidence
+    commits to and the caller is sent) and `receipt` are set by the `audited` stage.
     """
 
     data: Data
@@ -170,7 +170,7 @@ class Binding(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
     """One question that a database answers, as data.
 
@@ -190,7 +190,7 @@ class Operation:
     examine: Callable[[Question, Data], Iterable[Notice]] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Database:
     """A source of data: its name in paths, its titles, its operations, and the contract files it publishes."""
 

@@ -1,8 +1,8 @@
 """Stage `audited`: no evidence, no answer (không có bằng chứng thì không trả lời).
 
-It is the outermost stage: refusals and failures leave evidence like answers do, and the entry is durable before anything
-is handed on. What never became an exchange but has a known caller leaves an entry of its own kind; requests without one,
-and those over a limit, are counted in bulk.
+It is the outermost stage: refusals and failures leave evidence like answers do, and the entry is durable before
+anything is handed on. What never became an exchange but has a known caller leaves an entry of its own kind; requests
+without one, and those over a limit, are counted in bulk.
 """
 
 from __future__ import annotations

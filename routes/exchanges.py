@@ -1,0 +1,142 @@
+"""`POST /v1/{database}/{operation}`: the REST face of every database (tra cứu dữ liệu)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from routes.bodies import flaws_of, read_json, single
+from routes.recorded import CALLER, REQUEST_ID
+from schemas.errors import Flaw, Invalid, Text
+from schemas.exchange import Answer, Database, Exchange, Handler, Operation, Receipt
+
+# Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
+_DEADLINE = 20.0
+
+_BAD_QUERY = Text("Chỉ nhận tham số fields, một lần", "Only the parameter `fields` is taken, once")
+_NOT_ASCII = Text("Giá trị phải là ASCII", "The value must be ASCII")
+
+Prove = Callable[[Receipt], Awaitable[Receipt]]
+"""Adds the canonical entry and its inclusion proof to a receipt (`Lgsp-Receipt: full`)."""
+
+
+def add_exchanges(
+    router: web.UrlDispatcher, databases: Iterable[Database], handler: Handler, prove: Prove, max_body: int
+) -> None:
+    """Add one route for each operation, so that paths, metrics and 404 follow the declarations."""
+    for database in databases:
+        for operation in database.operations:
+            router.add_post(
+                f"/v1/{database.name}/{operation.name}", _route(database, operation, handler, prove, max_body)
+            )
+
+
+def _route(
+    database: Database, operation: Operation, handler: Handler, prove: Prove, max_body: int
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def ask(request: web.Request) -> web.Response:
+        body = await read_json(request, max_body)
+        try:
+            question = operation.question.model_validate(body)
+        except ValidationError as error:
+            raise Invalid(flaws=flaws_of(error)) from None
+        exchange = Exchange(
+            id=str(uuid.uuid4()),
+            database=database,
+            operation=operation,
+            question=question,
+            caller=request[CALLER],
+            purpose=_ascii(request, "Lgsp-Purpose"),
+            dossier=_ascii(request, "Lgsp-Dossier"),
+            officer=_ascii(request, "Lgsp-Officer"),
+            asked_fields=_asked_fields(request),
+            request_id=request[REQUEST_ID],
+            traceparent=single(request, "traceparent"),
+            asked_at=datetime.now(UTC),
+            deadline=asyncio.get_running_loop().time() + _DEADLINE,
+        )
+        wants_proof = (single(request, "Lgsp-Receipt") or "").strip().lower() == "full"
+        answer = await handler(exchange)
+        receipt = answer.receipt
+        if receipt is not None and wants_proof:
+            receipt = await prove(receipt)
+        return web.Response(body=_rendered(exchange, answer, receipt), content_type="application/json")
+
+    return ask
+
+
+def _ascii(request: web.Request, name: str) -> str | None:
+    value = single(request, name)
+    if value is not None and not (value.isascii() and value.isprintable()):
+        raise Invalid(flaws=[Flaw(name, _NOT_ASCII)])
+    return value
+
+
+def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
+    query = request.query
+    if not query:
+        return None
+    if set(query) != {"fields"} or len(query.getall("fields")) != 1:
+        raise Invalid(flaws=[Flaw("fields", _BAD_QUERY)])
+    return tuple(part.strip() for part in query["fields"].split(","))
+
+
+def _rendered(exchange: Exchange, answer: Answer, receipt: Receipt | None) -> bytes:
+    """Join the response from `data` as committed to, so that what was disclosed is what the evidence holds."""
+    proven = answer.provenance
+    about = {
+        "id": exchange.id,
+        "database": exchange.database.name,
+        "operation": exchange.operation.name,
+        "answered_at": _instant(datetime.now(UTC)),
+        "fields": answer.fields,
+        "warnings": [
+            {"code": notice.code, "pointer": notice.pointer, "detail": notice.detail} for notice in answer.warnings
+        ],
+        "signature": proven
+        and {
+            "status": proven.status,
+            "signer": proven.signer,
+            "certificate": proven.certificate,
+            "signed_at": _instant(proven.signed_at),
+        },
+    }
+    return b"".join(
+        (
+            b'{"data":',
+            answer.canonical,
+            b',"exchange":',
+            _json(about),
+            b',"receipt":',
+            _json(receipt and rendered_receipt(receipt)),
+            b"}",
+        )
+    )
+
+
+def rendered_receipt(receipt: Receipt) -> dict[str, object]:
+    """Return a receipt as the contract shows it; `entry` and `proof` only where they were asked for."""
+    shown: dict[str, object] = {
+        "log": receipt.log,
+        "index": receipt.index,
+        "leaf": receipt.leaf,
+        "salt": receipt.salt,
+        "checkpoint": receipt.checkpoint,
+    }
+    if receipt.entry is not None:
+        shown |= {"entry": receipt.entry, "proof": receipt.proof}
+    return shown
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
