@@ -1,0 +1,130 @@
+"""Every Prometheus metric of the gateway, defined once, and their rendering for one or for many processes.
+
+`prometheus_client` chooses between memory and shared files when it is imported, so this module imports it at the first
+call of `metrics()` only: `share()` has to come before that. It also keeps the library out of `lgsp --help`.
+Labels are names from the configuration and the code, never values of a request.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Gauge, Histogram
+
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The metrics by field; labels are given in the order written in `metrics()`."""
+
+    http_requests: Counter
+    http_seconds: Histogram
+    http_in_flight: Gauge
+    tls_failures: Counter
+    exchanges: Counter
+    exchange_seconds: Histogram
+    upstream_attempts: Counter
+    upstream_seconds: Histogram
+    breaker_state: Gauge
+    audit_batch: Histogram
+    audit_append_seconds: Histogram
+    log_size: Gauge
+    expiry: Gauge
+    storage_free: Gauge
+    worker_restarts: Counter
+
+
+@cache
+def metrics() -> Metrics:
+    """Return the metrics of this process, made at the first call."""
+    from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    return Metrics(
+        http_requests=Counter(
+            "lgsp_http_requests", "Requests answered, by route template.", ("route", "method", "status")
+        ),
+        http_seconds=Histogram(
+            "lgsp_http_request_seconds", "From request head to answer.", ("route",), buckets=_SECONDS
+        ),
+        http_in_flight=Gauge("lgsp_http_in_flight", "Requests being worked on.", multiprocess_mode="livesum"),
+        tls_failures=Counter("lgsp_tls_handshake_failures", "TLS handshakes that failed, by reason.", ("reason",)),
+        exchanges=Counter(
+            "lgsp_exchanges", "Exchanges, outcome is `answered` or an error code.", ("database", "operation", "outcome")
+        ),
+        exchange_seconds=Histogram(
+            "lgsp_exchange_seconds", "From question to durable answer.", ("database", "operation"), buckets=_SECONDS
+        ),
+        upstream_attempts=Counter(
+            "lgsp_upstream_attempts", "Attempts at a source, outcome is `ok` or an error code.", ("endpoint", "outcome")
+        ),
+        upstream_seconds=Histogram(
+            "lgsp_upstream_seconds", "One attempt at a source.", ("endpoint",), buckets=_SECONDS
+        ),
+        breaker_state=Gauge(
+            "lgsp_breaker_state", "0 closed, 1 half open, 2 open.", ("endpoint",), multiprocess_mode="livemax"
+        ),
+        audit_batch=Histogram("lgsp_audit_batch_entries", "Entries in one commit of the log.", buckets=_COUNTS),
+        audit_append_seconds=Histogram(
+            "lgsp_audit_append_seconds", "One commit of the log, waiting for the lock included.", buckets=_SECONDS
+        ),
+        log_size=Gauge("lgsp_audit_log_entries", "Entries in the log.", multiprocess_mode="max"),
+        expiry=Gauge(
+            "lgsp_expiry_seconds",
+            "Seconds until a certificate or key ends, negative when it has.",
+            ("kind", "name"),
+            multiprocess_mode="livemin",
+        ),
+        storage_free=Gauge(
+            "lgsp_storage_free_bytes", "Free space where the storage lies.", multiprocess_mode="livemostrecent"
+        ),
+        worker_restarts=Counter("lgsp_worker_restarts", "Worker processes that died and were started again."),
+    )
+
+
+def share(directory: Path) -> None:
+    """Keep the values of all processes started from this one in `directory`, so that any of them can render all."""
+    os.environ[DIRECTORY_VARIABLE] = str(directory)
+
+
+def become(worker: str) -> None:
+    """Name this process's value files after `worker`, so that a restarted worker goes on in its predecessor's files.
+
+    Has no effect unless `share()` was called; must come before the first `metrics()` of the process.
+    """
+    if DIRECTORY_VARIABLE in os.environ:
+        from prometheus_client import values
+
+        values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call]
+
+
+def forget(worker: str) -> None:
+    """Drop the gauges of a worker that is gone; its counters stay, since they happened."""
+    if directory := os.environ.get(DIRECTORY_VARIABLE):
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker, directory)  # type: ignore[no-untyped-call]
+
+
+def render() -> bytes:
+    """Return all metrics of all workers in the Prometheus text format; reads files, so not for the event loop."""
+    from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+
+    if DIRECTORY_VARIABLE not in os.environ:
+        metrics()
+        return generate_latest(REGISTRY)
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
