@@ -1,0 +1,292 @@
+"""Reading what a caller sent: one strict way from bytes to JSON, and from pydantic's complaints to JSON pointers.
+
+Stricter than the standard library on purpose (I-JSON, RFC 7493): what two parsers could read differently is refused.
+No message quotes a value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from aiohttp import web
+from aiohttp.helpers import parse_mimetype
+from pydantic import ValidationError
+
+from schemas.errors import Flaw, Malformed, Text, TooLarge, UnsupportedMediaType
+
+MAX_DEPTH = 64
+MAX_FLAWS = 50
+MAX_INTEGER = 2**53 - 1
+BODY_SECONDS = 30.0
+
+# A second one of these would let two readers understand two different requests.
+SINGLE = frozenset(
+    {
+        "accept-language",
+        "authorization",
+        "client-cert",
+        "content-digest",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "idempotency-key",
+        "lgsp-dossier",
+        "lgsp-officer",
+        "lgsp-purpose",
+        "lgsp-receipt",
+        "traceparent",
+        "transfer-encoding",
+        "x-request-id",
+    }
+)
+
+
+def single(request: web.BaseRequest, name: str) -> str | None:
+    """Return the value of a header that may come once, None if absent; raises Malformed if it comes twice."""
+    values = request.headers.getall(name, ())
+    if len(values) > 1:
+        raise Malformed(
+            Text(f"Tiêu đề {name} được gửi nhiều lần", f"The header {name} was sent more than once"),
+            flaws=[Flaw(name, Text("chỉ được gửi một lần", "may be sent once only"))],
+        )
+    if not values:
+        return None
+    if not values[0].isascii():
+        raise Malformed(
+            Text(f"Tiêu đề {name} phải là ASCII", f"The header {name} must be ASCII"),
+            flaws=[Flaw(name, Text("phải là ASCII", "must be ASCII"))],
+        )
+    return str(values[0])
+
+
+def check_headers(request: web.BaseRequest) -> None:
+    """Raise Malformed if a header that may come once comes twice."""
+    names = [name.lower() for name in request.headers]
+    if len(names) != len(set(names)):
+        for name in SINGLE.intersection(names):
+            if names.count(name) > 1:
+                single(request, name)
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """Return the body of at most `limit` bytes; raises TooLarge, UnsupportedMediaType (coded), Malformed (broken off).
+
+    A declared length over the limit is refused before a byte is read.
+    """
+    if request.headers.get("Content-Encoding") is not None:
+        raise UnsupportedMediaType(
+            Text("Nội dung không được nén hay mã hóa", "The body must not have a content coding"),
+            flaws=[Flaw("Content-Encoding", Text("không được dùng", "must be absent"))],
+        )
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(None if request.content.is_eof() else BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Malformed(Text("Nội dung gửi quá chậm", "The body came too slowly")) from None
+    except web.RequestPayloadError:
+        raise Malformed(Text("Nội dung bị ngắt giữa chừng", "The body broke off")) from None
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(Text(f"Nội dung vượt quá {limit} byte", f"The body exceeds {limit} bytes"))
+
+
+def check_json_type(request: web.BaseRequest) -> None:
+    """Raise UnsupportedMediaType unless the content type is `application/json`, in UTF-8 where it names a charset."""
+    kind = parse_mimetype(single(request, "Content-Type") or "")
+    if (kind.type, kind.subtype, kind.suffix) != ("application", "json", "") or kind.parameters.get(
+        "charset", "utf-8"
+    ).lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(
+            Text("Nội dung phải là application/json, mã UTF-8", "The body must be application/json in UTF-8"),
+            flaws=[Flaw("Content-Type", Text("phải là application/json", "must be application/json"))],
+        )
+
+
+async def read_json(request: web.Request, limit: int) -> Any:
+    """Return the JSON value that is the body; raises UnsupportedMediaType, TooLarge or Malformed."""
+    check_json_type(request)
+    return parse_json(await read_body(request, limit))
+
+
+class _Defect:
+    """Stands in a parsed tree for what must not be there, so that a walk can tell where it stood."""
+
+    __slots__ = ("name", "text")
+
+    def __init__(self, text: Text, name: str = "") -> None:
+        self.text = text
+        self.name = name
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.defects = False
+        self.decoder = json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_int=self._integer,
+            parse_float=self._float,
+            parse_constant=self._constant,
+        )
+
+    def _defect(self, vi: str, en: str, name: str = "") -> _Defect:
+        self.defects = True
+        return _Defect(Text(vi, en), name)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> Any:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            return self._defect("tên được dùng hai lần", "the name occurs twice", twice)
+        return members
+
+    def _integer(self, text: str) -> Any:
+        # Python refuses to convert over 4,300 digits; JSON readers elsewhere lose digits from 2^53 on.
+        if len(text) <= 17 and abs(number := int(text)) <= MAX_INTEGER:
+            return number
+        return self._defect("số nguyên quá lớn", "the integer is too large")
+
+    def _float(self, text: str) -> Any:
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            return self._defect("số quá lớn", "the number is too large")
+        return number
+
+    def _constant(self, _text: str) -> Any:
+        return self._defect("không phải giá trị JSON", "not a JSON value")
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse strict JSON; raises Malformed, with a pointer to what is wrong where there is one."""
+    if not body:
+        raise Malformed(Text("Nội dung rỗng", "The body is empty"), flaws=[_root("rỗng", "empty")])
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = f"byte {error.start}"
+        raise Malformed(
+            Text(f"Nội dung không phải UTF-8 ({place})", f"The body is not UTF-8 ({place})"),
+            flaws=[_root("không phải UTF-8", "not UTF-8")],
+        ) from None
+    if text.startswith("\ufeff"):
+        raise Malformed(
+            Text("Nội dung bắt đầu bằng BOM", "The body starts with a byte order mark"),
+            flaws=[_root("có BOM ở đầu", "starts with a byte order mark")],
+        )
+    reader = _Reader()
+    try:
+        value = reader.decoder.decode(text)
+    except json.JSONDecodeError as error:
+        vi, en = f"dòng {error.lineno}, cột {error.colno}", f"line {error.lineno}, column {error.colno}"
+        raise Malformed(
+            Text(f"Nội dung không phải JSON hợp lệ ({vi})", f"The body is not valid JSON ({en})"),
+            flaws=[_root(f"sai cú pháp tại {vi}", f"syntax error at {en}")],
+        ) from None
+    except RecursionError:
+        _too_deep("")
+    # Escapes are the only way for NUL and lone surrogates through the decoder.
+    escapes = "\\u" in text
+    if reader.defects or escapes or text.count("[") + text.count("{") > MAX_DEPTH:
+        _inspect(value)
+    return value
+
+
+def _inspect(root: Any) -> None:
+    stack: list[tuple[Any, tuple[str, ...], int]] = [(root, (), 1)]
+    while stack:
+        value, path, depth = stack.pop()
+        if isinstance(value, _Defect):
+            pointer = to_pointer((*path, value.name) if value.name else path)
+            raise Malformed(flaws=[Flaw(pointer, value.text)])
+        if isinstance(value, str):
+            _check_text(value, path)
+        elif isinstance(value, dict | list):
+            if depth > MAX_DEPTH:
+                _too_deep(to_pointer(path))
+            items: Iterator[tuple[Any, Any]] = iter(value.items() if isinstance(value, dict) else enumerate(value))
+            for key, item in items:
+                if isinstance(key, str):
+                    _check_text(key, path)
+                if isinstance(item, dict | list | str | _Defect):
+                    stack.append((item, (*path, str(key)), depth + 1))
+
+
+def _check_text(text: str, path: tuple[str, ...]) -> None:
+    if "\0" in text:
+        raise Malformed(flaws=[Flaw(to_pointer(path), Text("có ký tự NUL", "holds a NUL character"))])
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        flaw = Flaw(to_pointer(path), Text("có mã thay thế (surrogate) lẻ", "holds a lone surrogate"))
+        raise Malformed(flaws=[flaw]) from None
+
+
+def _too_deep(pointer: str) -> NoReturn:
+    limit = Text(f"lồng sâu quá {MAX_DEPTH} tầng", f"nested deeper than {MAX_DEPTH} levels")
+    raise Malformed(flaws=[Flaw(pointer, limit)]) from None
+
+
+def _root(vi: str, en: str) -> Flaw:
+    return Flaw("", Text(vi, en))
+
+
+def to_pointer(path: tuple[str | int, ...]) -> str:
+    """Return the RFC 6901 pointer of `path`, cut to 256 characters, since its names are the caller's."""
+    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return pointer.encode("utf-8", "replace").decode()[:256]
+
+
+_MESSAGES: dict[str, tuple[str, str]] = {
+    "missing": ("thiếu trường bắt buộc", "is required"),
+    "extra_forbidden": ("trường không có trong hợp đồng", "is not part of the contract"),
+    "string_type": ("phải là chuỗi", "must be a string"),
+    "string_pattern_mismatch": ("sai định dạng", "does not have the required form"),
+    "string_too_short": ("ngắn hơn {min_length} ký tự", "is shorter than {min_length} characters"),
+    "string_too_long": ("dài hơn {max_length} ký tự", "is longer than {max_length} characters"),
+    "int_type": ("phải là số nguyên", "must be an integer"),
+    "int_from_float": ("phải là số nguyên", "must be an integer"),
+    "float_type": ("phải là số", "must be a number"),
+    "bool_type": ("phải là true hoặc false", "must be true or false"),
+    "none_required": ("phải là null", "must be null"),
+    "list_type": ("phải là mảng", "must be an array"),
+    "too_long": ("nhiều hơn {max_length} phần tử", "has more than {max_length} items"),
+    "too_short": ("ít hơn {min_length} phần tử", "has fewer than {min_length} items"),
+    "dict_type": ("phải là đối tượng", "must be an object"),
+    "model_type": ("phải là đối tượng", "must be an object"),
+    "model_attributes_type": ("phải là đối tượng", "must be an object"),
+    "literal_error": ("phải là một trong: {expected}", "must be one of: {expected}"),
+    "enum": ("phải là một trong: {expected}", "must be one of: {expected}"),
+    "greater_than": ("phải lớn hơn {gt}", "must be greater than {gt}"),
+    "greater_than_equal": ("không được nhỏ hơn {ge}", "must be at least {ge}"),
+    "less_than": ("phải nhỏ hơn {lt}", "must be less than {lt}"),
+    "less_than_equal": ("không được lớn hơn {le}", "must be at most {le}"),
+}
+_GENERIC = ("giá trị không hợp lệ", "is not valid")
+
+
+def flaws_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> list[Flaw]:
+    """Translate pydantic's complaints into flaws with JSON pointers below `prefix`; no value of the input appears."""
+    flaws: list[Flaw] = []
+    for complaint in error.errors(include_url=False, include_input=False)[:MAX_FLAWS]:
+        context = complaint.get("ctx", {})
+        if complaint["type"] == "value_error" and type(context.get("error")) is ValueError:
+            # Our own validators say in fixed English words what is wrong.
+            vi, en = _GENERIC[0], str(context["error"])
+        else:
+            vi, en = (text.format_map(context) for text in _MESSAGES.get(complaint["type"], _GENERIC))
+        flaws.append(Flaw(to_pointer((*prefix, *complaint["loc"])), Text(vi, en)))
+    return flaws
