@@ -1,0 +1,187 @@
+"""One commit of the audit log: items are sealed, checked, numbered, hashed into the tree and signed together."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+
+from schemas.exchange import Receipt
+from security.audit.canonical import JSON
+from security.audit.checkpoint import Signer
+from security.audit.entries import Secrets
+from security.audit.merkle import Frontier
+from security.audit.sealing import Plain, Sealed, Sealer
+from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
+from security.audit.tiles import complete
+
+# Runs in the transaction of the entry, before it; gets the index that the entry will have.
+Write = Callable[[Connection, int], None]
+
+_PERIOD_LENGTH = len("2026-11")
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One entry on its way into the log."""
+
+    entry: Mapping[str, JSON]
+    body: bytes
+    leaf: bytes
+    secrets: Secrets | None
+    writes: tuple[Write, ...]
+    done: "asyncio.Future[Receipt]"
+    taken: bool = False
+    sealed: Sealed | None = None
+
+    @property
+    def id(self) -> str:
+        """The unique id by which a repeated or doubtful append is recognised."""
+        return str(self.entry["id"])
+
+
+class Batch:
+    """The items of one commit. `careful` looks ids up first: after a lost COMMIT answer or a duplicate."""
+
+    def __init__(self, items: Sequence[Item], signer: Signer, sealer: Sealer) -> None:
+        self.items = items
+        self.careful = False
+        self.results: list[Receipt | Exception] = []
+        self._signer = signer
+        self._sealer = sealer
+
+    def seal(self) -> None:
+        """Encrypt what opens the entries and make the keys durable; once, however often the commit is tried."""
+        pending = [item for item in self.items if item.secrets is not None and item.sealed is None]
+        if not pending:
+            return
+        plains = [_plain(item, item.secrets) for item in pending if item.secrets is not None]
+        for item, sealed in zip(pending, self._sealer.seal(plains), strict=True):
+            item.sealed = sealed
+
+    def write(self, connection: Connection) -> None:
+        """Append inside a transaction that holds the write lock; leaves `results` in the order of the items."""
+        head = connection.execute(_LOCKED_HEAD).first()
+        if head is None:
+            connection.execute(insert(HEAD).values(id=1, size=0, frontier=b""))
+        frontier = Frontier.decode(head.size, head.frontier) if head else Frontier()
+        size = frontier.size
+        standing = self._standing(connection) if self.careful else {}
+        found: dict[str, tuple[int, bytes]] = dict(standing)
+        placed: dict[int, tuple[Item, int]] = {}
+        failed: dict[int, Exception] = {}
+        accepted: list[Item] = []
+        for place, item in enumerate(self.items):
+            known = found.get(item.id)
+            if known is not None:
+                if known[1] == item.leaf:
+                    placed[place] = (item, known[0])
+                else:
+                    failed[place] = ValueError("audit log: another entry has this id")
+                continue
+            index = size + len(accepted)
+            conflict = _run_writes(connection, item.writes, index)
+            if conflict is not None:
+                failed[place] = conflict
+                continue
+            accepted.append(item)
+            placed[place] = (item, index)
+            found[item.id] = (index, item.leaf)
+        note = self._append(connection, frontier, accepted) if accepted else current_checkpoint(connection) or ""
+        self.results = [
+            failed[place] if place in failed else self._receipt(*placed[place], note)
+            for place in range(len(self.items))
+        ]
+
+    def _standing(self, connection: Connection) -> dict[str, tuple[int, bytes]]:
+        rows = connection.execute(
+            select(ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf).where(
+                ENTRIES.c.id.in_([item.id for item in self.items])
+            )
+        )
+        return {row.id: (row.idx, row.leaf) for row in rows}
+
+    def _append(self, connection: Connection, frontier: Frontier, items: list[Item]) -> str:
+        size = frontier.size
+        complete(connection, size, [item.leaf for item in items])
+        for item in items:
+            frontier.append(item.leaf)
+        connection.execute(insert(ENTRIES), [_entry_row(size + place, item) for place, item in enumerate(items)])
+        openings = [(size + place, item.sealed) for place, item in enumerate(items) if item.sealed is not None]
+        if openings:
+            connection.execute(insert(OPENINGS), [_opening_row(index, sealed) for index, sealed in openings])
+        tags = [{"tag": tag, "idx": index} for index, sealed in openings for tag in sealed.tags]
+        if tags:
+            connection.execute(insert(SUBJECTS), tags)
+        note = self._signer.sign(frontier.size, frontier.root())
+        connection.execute(insert(CHECKPOINTS).values(size=frontier.size, note=note))
+        connection.execute(_SET_HEAD, {"size": frontier.size, "frontier": frontier.encode()})
+        return note
+
+    def _receipt(self, item: Item, index: int, note: str) -> Receipt:
+        salt = item.secrets.salts.get("data") if item.secrets is not None else None
+        shown_salt = base64.b64encode(salt).decode() if salt is not None else None
+        return Receipt(self._signer.origin, index, base64.b64encode(item.leaf).decode(), shown_salt, note)
+
+
+_LOCKED_HEAD = select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1).with_for_update()
+_SET_HEAD = update(HEAD).where(HEAD.c.id == 1)
+
+
+def current_checkpoint(connection: Connection) -> str | None:
+    """The signed note of the newest commit; None for an empty log."""
+    return connection.execute(select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.size.desc()).limit(1)).scalar()
+
+
+def columns(entry: Mapping[str, JSON]) -> dict[str, object]:
+    """The parts of an entry that its row repeats for filters."""
+    caller, outcome = entry.get("caller"), entry.get("outcome")
+    return {
+        "id": entry["id"],
+        "at": entry["at"],
+        "kind": entry["kind"],
+        "client": caller.get("client") if isinstance(caller, Mapping) else None,
+        "database": entry.get("database"),
+        "operation": entry.get("operation"),
+        "purpose": entry.get("purpose"),
+        "dossier": entry.get("dossier"),
+        "outcome": outcome.get("code") if isinstance(outcome, Mapping) else None,
+        "request_id": entry.get("request_id"),
+    }
+
+
+def _entry_row(index: int, item: Item) -> dict[str, object]:
+    row = columns(item.entry)
+    row["idx"], row["leaf"], row["body"] = index, item.leaf, item.body
+    return row
+
+
+def _opening_row(index: int, sealed: Sealed) -> dict[str, object]:
+    return {"idx": index, "period": sealed.period, "slot": sealed.slot, "sealed": sealed.sealed}
+
+
+def _plain(item: Item, secrets: Secrets) -> Plain:
+    subjects = tuple(secrets.subjects)
+    return Plain(item.id, str(item.entry["at"])[:_PERIOD_LENGTH], secrets.encode(), subjects)
+
+
+def _run_writes(connection: Connection, writes: Sequence[Write], index: int) -> Exception | None:
+    """Run an item's writes in a savepoint; return what stopped them. What the database itself cannot do goes on up."""
+    if not writes:
+        return None
+    savepoint = connection.begin_nested()
+    try:
+        for each in writes:
+            each(connection, index)
+    except (IntegrityError, ProgrammingError, DataError) as conflict:
+        savepoint.rollback()
+        return conflict
+    except (DBAPIError, OSError):
+        raise
+    except Exception as conflict:  # noqa: BLE001 - a mistake in one item's write must not take the others with it
+        savepoint.rollback()
+        return conflict
+    savepoint.commit()
+    return None

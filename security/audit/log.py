@@ -1,0 +1,198 @@
+"""The append side of the audit trail: group commit, gap-free indexes over all processes, a receipt only when durable.
+
+An entry is written at once when the log is idle; while a commit is under way further ones gather, and when four or
+more wait, a moment (`GATHER_S`) is given to others. What happens inside one transaction is in `security.audit.batch`.
+"""
+
+import asyncio
+import base64
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError, NoResultFound
+
+from schemas.errors import EvidenceUnavailable, Text
+from schemas.exchange import Receipt
+from security.audit.batch import Batch, Item, Write, current_checkpoint
+from security.audit.canonical import JSON, canonical
+from security.audit.checkpoint import CheckpointRejected, Signer, VerifierKey, opened
+from security.audit.entries import Evidence, Secrets
+from security.audit.merkle import inclusion_proof, leaf_hash
+from security.audit.sealing import Sealer
+from security.audit.tables import ENTRIES
+from security.audit.tiles import stored_nodes
+from storage.engine import Storage
+from storage.errors import CommitUnknown, StorageError, StorageUnavailable
+
+GATHER_S = 0.003
+GATHER_FROM = 4
+BATCH = 256
+BACKLOG = 4096
+PATIENCE_S = 10.0
+SETTLE_ATTEMPTS = 5
+SETTLE_PAUSE_S = 0.2
+
+logger = logging.getLogger(__name__)
+
+
+class AuditLog:
+    """One log as one process writes it; open it after fork. Every failure is `EvidenceUnavailable`."""
+
+    def __init__(self, storage: Storage, signer: Signer, sealer: Sealer, former: Sequence[VerifierKey] = ()) -> None:
+        self._storage = storage
+        self._signer = signer
+        self._sealer = sealer
+        self._keys = (signer.verifier, *former)
+        self._waiting: deque[Item] = deque()
+        self._drainer: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, storage: Storage, signer: Signer, sealer: Sealer, *, former: Sequence[VerifierKey] = ()
+    ) -> "AuditLog":
+        """Continue the log in `storage`, or begin it.
+
+        `former` are the keys it was signed with before. Raises EvidenceUnavailable when its newest checkpoint is not by
+        any of the keys: another origin must not continue this log.
+        """
+        try:
+            note = await storage.read(current_checkpoint)
+            if note is not None:
+                opened(note, [signer.verifier, *former])
+        except CheckpointRejected as failure:
+            raise _unavailable("the newest checkpoint is not signed by the keys of this log") from failure
+        except StorageError as failure:
+            raise _unavailable(str(failure)) from failure
+        return cls(storage, signer, sealer, former)
+
+    @property
+    def origin(self) -> str:
+        """The name of the log and of its key."""
+        return self._signer.origin
+
+    async def record(self, evidence: Evidence, *, writes: Sequence[Write] = ()) -> Receipt:
+        """Append the entry that stands for this event; see `append`."""
+        entry, secrets = evidence.recorded()
+        return await self.append(entry, secrets=secrets, writes=writes)
+
+    async def append(
+        self, entry: Mapping[str, JSON], *, secrets: Secrets | None = None, writes: Sequence[Write] = ()
+    ) -> Receipt:
+        """Make the entry durable, together with `writes`, and return its receipt.
+
+        `entry` needs `id` (a UUID), `kind` and `at` (`entries.instant`). The same entry appended again gets the receipt
+        of the first time, and its writes are not repeated. An exception that a write raises (a conflict) comes out
+        here; nothing of this item is then recorded, and other items of the commit are not affected. A write may run
+        more than once when the database has to be asked again; it must only use its connection.
+
+        Raises EvidenceUnavailable when the entry is not known to be durable, ValueError for a value without canonical
+        form.
+        """
+        if self._closed or len(self._waiting) >= BACKLOG:
+            raise _unavailable("the log is closed" if self._closed else "too many entries wait to be written")
+        body = canonical(dict(entry))
+        item = Item(entry, body, leaf_hash(body), secrets, tuple(writes), asyncio.get_running_loop().create_future())
+        self._waiting.append(item)
+        if self._drainer is None:
+            self._drainer = asyncio.create_task(self._drain())
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await item.done
+        except TimeoutError as failure:
+            raise _unavailable("the entry was not written in time") from failure
+        finally:
+            if not item.taken:
+                self._waiting.remove(item)
+
+    async def full(self, receipt: Receipt) -> Receipt:
+        """Add the canonical entry and its inclusion proof for the receipt's checkpoint: it then verifies offline."""
+        size = opened(receipt.checkpoint, self._keys).size
+
+        def look(connection: Connection) -> Receipt:
+            body = connection.execute(select(ENTRIES.c.body).where(ENTRIES.c.idx == receipt.index)).scalar_one()
+            path = inclusion_proof(receipt.index, size, stored_nodes(connection, size))
+            return replace(receipt, entry=_b64(body), proof=tuple(map(_b64, path)))
+
+        try:
+            return await self._storage.read(look)
+        except (StorageError, ValueError, NoResultFound) as failure:
+            raise _unavailable(str(failure)) from failure
+
+    async def close(self) -> None:
+        """Take no more entries and wait until those that were taken are settled."""
+        self._closed = True
+        if self._drainer is not None:
+            await self._drainer
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                items = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                for item in items:
+                    item.taken = True
+                await self._settle(items)
+                if GATHER_FROM <= len(self._waiting) < BATCH:
+                    await asyncio.sleep(GATHER_S)
+        finally:
+            self._drainer = None
+
+    async def _settle(self, items: list[Item]) -> None:
+        """Give every item its receipt or its error."""
+        batch = Batch(items, self._signer, self._sealer)
+        try:
+            await self._commit(batch)
+        except Exception as failure:
+            # Whatever it is, nobody may get an answer that the trail does not hold.
+            logger.exception("audit entries could not be written")
+            for item in items:
+                _finish(item, _unavailable(str(failure)))
+        else:
+            for item, result in zip(items, batch.results, strict=True):
+                _finish(item, result)
+
+    async def _commit(self, batch: Batch) -> None:
+        """Commit, asking again where the answer was lost: under the write lock, ids that stand already are settled."""
+        failure: StorageUnavailable | None = None
+        for attempt in range(SETTLE_ATTEMPTS):
+            try:
+                await self._storage.write(batch.write, prepare=batch.seal)
+            except IntegrityError:
+                if batch.careful:
+                    raise
+                batch.careful = True
+            except CommitUnknown as unknown:
+                failure, batch.careful = unknown, True
+                await asyncio.sleep(SETTLE_PAUSE_S * attempt)
+            except StorageUnavailable as unavailable:
+                # A pooled connection may have died long ago (server restart): once more on a fresh one, then give up,
+                # unless a commit is in doubt, which only another look can settle.
+                if not batch.careful and (attempt > 0 or self._storage.dialect == "sqlite"):
+                    raise
+                failure = unavailable
+                await asyncio.sleep(SETTLE_PAUSE_S * attempt)
+            else:
+                return
+        raise failure or StorageUnavailable("the database does not settle")
+
+
+def _finish(item: Item, result: Receipt | BaseException) -> None:
+    if item.done.done():
+        return
+    if isinstance(result, Receipt):
+        item.done.set_result(result)
+    else:
+        item.done.set_exception(result)
+
+
+def _unavailable(why: str) -> EvidenceUnavailable:
+    return EvidenceUnavailable(
+        Text(f"Không ghi được nhật ký kiểm toán: {why}", f"The audit trail cannot be written: {why}")
+    )
+
+
+def _b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

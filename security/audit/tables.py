@@ -1,0 +1,74 @@
+"""The tables of the audit trail. Nothing in them is a personal value in plain text."""
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text
+
+from storage.metadata import BIGINT, METADATA
+
+# One row; locked by whoever appends.
+HEAD = Table(
+    "audit_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BIGINT, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+)
+
+# `body` is the truth; the columns behind it repeat parts of it for filters, and `verify` compares them with it.
+ENTRIES = Table(
+    "audit_entries",
+    METADATA,
+    Column("idx", BIGINT, primary_key=True, autoincrement=False),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("client", Text),
+    Column("database", Text),
+    Column("operation", Text),
+    Column("purpose", Text),
+    Column("dossier", Text),
+    Column("outcome", Text),
+    Column("request_id", Text),
+    Index("ix_audit_entries_at", "at"),
+    Index("ix_audit_entries_client", "client", "idx"),
+)
+
+CHECKPOINTS = Table(
+    "audit_checkpoints",
+    METADATA,
+    Column("size", BIGINT, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+)
+
+# Complete tiles of 256 hashes (C2SP tlog-tiles); level 0 holds leaf hashes, level n the roots of tiles of level n-1.
+TILES = Table(
+    "audit_tiles",
+    METADATA,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", BIGINT, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `sealed` is NULL after redaction, and `redacted_by` the id of the entry that records it.
+OPENINGS = Table(
+    "audit_openings",
+    METADATA,
+    Column("idx", BIGINT, primary_key=True, autoincrement=False),
+    Column("period", String(16), nullable=False),
+    Column("slot", BIGINT, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("redacted_by", String(36)),
+)
+
+# Who was asked about or disclosed: keyed tags, one key per period.
+SUBJECTS = Table(
+    "audit_subjects",
+    METADATA,
+    Column("tag", LargeBinary, primary_key=True),
+    Column("idx", BIGINT, primary_key=True, autoincrement=False),
+    Index("ix_audit_subjects_idx", "idx"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,124 @@
+"""The database as the other rooms see it: transactions that run plain functions over a `sqlalchemy.Connection`.
+
+`read` and `write` take a whole unit of work instead of handing out a connection, for two reasons: on SQLite the unit
+runs in one hop in the thread that owns the connection (a hop per statement costs more than the statement), and nobody
+can hold the write lock while waiting for the network. `reading` and `writing` are for transactions of several steps.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, make_url, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from storage.errors import StorageMoved, StorageUnavailable
+from storage.metadata import STATE
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class Run(Protocol):
+    """Runs one step inside an open transaction."""
+
+    async def __call__(self, work: Work[T], /) -> T: ...
+
+
+class Storage(ABC):
+    """One open database; belongs to one process and one event loop.
+
+    Every method raises `StorageUnavailable` for what the outside did (disk, lock, connection); constraint violations
+    and mistakes in a statement keep their SQLAlchemy class.
+    """
+
+    url: URL
+
+    @abstractmethod
+    async def read(self, work: Work[T]) -> T:
+        """Run `work` on one consistent snapshot; whatever it writes is discarded."""
+
+    @abstractmethod
+    async def write(self, work: Work[T], *, prepare: Callable[[], None] | None = None) -> T:
+        """Run `work` as the only writer of all processes and nodes and commit it durably.
+
+        `prepare` runs first, off the event loop and before the lock is taken: the place for blocking work (another
+        file's fsync) that must be finished before the commit but needs no connection.
+        """
+
+    @abstractmethod
+    def reading(self) -> AbstractAsyncContextManager[Run]:
+        """Open a snapshot for several steps."""
+
+    @abstractmethod
+    def writing(self, *, checked: bool = True) -> AbstractAsyncContextManager[Run]:
+        """Hold the write lock for several steps; commits at the end, rolls back on an exception.
+
+        `checked=False` skips the look at `storage_state`: for creating the schema.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back every connection, thread and file descriptor."""
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.url.get_backend_name()
+
+    @property
+    def shown_url(self) -> str:
+        """The address without its password, fit for output and for the log."""
+        return self.url.render_as_string(hide_password=True)
+
+
+def parsed(url: str) -> URL:
+    """Bring the spellings of `storage.url` to one: `sqlite:///path` or `postgresql+asyncpg://...`."""
+    given = make_url(url)
+    backend = given.get_backend_name()
+    if backend == "sqlite":
+        if not given.database or given.database == ":memory:":
+            raise ValueError("storage.url: a SQLite database needs a file, sqlite:///path/to/file")
+        return given.set(drivername="sqlite")
+    if backend == "postgresql":
+        return given.set(drivername="postgresql+asyncpg")
+    raise ValueError(f"storage.url: {backend} is not supported; use sqlite:///path or postgresql+asyncpg://...")
+
+
+def connected(url: str) -> Storage:
+    """Make the storage for this address without looking at its schema."""
+    address = parsed(url)
+    if address.get_backend_name() == "sqlite":
+        from storage.sqlite import SqliteStorage
+
+        return SqliteStorage(address)
+    from storage.postgres import PostgresStorage
+
+    return PostgresStorage(address)
+
+
+def lock_state(connection: Connection) -> None:
+    """Take the state row (PostgreSQL: FOR UPDATE, the write lock) and refuse a database that was moved away."""
+    moved_to = connection.execute(_LOCKED_STATE).scalar()
+    if moved_to is not None:
+        raise StorageMoved(f"this database was copied to {moved_to}; set storage.url to that")
+
+
+_LOCKED_STATE = select(STATE.c.moved_to).where(STATE.c.id == 1).with_for_update()
+
+
+@contextmanager
+def outside_failures() -> Iterator[None]:
+    """Turn what the outside did into `StorageUnavailable`; let our own mistakes through as they are."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError, DataError):
+        raise
+    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as failure:
+        # The statement and its parameters stay out of the text: it reaches log lines.
+        cause = failure.orig if isinstance(failure, DBAPIError) else failure
+        raise StorageUnavailable(
+            f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else ''}"
+        ) from failure

@@ -1,0 +1,113 @@
+"""The version of the schema: what this release works with, how an older database gets there, what is refused.
+
+A new database is created from the declarations as they stand; an older one goes through `STEPS` in order. Tables that
+are declared but missing are created in both cases.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, inspect, select, update
+
+from storage.engine import Storage, connected
+from storage.errors import SchemaUnknown, StorageMoved
+from storage.metadata import METADATA, STATE
+from storage.sqlite import SqliteStorage
+
+UPGRADE = "lgsp storage upgrade"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of the schema: the version it leads to and the statements that lead there."""
+
+    version: int
+    title: str
+    apply: Callable[[Connection], None]
+
+
+def _create_tables(connection: Connection) -> None:
+    METADATA.create_all(connection)
+
+
+STEPS: tuple[Step, ...] = (Step(1, "first schema", _create_tables),)
+VERSION = STEPS[-1].version
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the database says about itself; `version` 0 means that it holds nothing of ours yet."""
+
+    version: int
+    moved_to: str | None
+    missing: tuple[str, ...]
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Titles of the steps that `upgrade` would take."""
+        return tuple(step.title for step in STEPS if step.version > self.version)
+
+
+def state(connection: Connection) -> State:
+    """Read version, move mark and missing tables."""
+    present = set(inspect(connection).get_table_names())
+    missing = tuple(sorted(set(METADATA.tables) - present))
+    row = connection.execute(select(STATE.c.version, STATE.c.moved_to)).first() if STATE.name in present else None
+    return State(row.version if row else 0, row.moved_to if row else None, missing)
+
+
+def accept(found: State) -> None:
+    """Raise `SchemaUnknown` or `StorageMoved` unless this release can work with what was found."""
+    if found.version > VERSION:
+        raise SchemaUnknown(
+            f"the database has schema {found.version}, this release knows {VERSION}: install the newer release"
+        )
+    if found.version < VERSION or found.missing:
+        raise SchemaUnknown(f"the database has schema {found.version}, needed is {VERSION}: run `{UPGRADE}`")
+    if found.moved_to is not None:
+        raise StorageMoved(f"this database was copied to {found.moved_to}; set storage.url to that")
+
+
+def raise_to_current(connection: Connection) -> tuple[str, ...]:
+    """Bring an empty or older database to `VERSION`; return the titles of the steps taken."""
+    found = state(connection)
+    if found.version > VERSION:
+        accept(found)
+    taken = found.pending
+    if found.version == 0:
+        _create_tables(connection)
+        connection.execute(STATE.insert().values(id=1, version=VERSION, moved_to=None))
+        return taken
+    for step in STEPS:
+        if step.version > found.version:
+            step.apply(connection)
+    _create_tables(connection)
+    connection.execute(update(STATE).values(version=VERSION))
+    return taken
+
+
+async def open_storage(url: str, *, check: bool = True) -> Storage:
+    """Open the database; with `check`, only if this release knows its schema and it was not moved away.
+
+    Raises `SchemaUnknown` (naming the command that helps), `StorageMoved`, `StorageUnavailable`.
+    """
+    storage = connected(url)
+    try:
+        if check:
+            if isinstance(storage, SqliteStorage) and not storage.path.exists():
+                raise SchemaUnknown(f"there is no database at {storage.path}: run `{UPGRADE}`")
+            accept(await storage.read(state))
+    except BaseException:
+        await storage.close()
+        raise
+    return storage
+
+
+async def upgrade(url: str) -> tuple[str, ...]:
+    """Create or migrate the database under the write lock; return the titles of the steps taken."""
+    storage = await open_storage(url, check=False)
+    try:
+        async with storage.writing(checked=False) as run:
+            return await run(raise_to_current)
+    finally:
+        await storage.close()

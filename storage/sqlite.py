@@ -1,0 +1,187 @@
+"""SQLite: one writer connection in its own thread, a few reader connections in theirs.
+
+Writers of all processes queue on an flock beside the database file before they begin: the kernel wakes the next one at
+once, where SQLite's own busy handler sleeps and polls. Journal mode WAL with synchronous=FULL: a commit that returned
+is on the disk.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool, QueuePool
+
+from storage.engine import Run, Storage, Work, lock_state, outside_failures
+from storage.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+READERS = 4
+BUSY_TIMEOUT_MS = 10_000
+
+
+class SqliteStorage(Storage):
+    """A database file; the write lock is `<file>.lock`."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.path = Path(url.database or "")
+        self._pid = os.getpid()
+        self._turn = asyncio.Lock()
+        self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="storage-writer")
+        self._reader_threads = ThreadPoolExecutor(READERS, thread_name_prefix="storage-reader")
+        self._writer: Connection | None = None
+        self._lock_fd: int | None = None
+        self._closed = False
+        self._write_engine = _engine(url, begin="BEGIN IMMEDIATE", poolclass=NullPool)
+        self._read_engine = _engine(url, begin="BEGIN", poolclass=QueuePool, pool_size=READERS, max_overflow=0)
+
+    async def read(self, work: Work[T]) -> T:
+        return await self._in(self._reader_threads, lambda: self._read_now(work))
+
+    async def write(self, work: Work[T], *, prepare: Callable[[], None] | None = None) -> T:
+        async with self._turn:
+            return await self._in(self._writer_thread, lambda: self._write_now(work, prepare))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Run]:
+        connection = await self._in(self._reader_threads, self._read_engine.connect)
+
+        async def run(work: Work[T], /) -> T:
+            return await self._in(self._reader_threads, lambda: work(connection))
+
+        try:
+            yield run
+        finally:
+            await self._in(self._reader_threads, connection.close)
+
+    @asynccontextmanager
+    async def writing(self, *, checked: bool = True) -> AsyncIterator[Run]:
+        async def run(work: Work[T], /) -> T:
+            return await self._in(self._writer_thread, lambda: work(self._connection()))
+
+        async with self._turn:
+            try:
+                await self._in(self._writer_thread, lambda: self._begin(checked=checked))
+                yield run
+                await self._in(self._writer_thread, self._commit)
+            finally:
+                await self._in(self._writer_thread, self._end)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await self._in(self._writer_thread, self._drop_writer)
+        self._writer_thread.shutdown()
+        self._reader_threads.shutdown()
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+    async def _in(self, threads: ThreadPoolExecutor, step: Callable[[], T]) -> T:
+        if os.getpid() != self._pid:
+            raise StorageUnavailable("a storage must be opened after fork, in the process that uses it")
+        with outside_failures():
+            return await asyncio.get_running_loop().run_in_executor(threads, step)
+
+    def _read_now(self, work: Work[T]) -> T:
+        with self._read_engine.connect() as connection:
+            return work(connection)
+
+    def _write_now(self, work: Work[T], prepare: Callable[[], None] | None) -> T:
+        if prepare is not None:
+            prepare()
+        try:
+            self._begin(checked=True)
+            result = work(self._connection())
+            self._commit()
+        finally:
+            self._end()
+        return result
+
+    def _begin(self, *, checked: bool) -> None:
+        fcntl.flock(self._lock(), fcntl.LOCK_EX)
+        connection = self._connection()
+        connection.begin()
+        if checked:
+            lock_state(connection)
+
+    def _commit(self) -> None:
+        self._connection().commit()
+
+    def _end(self) -> None:
+        """Leave nothing open, whatever happened; a connection that cannot even roll back is thrown away."""
+        try:
+            if self._writer is not None and self._writer.in_transaction():
+                self._writer.rollback()
+            if self._writer is not None and _raw(self._writer).in_transaction:
+                self._drop_writer()
+        except Exception:
+            self._drop_writer()
+            raise
+        finally:
+            if self._lock_fd is not None:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def _lock(self) -> int:
+        if self._lock_fd is None:
+            self._lock_fd = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._lock_fd
+
+    def _connection(self) -> Connection:
+        if self._writer is None:
+            # SQLite would create it readable for everybody; the journal files inherit its mode.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._writer = self._write_engine.connect()
+        return self._writer
+
+    def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        lock, self._lock_fd = self._lock_fd, None
+        try:
+            if writer is not None:
+                writer.invalidate()
+                writer.close()
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+
+def _raw(connection: Connection) -> sqlite3.Connection:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
+
+
+def _engine(url: URL, *, begin: str, **options: Any) -> Engine:
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}, **options)
+
+    @event.listens_for(engine, "connect")
+    def prepare(raw: sqlite3.Connection, _record: object) -> None:
+        # The driver must not begin or commit on its own account: transactions here are explicit.
+        raw.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            raw.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+@contextmanager
+def plain(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database file with the driver alone (backup interface, checks of a file that is no storage yet)."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        yield connection
+    finally:
+        connection.close()
