@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
 from adapters.encoding import json_of, texts_of
-from adapters.transport import Message, Reply
+from adapters.transport import Message, Reply, refusal
 from config.settings import Endpoint
 from schemas.errors import (
     Ambiguous,
@@ -21,7 +21,6 @@ from schemas.errors import (
     NoRecord,
     Text,
     UpstreamRefused,
-    UpstreamUnavailable,
     UpstreamUnreadable,
 )
 from schemas.exchange import Answer, Exchange, Operation
@@ -50,8 +49,8 @@ class Codec(NamedTuple):
 class Compilable(Protocol):
     """A binding that can be compiled against the endpoint it will talk to."""
 
-    def compile(self, operation: Operation, endpoint: Endpoint) -> Codec:
-        """Return the codec; raises ConfigurationError if the endpoint lacks what the protocol needs."""
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
+        """Return the codec for the endpoint called `name`; raises ConfigurationError if the endpoint lacks what the protocol needs."""
         ...
 
 
@@ -81,25 +80,12 @@ def given_texts(given: tuple[Given, ...], exchange: Exchange, endpoint: Endpoint
     return [(path, text) for path, text in found if text is not None]
 
 
-def check_status(reply: Reply, faults: Mapping[str, type[GatewayError]]) -> None:
-    """Raise what an HTTP status other than 2xx means; an upstream status never passes through to the caller."""
-    if 200 <= reply.status < 300:
-        return
-    declared = faults.get(f"http-{reply.status}")
-    if declared is not None:
-        raise declared
-    if reply.status in (408, 425, 429) or reply.status >= 500:
-        raise UpstreamUnavailable(
-            Text(f"Nguồn trả mã HTTP {reply.status}", f"The source answered HTTP {reply.status}"),
-            retry_after=retry_after(reply),
-        )
-    raise UpstreamRefused(Text(f"Nguồn trả mã HTTP {reply.status}", f"The source answered HTTP {reply.status}"))
-
-
-def retry_after(reply: Reply) -> float | None:
-    """Read `Retry-After` in seconds (RFC 9110 section 10.2.3); dates and nonsense count as not given."""
-    value = reply.headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else None
+def check_status(name: str, reply: Reply, faults: Mapping[str, type[GatewayError]]) -> None:
+    """Raise what an HTTP status other than 2xx means, by `faults` (`http-404`) or as HTTP has it."""
+    error = refusal(name, reply)
+    if error is not None:
+        declared = faults.get(f"http-{reply.status}")
+        raise error if declared is None else declared
 
 
 def check_verdict(code: object, accepted: frozenset[str], faults: Mapping[str, type[GatewayError]]) -> None:
@@ -167,7 +153,7 @@ class Rest:
     record: str = ""
     protocol: str = "REST/JSON"
 
-    def compile(self, operation: Operation, endpoint: Endpoint) -> Codec:
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
         """Compile the codec of an operation that speaks JSON both ways."""
         decode = json_decoder(shape_of(operation.answer))
         path = _segments(self.record)
@@ -175,7 +161,7 @@ class Rest:
         def answer(found: Any) -> Decoded:
             return decode(the_one(records_at(found, path)))
 
-        return _json_codec(self, operation, endpoint, answer)
+        return _json_codec(self, operation, name, endpoint, answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +177,7 @@ class XmlInJson:
     record: str = ""
     protocol: str = "REST/JSON + XML"
 
-    def compile(self, operation: Operation, endpoint: Endpoint) -> Codec:
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
         """Compile the codec of an operation whose JSON answer wraps XML."""
         decode = xml_decoder(shape_of(operation.answer))
         data, path = _segments(self.data), _segments(self.record)
@@ -202,11 +188,15 @@ class XmlInJson:
                 raise NoRecord
             return decode(the_one(elements_at(accept_unsigned(text.encode("utf-8")), path)))
 
-        return _json_codec(self, operation, endpoint, answer)
+        return _json_codec(self, operation, name, endpoint, answer)
 
 
 def _json_codec(
-    binding: Rest | XmlInJson, operation: Operation, endpoint: Endpoint, answer: Callable[[Any], Decoded]
+    binding: Rest | XmlInJson,
+    operation: Operation,
+    name: str,
+    endpoint: Endpoint,
+    answer: Callable[[Any], Decoded],
 ) -> Codec:
     texts = texts_of(shape_of(operation.question))
     verdict = _segments(binding.verdict)
@@ -222,7 +212,7 @@ def _json_codec(
         return Message("POST", binding.path, headers, body, {}), Expected(exchange.id)
 
     def read(reply: Reply, expected: Expected) -> Answer:
-        check_status(reply, operation.faults)
+        check_status(name, reply, operation.faults)
         try:
             found = read_json(reply.body)
             if verdict:

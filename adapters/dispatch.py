@@ -31,7 +31,7 @@ def compile_codecs(databases: Iterable[Database], endpoints: Mapping[str, Endpoi
             if not hasattr(binding, "compile"):
                 raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
             compilable: Compilable = binding
-            codecs[database.name, operation.name] = compilable.compile(operation, endpoint)
+            codecs[database.name, operation.name] = compilable.compile(operation, name, endpoint)
     return codecs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -22,8 +22,8 @@ _DEADLINE = 20.0
 _BAD_QUERY = Text("Chỉ nhận tham số fields, một lần", "Only the parameter `fields` is taken, once")
 _NOT_ASCII = Text("Giá trị phải là ASCII", "The value must be ASCII")
 
-Prove = Callable[[Receipt], Awaitable[Receipt]]
-"""Adds the canonical entry and its inclusion proof to a receipt (`Lgsp-Receipt: full`)."""
+Prove = Callable[[Receipt], Awaitable[Sequence[bytes]]]
+"""Gives the inclusion proof of a receipt's entry (`Lgsp-Receipt: full`)."""
 
 
 def add_exchanges(
@@ -64,9 +64,8 @@ def _route(
         wants_proof = (single(request, "Lgsp-Receipt") or "").strip().lower() == "full"
         answer = await handler(exchange)
         receipt = answer.receipt
-        if receipt is not None and wants_proof:
-            receipt = await prove(receipt)
-        return web.Response(body=_rendered(exchange, answer, receipt), content_type="application/json")
+        shown = receipt and receipt.as_json(await prove(receipt) if wants_proof else None)
+        return web.Response(body=_rendered(exchange, answer, shown), content_type="application/json")
 
     return ask
 
@@ -87,7 +86,7 @@ def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in query["fields"].split(","))
 
 
-def _rendered(exchange: Exchange, answer: Answer, receipt: Receipt | None) -> bytes:
+def _rendered(exchange: Exchange, answer: Answer, receipt: dict[str, object] | None) -> bytes:
     """Join the response from `data` as committed to, so that what was disclosed is what the evidence holds."""
     proven = answer.provenance
     about = {
@@ -114,24 +113,10 @@ def _rendered(exchange: Exchange, answer: Answer, receipt: Receipt | None) -> by
             b',"exchange":',
             _json(about),
             b',"receipt":',
-            _json(receipt and rendered_receipt(receipt)),
+            _json(receipt),
             b"}",
         )
     )
-
-
-def rendered_receipt(receipt: Receipt) -> dict[str, object]:
-    """Return a receipt as the contract shows it; `entry` and `proof` only where they were asked for."""
-    shown: dict[str, object] = {
-        "log": receipt.log,
-        "index": receipt.index,
-        "leaf": receipt.leaf,
-        "salt": receipt.salt,
-        "checkpoint": receipt.checkpoint,
-    }
-    if receipt.entry is not None:
-        shown |= {"entry": receipt.entry, "proof": receipt.proof}
-    return shown
 
 
 def _json(value: object) -> bytes:

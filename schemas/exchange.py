@@ -7,7 +7,7 @@ Databases and operations are data: instances of the frozen classes below, declar
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -81,20 +81,17 @@ class Provenance:
     status: str = "valid"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Proof that the exchange stands in the audit log; values are base64 as the contract shows them.
+class Receipt(Protocol):
+    """Proof that the exchange stands in the audit log; made in `security.audit` and shown as the contract says."""
 
-    `salt` opens the entry's commitment to `data` and is None where nothing was disclosed.
-    """
+    @property
+    def index(self) -> int:
+        """Position of the entry in the log, from 0."""
+        ...
 
-    log: str
-    index: int
-    leaf: str
-    salt: str | None
-    checkpoint: str
-    entry: str | None = None
-    proof: tuple[str, ...] | None = None
+    def as_json(self, proof: Sequence[bytes] | None = None) -> dict[str, object]:
+        """Return the `receipt` member of an answer; with an inclusion proof the form that verifies offline."""
+        ...
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
-from schemas.exchange import Answer, Exchange, Handler, Operation, Receipt
+from schemas.exchange import Answer, Exchange, Handler, Operation
 from schemas.exchange import Caller as Identified
 from schemas.fields import Subject as Marked
 from schemas.fields import shape_of, subjects
@@ -26,6 +26,7 @@ from security.audit.anonymous import BulkCounter
 from security.audit.canonical import canonical
 from security.audit.entries import Caller, Evidence, Kind, Outcome, Role, Subject
 from security.audit.log import AuditLog
+from security.audit.receipt import Receipt
 
 Finder = Callable[[dict[str, Any]], Iterator[tuple[Marked, str]]]
 
@@ -146,8 +147,7 @@ class AuditTrail:
         )
 
     async def _append(self, evidence: Evidence) -> Receipt:
-        entry, secrets = evidence.recorded()
-        return await self._log.append(entry, secrets=secrets)
+        return await self._log.record(evidence)
 
 
 @cache
