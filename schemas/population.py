@@ -4,7 +4,7 @@ Wire names are those seen in client code of the source (SOAP 1.1, answer namespa
 Ours, because nothing public shows them: NgayChetMatTich, TenGoiKhac, MaYeuCau on the answer, the members of
 KetQuaXacThuc beyond name and birth, all names of XacMinhThongTinNhanThan, and the numbers behind NhomMau,
 TinhTrangHonNhan and QuanHe. An answer's paths start at its record: CongDan, or the answer element where there is none.
-A collection without CongDan means that nobody matches, one with several that the question was ambiguous. What the source
+A collection without CongDan means that nobody matches, one with several that the question is ambiguous. What it
 refuses is a SOAP fault with one of `FAULTS` in detail/LoiDanCu/MaLoi.
 """
 
@@ -37,11 +37,11 @@ HOUSEHOLD_RELATION = codes(
 YES = flag("true", "false")
 
 FAULTS = {
-    "SAI_CU_PHAP": "the request breaks the WSDL",
-    "SAI_CHU_KY": "the signature of the request is missing or does not hold",
-    "KHONG_CO_QUYEN": "unknown user, system or certificate",
-    "TRUNG_YEU_CAU": "the request was sent before",
-    "LOI_HE_THONG": "internal error, asking again may help",
+    "SaiCuPhap": "the request breaks the WSDL",
+    "SaiChuKy": "the signature of the request is missing or does not hold",
+    "KhongCoQuyen": "unknown user, system or certificate",
+    "TrungYeuCau": "the request was sent before",
+    "LoiHeThong": "internal error, asking again may help",
 }
 """Refusals of the source (ours) and what they mean."""
 
