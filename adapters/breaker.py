@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from adapters.transport import Crowded, Impatient, Throttled
+from adapters.transport import Impatient, Throttled, Unsent
 from config.settings import Breaker as Limits
 from schemas.errors import CircuitOpen, ClientError, Text, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 
@@ -65,7 +65,7 @@ def outcome(error: BaseException | None) -> Outcome:
     """
     if error is None or isinstance(error, Throttled):
         return "success"
-    if isinstance(error, (Crowded, Impatient, CircuitOpen)):
+    if isinstance(error, (Unsent, Impatient, CircuitOpen)):
         return "unknown"
     if isinstance(error, (UpstreamUnavailable, UpstreamTimeout)):
         return "failure"

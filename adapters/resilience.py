@@ -13,16 +13,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from adapters.breaker import outcome
 from adapters.breakers import Breakers
+from adapters.dispatch import endpoint_of
 from config.settings import Endpoint
 from schemas.errors import GatewayError, Text, UpstreamTimeout, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Handler, Stage
 
 Sleep = Callable[[float], Awaitable[None]]
-
-
-def endpoint_of(exchange: Exchange) -> str:
-    """Return the name of the endpoint that answers this operation."""
-    return exchange.operation.endpoint or exchange.database.name
 
 
 def worth_repeating(error: BaseException) -> bool:
@@ -77,7 +73,7 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
             return await retrying(attempt, exchange, endpoint)
 
         async def bounded(exchange: Exchange) -> Answer:
-            endpoint = endpoint_of(exchange)
+            endpoint = endpoint_of(exchange.database, exchange.operation)
             exchange.trail.endpoint = endpoint
             limit = asyncio.timeout_at(exchange.deadline)
             try:

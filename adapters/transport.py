@@ -57,8 +57,8 @@ class Throttled(UpstreamUnavailable):
     """The source answered 429: it is alive, refused this message, and says when to come back."""
 
 
-class Crowded(UpstreamTimeout):
-    """The deadline passed while waiting for one of the endpoint's connections: nothing was sent."""
+class Unsent(UpstreamTimeout):
+    """The deadline passed before the message was sent, waiting for one of the endpoint's connections or a log-in."""
 
 
 class Impatient(UpstreamTimeout):
@@ -71,7 +71,7 @@ def maybe_applied(error: BaseException) -> bool:
     An operation that is not repeatable must look up before it sends again exactly where this is true. Whatever is not
     known to be harmless counts as applied.
     """
-    return not isinstance(error, (Undelivered, Throttled, Crowded, Overloaded, CircuitOpen))
+    return not isinstance(error, (Undelivered, Throttled, Unsent, Overloaded, CircuitOpen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Transport:
     async def send(self, message: Message, *, deadline: float) -> Reply:
         """Send `message` and read the whole answer before `deadline` (event loop clock, seconds).
 
-        Raises Overloaded when too many already wait; Undelivered, UpstreamUnavailable, UpstreamTimeout (Crowded,
+        Raises Overloaded when too many already wait; Undelivered, UpstreamUnavailable, UpstreamTimeout (Unsent,
         Impatient) and UpstreamUnreadable for what the network and the source do. `maybe_applied` tells them apart.
         """
         await self._enter(deadline)
@@ -149,7 +149,7 @@ class Transport:
             async with asyncio.timeout_at(deadline):
                 await self._slots.acquire()
         except TimeoutError:
-            raise self._late(Crowded) from None
+            raise self._late(Unsent) from None
         finally:
             self._waiting -= 1
 

@@ -1,0 +1,216 @@
+"""How a source wants the gateway to prove itself (cách xác thực với nguồn), one class for each way.
+
+A scheme is data plus a generator without I/O that yields messages, is sent replies and returns a `Token`. Names and
+paths: the interface profiles of the sources; credentials: `username`, `secret` and `params` of the endpoint. No text
+raised here quotes a message, a reply or a credential.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from base64 import b64encode
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from adapters.transport import Message, Reply
+from config.settings import Endpoint
+from schemas.errors import Text, UpstreamRefused, UpstreamUnreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a log-in yields: the headers that later calls carry, and its life in seconds."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    expires_in: float
+
+
+Steps = Generator[Message, Reply, Token]
+
+
+def unauthorized(reply: Reply) -> bool:
+    """Tell whether the source no longer accepts the token, by HTTP status 401."""
+    return reply.status == 401
+
+
+class Scheme(Protocol):
+    """A way to prove oneself; `log_in` returns None where there is nothing to do in advance."""
+
+    def log_in(self, endpoint: Endpoint) -> Steps | None:
+        """Return the steps to a token."""
+        ...
+
+    def sign(self, message: Message, endpoint: Endpoint, token: Token | None) -> Message:
+        """Return `message` with the proof on it."""
+        ...
+
+    def dead(self, reply: Reply) -> bool:
+        """Tell whether `reply` says that the token no longer counts, so that nothing was done."""
+        ...
+
+
+class NoLogin:
+    """The source asks for nothing, or for a client certificate only."""
+
+    def log_in(self, endpoint: Endpoint) -> None:
+        """Return None: there is no token."""
+
+    def sign(self, message: Message, endpoint: Endpoint, token: Token | None) -> Message:
+        """Return `message` as it is."""
+        return message
+
+    def dead(self, reply: Reply) -> bool:
+        """Return False: there is nothing to renew."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class HashedBasic:
+    """The population database reached directly (reference: CSDLQG về dân cư, authentication, direct).
+
+    Basic with SHA256hex(url + user + timestamp + secret) in place of a password, the timestamp in epoch milliseconds
+    in `Timestamp`. `params` `x_road_client` and `api_key` become the headers `X-Road-Client` and `ApiKey`.
+    """
+
+    wall: Callable[[], float] = time.time
+
+    def log_in(self, endpoint: Endpoint) -> None:
+        """Return None: every message proves itself."""
+
+    def sign(self, message: Message, endpoint: Endpoint, token: Token | None) -> Message:
+        """Return `message` with `Authorization` and `Timestamp`, and the constant headers that are configured."""
+        url = endpoint.url.rstrip("/") + message.path
+        timestamp = str(int(self.wall() * 1000))
+        proof = hashlib.sha256((url + endpoint.username + timestamp + _secret(endpoint)).encode()).hexdigest()
+        headers = {"Authorization": _basic(endpoint.username, proof), "Timestamp": timestamp}
+        for param, name in (("x_road_client", "X-Road-Client"), ("api_key", "ApiKey")):
+            if param in endpoint.params:
+                headers[name] = endpoint.params[param]
+        return _with(message, headers)
+
+    def dead(self, reply: Reply) -> bool:
+        """Return False: a second proof would be no better than the first."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tokens:
+    """What schemes with a token share; `session_dead` recognises a source's own way to say that it has ended."""
+
+    path: str
+    session_dead: Callable[[Reply], bool] = unauthorized
+
+    def sign(self, message: Message, endpoint: Endpoint, token: Token | None) -> Message:
+        """Return `message` with the token's headers."""
+        return message if token is None else _with(message, token.headers)
+
+    def dead(self, reply: Reply) -> bool:
+        """Tell whether a new token may help."""
+        return self.session_dead(reply)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCredentials(_Tokens):
+    """OAuth2 client credentials as NGSP has them: Basic consumerKey:secret, answer `access_token`, `expires_in`."""
+
+    path: str = "/token"
+
+    def log_in(self, endpoint: Endpoint) -> Steps:
+        """Return the one step to a bearer token."""
+        proof = _basic(endpoint.username, _secret(endpoint))
+        reply = yield _form(self.path, {"grant_type": "client_credentials"}, {"Authorization": proof})
+        return _bearer(_members(reply))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordGrant(_Tokens):
+    """OAuth2 resource owner password credentials (land); `params.client_id` goes along where configured."""
+
+    path: str = "/oauth/token"
+
+    def log_in(self, endpoint: Endpoint) -> Steps:
+        """Return the one step to a bearer token."""
+        values = {"grant_type": "password", "username": endpoint.username, "password": _secret(endpoint)}
+        if "client_id" in endpoint.params:
+            values["client_id"] = endpoint.params["client_id"]
+        reply = yield _form(self.path, values, {})
+        return _bearer(_members(reply))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeToken(_Tokens):
+    """The health-card host (Cổng giám định BHYT): `{username, password}`, the latter MD5 in hexadecimal.
+
+    The answer's `APIKey` holds `access_token`, `id_token`, `expires_in`; calls carry the first as bearer token and the
+    second in `Id-Token`.
+    """
+
+    path: str = "/api/token/take"
+
+    def log_in(self, endpoint: Endpoint) -> Steps:
+        """Return the one step to the pair of tokens."""
+        # MD5 is the host's wire format, not our protection of the secret; that is TLS.
+        password = hashlib.md5(_secret(endpoint).encode(), usedforsecurity=False).hexdigest()
+        body = json.dumps({"username": endpoint.username, "password": password}).encode()
+        reply = yield Message(
+            "POST", self.path, {"Content-Type": "application/json", "Accept": "application/json"}, body
+        )
+        members = _members(reply)
+        key = members.get("APIKey")
+        if key is None:
+            # The host answers bad credentials with status 200 and a result code.
+            raise UpstreamRefused(_REFUSED)
+        if not isinstance(key, dict):
+            raise UpstreamUnreadable(_UNREADABLE)
+        token = _bearer(key)
+        identity = key.get("id_token")
+        if not isinstance(identity, str):
+            raise UpstreamUnreadable(_UNREADABLE)
+        return replace(token, headers={**token.headers, "Id-Token": identity})
+
+
+_REFUSED = Text("Nguồn không chấp nhận thông tin đăng nhập của trục.", "The source refused the gateway's credentials.")
+_UNREADABLE = Text("Không đọc được trả lời đăng nhập của nguồn.", "The source's answer to the log-in cannot be read.")
+
+
+def _secret(endpoint: Endpoint) -> str:
+    return endpoint.secret.get_secret_value()
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _with(message: Message, headers: Mapping[str, str]) -> Message:
+    return replace(message, headers={**message.headers, **headers})
+
+
+def _form(path: str, values: Mapping[str, str], headers: Mapping[str, str]) -> Message:
+    fixed = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    return Message("POST", path, {**fixed, **headers}, urlencode(values).encode())
+
+
+def _members(reply: Reply) -> dict[str, Any]:
+    try:
+        members = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        raise UpstreamUnreadable(_UNREADABLE) from None
+    if not isinstance(members, dict):
+        raise UpstreamUnreadable(_UNREADABLE)
+    return members
+
+
+def _bearer(members: Mapping[str, Any]) -> Token:
+    """Read a token answer; sources write `expires_in` as number or as text, in seconds."""
+    value, life = members.get("access_token"), members.get("expires_in")
+    try:
+        seconds = float(life) if isinstance(life, (int, float, str)) else float("nan")
+    except (ValueError, OverflowError):
+        seconds = float("nan")
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not seconds > 0:
+        raise UpstreamUnreadable(_UNREADABLE)
+    return Token({"Authorization": f"Bearer {value}"}, seconds)
