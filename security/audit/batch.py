@@ -1,18 +1,17 @@
 """One commit of the audit log: items are sealed, checked, numbered, hashed into the tree and signed together."""
 
 import asyncio
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
-from schemas.exchange import Receipt
 from security.audit.canonical import JSON
 from security.audit.checkpoint import Signer
 from security.audit.entries import Secrets
 from security.audit.merkle import Frontier
+from security.audit.receipt import Receipt
 from security.audit.sealing import Plain, Sealed, Sealer
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
 from security.audit.tiles import complete
@@ -67,7 +66,7 @@ class Batch:
         if head is None:
             connection.execute(insert(HEAD).values(id=1, size=0, frontier=b""))
         frontier = Frontier.decode(head.size, head.frontier) if head else Frontier()
-        size = frontier.size
+        begin = frontier.size
         standing = self._standing(connection) if self.careful else {}
         found: dict[str, tuple[int, bytes]] = dict(standing)
         placed: dict[int, tuple[Item, int]] = {}
@@ -81,7 +80,7 @@ class Batch:
                 else:
                     failed[place] = ValueError("audit log: another entry has this id")
                 continue
-            index = size + len(accepted)
+            index = begin + len(accepted)
             conflict = _run_writes(connection, item.writes, index)
             if conflict is not None:
                 failed[place] = conflict
@@ -91,7 +90,7 @@ class Batch:
             found[item.id] = (index, item.leaf)
         note = self._append(connection, frontier, accepted) if accepted else current_checkpoint(connection) or ""
         self.results = [
-            failed[place] if place in failed else self._receipt(*placed[place], note)
+            failed[place] if place in failed else self._receipt(*placed[place], note, frontier.size)
             for place in range(len(self.items))
         ]
 
@@ -120,10 +119,9 @@ class Batch:
         connection.execute(_SET_HEAD, {"size": frontier.size, "frontier": frontier.encode()})
         return note
 
-    def _receipt(self, item: Item, index: int, note: str) -> Receipt:
+    def _receipt(self, item: Item, index: int, note: str, size: int) -> Receipt:
         salt = item.secrets.salts.get("data") if item.secrets is not None else None
-        shown_salt = base64.b64encode(salt).decode() if salt is not None else None
-        return Receipt(self._signer.origin, index, base64.b64encode(item.leaf).decode(), shown_salt, note)
+        return Receipt(self._signer.origin, index, item.leaf, salt, note, size, item.body)
 
 
 _LOCKED_HEAD = select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1).with_for_update()

@@ -5,24 +5,20 @@ more wait, a moment (`GATHER_S`) is given to others. What happens inside one tra
 """
 
 import asyncio
-import base64
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import IntegrityError, NoResultFound
+from sqlalchemy.exc import IntegrityError
 
 from schemas.errors import EvidenceUnavailable, Text
-from schemas.exchange import Receipt
 from security.audit.batch import Batch, Item, Write, current_checkpoint
 from security.audit.canonical import JSON, canonical
 from security.audit.checkpoint import CheckpointRejected, Signer, VerifierKey, opened
 from security.audit.entries import Evidence, Secrets
 from security.audit.merkle import inclusion_proof, leaf_hash
+from security.audit.receipt import Receipt
 from security.audit.sealing import Sealer
-from security.audit.tables import ENTRIES
 from security.audit.tiles import stored_nodes
 from storage.engine import Storage
 from storage.errors import CommitUnknown, StorageError, StorageUnavailable
@@ -41,11 +37,10 @@ logger = logging.getLogger(__name__)
 class AuditLog:
     """One log as one process writes it; open it after fork. Every failure is `EvidenceUnavailable`."""
 
-    def __init__(self, storage: Storage, signer: Signer, sealer: Sealer, former: Sequence[VerifierKey] = ()) -> None:
+    def __init__(self, storage: Storage, signer: Signer, sealer: Sealer) -> None:
         self._storage = storage
         self._signer = signer
         self._sealer = sealer
-        self._keys = (signer.verifier, *former)
         self._waiting: deque[Item] = deque()
         self._drainer: asyncio.Task[None] | None = None
         self._closed = False
@@ -67,7 +62,7 @@ class AuditLog:
             raise _unavailable("the newest checkpoint is not signed by the keys of this log") from failure
         except StorageError as failure:
             raise _unavailable(str(failure)) from failure
-        return cls(storage, signer, sealer, former)
+        return cls(storage, signer, sealer)
 
     @property
     def origin(self) -> str:
@@ -108,18 +103,13 @@ class AuditLog:
             if not item.taken:
                 self._waiting.remove(item)
 
-    async def full(self, receipt: Receipt) -> Receipt:
-        """Add the canonical entry and its inclusion proof for the receipt's checkpoint: it then verifies offline."""
-        size = opened(receipt.checkpoint, self._keys).size
-
-        def look(connection: Connection) -> Receipt:
-            body = connection.execute(select(ENTRIES.c.body).where(ENTRIES.c.idx == receipt.index)).scalar_one()
-            path = inclusion_proof(receipt.index, size, stored_nodes(connection, size))
-            return replace(receipt, entry=_b64(body), proof=tuple(map(_b64, path)))
-
+    async def proof(self, receipt: Receipt) -> list[bytes]:
+        """The inclusion proof for the receipt's checkpoint; `receipt.as_json(proof)` then verifies offline."""
         try:
-            return await self._storage.read(look)
-        except (StorageError, ValueError, NoResultFound) as failure:
+            return await self._storage.read(
+                lambda connection: inclusion_proof(receipt.index, receipt.size, stored_nodes(connection, receipt.size))
+            )
+        except (StorageError, ValueError) as failure:
             raise _unavailable(str(failure)) from failure
 
     async def close(self) -> None:
@@ -192,7 +182,3 @@ def _unavailable(why: str) -> EvidenceUnavailable:
     return EvidenceUnavailable(
         Text(f"Không ghi được nhật ký kiểm toán: {why}", f"The audit trail cannot be written: {why}")
     )
-
-
-def _b64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
