@@ -108,6 +108,7 @@ class Representative(Record):
         "Ngày cấp giấy tờ", "Day the paper was issued", "PERS_DOC_ISSUE_DATE", DAY_MONTH_YEAR
     )
     nationality: str | None = said("Quốc tịch", "Nationality, in words", "NATIONALITY_NAME")
+    position: str | None = said("Chức danh", "Position in the enterprise", "POSITION_NAME")
 
 
 class Enterprise(Record):

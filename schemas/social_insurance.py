@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, StringConstraints, WithJsonSchema, model_validator
 
 from schemas.fields import Plain, Question, Record, said
-from schemas.forms import Form, Unmapped, codes, dates, partial_date
+from schemas.forms import DAY_MONTH_YEAR, Form, Unmapped, codes, dates, partial_date
 from schemas.identifiers import CommuneCode, HealthCard, PersonalId, ProvinceCode, SocialInsuranceNumber, Subject
 from schemas.values import PartialDate
 
@@ -187,7 +187,7 @@ class Card(Record):
     )
     card_number: CardNumber | None = said("Mã thẻ BHYT", "Card number", "maThe")
     full_name: str | None = said("Họ và tên", "Full name", "hoTen")
-    birth_date: str | None = said("Ngày sinh", "Date of birth, as far as known", "ngaySinh", CARD_DATE)
+    birth_date: str | None = said("Ngày sinh", "Date of birth, as far as known", "ngaySinh", DAY_MONTH_YEAR)
     sex: str | None = said("Giới tính", "Sex: male or female", "gioiTinh", CARD_SEXES)
     address: str | None = said("Địa chỉ", "Address", "diaChi")
     facility_code: str | None = said("Mã nơi đăng ký KCB ban đầu", "Code of the first-care facility", "maDKBD")
