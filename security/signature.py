@@ -51,8 +51,9 @@ class Verified:
     `element`: the only child of the signed Body, or the signed root of an enveloped signature without its Signature.
     `headers`: the signed SOAP header blocks. `signed_at`: UTC, from the signed Timestamp (or `issuedAt`).
     `signature_digest`: SHA-256 of the canonical SignedInfo, the key of the replay memory (an ECDSA value is malleable,
-    so the signature value is none). `fresh_until`: from then on the message is refused as stale, so that a replay
-    memory may forget it. `confirms`: signature values that signed `wsse11:SignatureConfirmation` elements repeat.
+    so the signature value is none). `signature_value`: in base64, what an answer must confirm.
+    `fresh_until`: from then on the message is refused as stale, so that a replay memory may forget it.
+    `confirms`: signature values that signed `wsse11:SignatureConfirmation` elements repeat.
     """
 
     element: Trusted
@@ -60,6 +61,7 @@ class Verified:
     signer: x509.Certificate
     signed_at: datetime
     signature_digest: bytes
+    signature_value: str
     fresh_until: datetime
     confirms: tuple[bytes, ...] = ()
 

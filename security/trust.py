@@ -15,27 +15,16 @@ from pathlib import Path
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtensionOID
 
 from security.signature import Rejected
 from security.signature_algorithms import PublicKey, weakness
+from security.trust_path import check_leaf, fingerprint, path_to_anchor
 from security.trust_revocation import RevocationLists
 
-MAX_PATH = 6
 _CACHED = 1024
-_UNDERSTOOD = frozenset(
-    {
-        ExtensionOID.BASIC_CONSTRAINTS,
-        ExtensionOID.KEY_USAGE,
-        ExtensionOID.EXTENDED_KEY_USAGE,
-        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-        ExtensionOID.CERTIFICATE_POLICIES,
-    }
-)
-_SHA2 = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +69,6 @@ class Trust(Protocol):
 
     def accept(self, presented: Presented, at: datetime) -> Signer:
         """The signer, or Rejected with untrusted, expired or revoked; `at` is UTC."""
-
-
-def fingerprint(certificate: x509.Certificate) -> bytes:
-    """SHA-256 of the DER form."""
-    return certificate.fingerprint(hashes.SHA256())
 
 
 def load_certificates(path: Path) -> list[x509.Certificate]:
@@ -266,8 +250,8 @@ class AnchoredTrust:
             raise Rejected("untrusted", "the signer's certificate is not the expected one")
         try:
             key = _key_of(certificate)
-            _check_leaf(certificate)
-            path = self._path(certificate)
+            check_leaf(certificate)
+            path = path_to_anchor(certificate, self._authorities, self._anchor_marks)
             if self._subject is not None and _plain(certificate.subject) != self._subject:
                 raise Rejected("untrusted", "the certificate belongs to another signer than the expected one")
         except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
@@ -284,58 +268,3 @@ class AnchoredTrust:
             for link in (certificate, *path[:-1]):
                 not_after = min(not_after, self._revocation.check(link, at))
         return Signer(certificate, key, mark, not_before, not_after)
-
-    def _path(self, leaf: x509.Certificate) -> tuple[x509.Certificate, ...]:
-        """The authorities from the leaf's issuer to an anchor; Rejected("untrusted") if there is no such path."""
-        unfinished: list[tuple[x509.Certificate, ...]] = [(leaf,)]
-        while unfinished:
-            path = unfinished.pop()
-            for authority in self._authorities:
-                if authority in path or not _issued(authority, path[-1], below=len(path) - 1):
-                    continue
-                if fingerprint(authority) in self._anchor_marks:
-                    return (*path[1:], authority)
-                if len(path) < MAX_PATH:
-                    unfinished.append((*path, authority))
-        raise Rejected("untrusted", "no path leads from the signer's certificate to an anchor")
-
-
-def _check_leaf(certificate: x509.Certificate) -> None:
-    """Whether this certificate may sign messages: no authority, digitalSignature, nothing critical left unread."""
-    _check_extensions(certificate, "signer's certificate")
-    if certificate.version is not x509.Version.v3:
-        raise Rejected("untrusted", "the signer's certificate is not of version 3")
-    try:
-        if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-            raise Rejected("untrusted", "the signer's certificate is that of an authority")
-    except x509.ExtensionNotFound:
-        pass
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        raise Rejected("untrusted", "the signer's certificate does not say that it may sign") from None
-    if not usage.digital_signature or usage.key_cert_sign:
-        raise Rejected("untrusted", "the signer's certificate is not made for signing messages")
-
-
-def _check_extensions(certificate: x509.Certificate, whose: str) -> None:
-    for extension in certificate.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            raise Rejected("untrusted", f"the {whose} has a critical extension that is not understood")
-
-
-def _issued(authority: x509.Certificate, subject: x509.Certificate, below: int) -> bool:
-    """Whether `authority` may issue and did issue `subject`, with `below` authorities between it and the leaf."""
-    if authority.subject != subject.issuer or weakness(authority.public_key()) is not None:
-        return False
-    try:
-        if not isinstance(subject.signature_hash_algorithm, _SHA2):
-            return False
-        constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = authority.extensions.get_extension_for_class(x509.KeyUsage).value
-        _check_extensions(authority, "authority's certificate")
-        subject.verify_directly_issued_by(authority)
-    except (x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, Rejected):
-        return False
-    long_enough = constraints.path_length is None or below <= constraints.path_length
-    return constraints.ca and usage.key_cert_sign and long_enough

@@ -1,0 +1,212 @@
+"""ds:Signature read strictly: its exact children, one Id space, an allow-list of everything it may name.
+
+Shared by the SOAP and the enveloped profile. Whatever is not listed here is Rejected("malformed").
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from lxml import etree
+
+from security.signature import Rejected
+from security.signature_algorithms import algorithm, digest, strict_base64, verify
+from security.trust import ByIssuerSerial, Signer
+from security.xml import WHITESPACE, Element, blank, canonical, canonical_inclusive
+
+DS = "http://www.w3.org/2000/09/xmldsig#"
+EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+ENVELOPED = f"{DS}enveloped-signature"
+WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+SIGNATURE = f"{{{DS}}}Signature"
+WSU_ID = f"{{{WSU}}}Id"
+_XML_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}"
+
+MAX_REFERENCES = 16
+_MAX_PREFIXES = 16
+
+_SIGNED_INFO = f"{{{DS}}}SignedInfo"
+_SIGNATURE_VALUE = f"{{{DS}}}SignatureValue"
+_KEY_INFO = f"{{{DS}}}KeyInfo"
+_C14N_METHOD = f"{{{DS}}}CanonicalizationMethod"
+_SIGNATURE_METHOD = f"{{{DS}}}SignatureMethod"
+_REFERENCE = f"{{{DS}}}Reference"
+_TRANSFORMS = f"{{{DS}}}Transforms"
+_TRANSFORM = f"{{{DS}}}Transform"
+_DIGEST_METHOD = f"{{{DS}}}DigestMethod"
+_DIGEST_VALUE = f"{{{DS}}}DigestValue"
+_INCLUSIVE_NAMESPACES = f"{{{EXC_C14N}}}InclusiveNamespaces"
+
+_ID_ONLY = frozenset({"Id"})
+_ALGORITHM_ONLY = frozenset({"Algorithm"})
+_REFERENCE_ATTRIBUTES = frozenset({"URI", "Id"})
+_NOTHING: frozenset[str] = frozenset()
+_PREFIX = re.compile(r"#default|[A-Za-z_][A-Za-z0-9._-]{0,63}", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_SERIAL = re.compile(r"[0-9]{1,60}", re.ASCII)
+
+
+class Method(NamedTuple):
+    """A canonicalisation or transform: its name and the PrefixList of exclusive C14N."""
+
+    uri: str
+    prefixes: list[str] | None
+
+
+class Reference(NamedTuple):
+    """One signed part: `uri` as written, its transforms in order, digest algorithm and expected digest."""
+
+    uri: str
+    transforms: tuple[Method, ...]
+    digest_method: str
+    digest_value: bytes
+
+
+class SignatureParts(NamedTuple):
+    """The content of one ds:Signature."""
+
+    signed_info: Element
+    method: Method
+    signature_method: str
+    references: tuple[Reference, ...]
+    value: bytes
+    key_info: Element
+
+
+def malformed(detail: str) -> Rejected:
+    """The refusal of something outside the profile."""
+    return Rejected("malformed", detail)
+
+
+def expect(element: Element, tags: Iterable[str], attributes: frozenset[str], what: str) -> list[Element]:
+    """The children of `element`, which must have exactly these tags, at most these attributes and no text."""
+    found = list(element)
+    if [child.tag for child in found] != list(tags) or not attributes.issuperset(element.keys()):
+        raise malformed(f"{what} is not made as the profile says")
+    if not blank(element.text) or any(not blank(child.tail) for child in found):
+        raise malformed(f"there is text between the elements of {what}")
+    return found
+
+
+def text_of(element: Element, attributes: frozenset[str], what: str) -> str:
+    """The text of an element without children, white space around it removed."""
+    if len(element) or not attributes.issuperset(element.keys()):
+        raise malformed(f"{what} is not made as the profile says")
+    return (element.text or "").strip(WHITESPACE)
+
+
+def read_signature(signature: Element) -> SignatureParts:
+    """The parts of a ds:Signature; Rejected("malformed") for anything beyond the profile."""
+    signed_info, value, key_info = expect(
+        signature, (_SIGNED_INFO, _SIGNATURE_VALUE, _KEY_INFO), _ID_ONLY, "the Signature"
+    )
+    count = len(signed_info) - 2
+    if not 1 <= count <= MAX_REFERENCES:
+        raise malformed(f"SignedInfo must hold one to {MAX_REFERENCES} references")
+    c14n, method, *references = expect(
+        signed_info, (_C14N_METHOD, _SIGNATURE_METHOD, *[_REFERENCE] * count), _ID_ONLY, "SignedInfo"
+    )
+    expect(method, (), _ALGORITHM_ONLY, "SignatureMethod")
+    return SignatureParts(
+        signed_info,
+        _method(c14n, "CanonicalizationMethod"),
+        method.get("Algorithm", ""),
+        tuple(map(_reference, references)),
+        strict_base64(text_of(value, _ID_ONLY, "SignatureValue"), "SignatureValue"),
+        key_info,
+    )
+
+
+def _reference(element: Element) -> Reference:
+    transforms, method, value = expect(
+        element, (_TRANSFORMS, _DIGEST_METHOD, _DIGEST_VALUE), _REFERENCE_ATTRIBUTES, "a Reference"
+    )
+    # Not more than two are ever allowed: thousands of transforms are not even read.
+    count = len(transforms)
+    if not 1 <= count <= 2:
+        raise malformed("a Reference must have one or two transforms")
+    uri = element.get("URI")
+    if uri is None:
+        raise malformed("a Reference does not say what it refers to")
+    expect(method, (), _ALGORITHM_ONLY, "DigestMethod")
+    return Reference(
+        uri,
+        tuple(_method(one, "Transform") for one in expect(transforms, [_TRANSFORM] * count, _NOTHING, "Transforms")),
+        method.get("Algorithm", ""),
+        strict_base64(text_of(value, _NOTHING, "DigestValue"), "DigestValue"),
+    )
+
+
+def _method(element: Element, what: str) -> Method:
+    uri = element.get("Algorithm", "")
+    if not len(element):
+        expect(element, (), _ALGORITHM_ONLY, what)
+        return Method(uri, None)
+    if uri != EXC_C14N:
+        raise malformed(f"{what} has parameters that are not accepted")
+    (inclusive,) = expect(element, (_INCLUSIVE_NAMESPACES,), _ALGORITHM_ONLY, what)
+    expect(inclusive, (), frozenset({"PrefixList"}), "InclusiveNamespaces")
+    prefixes = inclusive.get("PrefixList", "").split()
+    if len(prefixes) > _MAX_PREFIXES or not all(map(_PREFIX.fullmatch, prefixes)):
+        raise malformed("the PrefixList is not accepted")
+    return Method(uri, prefixes or None)
+
+
+def check_signature(parts: SignatureParts, signer: Signer, signed_info: bytes) -> None:
+    """Nothing if the signer signed exactly these canonical bytes of SignedInfo; Rejected otherwise."""
+    verify(algorithm(parts.signature_method, signer.key), signer.key, parts.value, signed_info)
+
+
+def canonical_by(method: Method, element: Element, *, inclusive: bool) -> bytes:
+    """The canonical form that `method` names; inclusive C14N only where the profile allows it."""
+    try:
+        if method.uri == EXC_C14N:
+            return canonical(element, method.prefixes)
+        if inclusive and method.uri == C14N:
+            if any(str(name).startswith(_XML_ATTRIBUTE) for above in element.iterancestors() for name in above.attrib):
+                raise malformed("inclusive C14N below xml:* attributes is not accepted")
+            return canonical_inclusive(element)
+    except etree.C14NError:
+        # Relative namespace names, for example: they have no canonical form.
+        raise malformed("a part has no canonical form") from None
+    raise malformed("a canonicalisation that is not accepted")
+
+
+def check_digest(reference: Reference, octets: bytes) -> None:
+    """Nothing if these are the octets that were signed; Rejected("altered") otherwise."""
+    if digest(reference.digest_method, octets) != reference.digest_value:
+        raise Rejected("altered", "a signed part differs from what was signed")
+
+
+_ID_VALUES = etree.XPath("//@*[local-name()='Id' or local-name()='ID' or local-name()='id']", smart_strings=False)
+
+
+def id_values(root: Element) -> list[str]:
+    """The values of every attribute that some verifier takes for an Id, in any namespace.
+
+    A reference whose name occurs twice among them is refused: two verifiers could mean two elements by it.
+    """
+    return list(_ID_VALUES(root))  # type: ignore[arg-type]  # the stubs do not know what this query returns
+
+
+def issuer_serial(element: Element) -> ByIssuerSerial:
+    """The certificate that a ds:X509IssuerSerial names."""
+    name, serial = expect(
+        element, (f"{{{DS}}}X509IssuerName", f"{{{DS}}}X509SerialNumber"), _NOTHING, "X509IssuerSerial"
+    )
+    number = text_of(serial, _NOTHING, "X509SerialNumber")
+    if not _SERIAL.fullmatch(number):
+        raise malformed("X509SerialNumber is not a number")
+    return ByIssuerSerial(text_of(name, _NOTHING, "X509IssuerName"), int(number))
+
+
+def instant(text: str, what: str) -> datetime:
+    """An xs:dateTime with its offset, as UTC; Rejected("malformed") for anything else, a leap second included."""
+    try:
+        if _INSTANT.fullmatch(text):
+            return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise malformed(f"{what} is not an instant with an offset")

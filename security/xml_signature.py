@@ -1,0 +1,155 @@
+"""Enveloped XML signatures over a whole document, as the land registry (đất đai) answers: strict, both directions.
+
+The root carries `requestId` and `issuedAt` (attributes or child elements), so that the signature ties the answer to
+its question and to its time.
+"""
+
+from datetime import datetime
+from hashlib import sha256
+
+from security.signature import Rejected, SignaturePolicy, Trusted, Verified, utc_now
+from security.signature_algorithms import SHA256, encode, strict_base64
+from security.signature_key import SigningKey
+from security.signature_structure import (
+    DS,
+    ENVELOPED,
+    EXC_C14N,
+    SIGNATURE,
+    WSU_ID,
+    Reference,
+    canonical_by,
+    check_digest,
+    check_signature,
+    expect,
+    id_values,
+    instant,
+    issuer_serial,
+    malformed,
+    read_signature,
+    text_of,
+)
+from security.soap_signature import fresh_until
+from security.trust import ByKeyIdentifier, Presented, Trust
+from security.xml import MESSAGE, Element, Limits, XmlRefused, canonical, parse
+
+_NOTHING: frozenset[str] = frozenset()
+_ROOT_IDS = ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id", WSU_ID)
+
+
+def verify_enveloped(
+    document: bytes,
+    policy: SignaturePolicy,
+    trust: Trust,
+    *,
+    request_id: str | None = None,
+    now: datetime | None = None,
+) -> Verified:
+    """What the enveloped signature of a document proves; Rejected with a reason if nothing.
+
+    `request_id`: the id of our question, which the signed root must carry. `now` is UTC.
+    """
+    moment = now or utc_now()
+    try:
+        root = parse(document, policy.limits)
+    except XmlRefused as refused:
+        raise malformed(str(refused)) from None
+    signatures = list(root.iter(SIGNATURE))
+    if not signatures:
+        raise Rejected("not-covered", "the document carries no signature")
+    if len(signatures) != 1 or signatures[0].getparent() is not root:
+        raise malformed("the one Signature must be a child of the root")
+    parts = read_signature(signatures[0])
+    if len(parts.references) != 1:
+        raise malformed("there must be exactly one Reference")
+    (reference,) = parts.references
+    _check_target(root, reference)
+    signer = trust.accept(_presented(parts.key_info), moment)
+    signed_info = canonical_by(parts.method, parts.signed_info, inclusive=policy.inclusive_c14n)
+    check_signature(parts, signer, signed_info)
+    _take_out(signatures[0], root)
+    check_digest(reference, canonical_by(reference.transforms[1], root, inclusive=policy.inclusive_c14n))
+    issued = instant(_stated(root, "issuedAt") or "", "issuedAt")
+    until = fresh_until(issued, None, policy, moment)
+    signature_digest = sha256(signed_info).digest()
+    if policy.replays is not None and not policy.replays.remember(signature_digest, until):
+        raise Rejected("replayed", "this document was accepted before")
+    if request_id is not None and _stated(root, "requestId") != request_id:
+        raise Rejected("not-answer-to-request", "the answer does not carry the id of our question")
+    value = encode(parts.value).decode()
+    return Verified(Trusted(root), (), signer.certificate, issued, signature_digest, value, until)
+
+
+def _check_target(root: Element, reference: Reference) -> None:
+    if len(reference.transforms) != 2 or reference.transforms[0] != (ENVELOPED, None):
+        raise malformed("the transforms must be enveloped-signature and one canonicalisation")
+    if reference.uri == "":
+        return
+    name = reference.uri[1:]
+    if not reference.uri.startswith("#") or not name:
+        raise malformed("the Reference points outside the document")
+    if not any(root.get(attribute) == name for attribute in _ROOT_IDS):
+        raise Rejected("not-covered", "the signature does not cover the root")
+    if id_values(root).count(name) != 1:
+        raise malformed("an Id is not unique")
+
+
+def _presented(key_info: Element) -> Presented:
+    (data,) = expect(key_info, (f"{{{DS}}}X509Data",), frozenset({"Id"}), "KeyInfo")
+    if len(data) != 1:
+        raise malformed("X509Data must name one certificate")
+    (form,) = expect(data, [data[0].tag], _NOTHING, "X509Data")
+    if form.tag == f"{{{DS}}}X509IssuerSerial":
+        return issuer_serial(form)
+    if form.tag == f"{{{DS}}}X509SKI":
+        return ByKeyIdentifier(strict_base64(text_of(form, _NOTHING, "X509SKI"), "X509SKI"))
+    if form.tag == f"{{{DS}}}X509Certificate":
+        return strict_base64(text_of(form, _NOTHING, "X509Certificate"), "X509Certificate")
+    raise malformed("KeyInfo names the signer in a form that is not accepted")
+
+
+def _take_out(signature: Element, root: Element) -> None:
+    """Remove the Signature as the enveloped-signature transform does: the text behind it stays."""
+    tail = signature.tail or ""
+    before = signature.getprevious()
+    if before is None:
+        root.text = (root.text or "") + tail
+    else:
+        before.tail = (before.tail or "") + tail
+    signature.tail = None
+    root.remove(signature)
+
+
+def _stated(root: Element, name: str) -> str | None:
+    """What the root says in this attribute or child element; Rejected("malformed") if it says it twice."""
+    namespace = str(root.tag).rpartition("}")[0]
+    tags = {name, f"{namespace}}}{name}" if namespace else name}
+    found = [child for child in root if child.tag in tags]
+    values = [text_of(child, _NOTHING, name) for child in found]
+    attribute = root.get(name)
+    if attribute is not None:
+        values.append(attribute)
+    if len(values) > 1:
+        raise malformed(f"{name} occurs twice")
+    return values[0] if values else None
+
+
+_SIGNED_INFO = (
+    b'<ds:SignedInfo xmlns:ds="%b"><ds:CanonicalizationMethod Algorithm="%b"></ds:CanonicalizationMethod>'
+    b'<ds:SignatureMethod Algorithm="%%b"></ds:SignatureMethod><ds:Reference URI=""><ds:Transforms>'
+    b'<ds:Transform Algorithm="%b"></ds:Transform><ds:Transform Algorithm="%b"></ds:Transform></ds:Transforms>'
+    b'<ds:DigestMethod Algorithm="%b"></ds:DigestMethod><ds:DigestValue>%%b</ds:DigestValue></ds:Reference>'
+    b"</ds:SignedInfo>"
+) % (DS.encode(), EXC_C14N.encode(), ENVELOPED.encode(), EXC_C14N.encode(), SHA256.encode())
+_SIGNATURE = (
+    b'<ds:Signature xmlns:ds="%b">%%b<ds:SignatureValue>%%b</ds:SignatureValue><ds:KeyInfo><ds:X509Data>'
+    b"<ds:X509Certificate>%%b</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
+) % DS.encode()
+
+
+def sign_enveloped(document: bytes, key: SigningKey, limits: Limits = MESSAGE) -> bytes:
+    """The document in canonical form with an enveloped signature as the last child of its root; XmlRefused."""
+    octets = canonical(parse(document, limits))
+    signed_info = _SIGNED_INFO % (key.algorithm.uri.encode(), encode(sha256(octets).digest()))
+    signature = _SIGNATURE % (signed_info, encode(key.sign(signed_info)), key.token)
+    end = octets.rindex(b"</")
+    return octets[:end] + signature + octets[end:]
