@@ -1,0 +1,139 @@
+"""The only place that renders errors: problem details (RFC 9457) from a GatewayError, and who turns what into one.
+
+`problem` is pure. The middleware `problems` makes a GatewayError of whatever a handler raises and renders it; nothing
+that an unexpected exception says reaches the caller, the log has its frames under the request id.
+"""
+
+from __future__ import annotations
+
+import json
+from math import ceil
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from routes.context import BASE_URL, ERROR, REQUEST_ID
+from routes.language import Language, preferred
+from schemas.errors import (
+    GatewayError,
+    Internal,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    Text,
+    TooLarge,
+    UnsupportedMediaType,
+)
+
+log = structlog.get_logger()
+
+_DAY = 86_400
+# RFC 6750, 3.1: without a credential no error code is given; everything wrong with a token is `invalid_token`.
+_CHALLENGES = {
+    "expired": "The access token expired",
+    "unknown": "The access token or its client is unknown",
+    "revoked": "The access token, its client or its credential was revoked",
+    "malformed": "The access token cannot be read",
+}
+_BY_STATUS: dict[int, type[GatewayError]] = {
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    415: UnsupportedMediaType,
+}
+
+
+def problem(
+    error: GatewayError, *, request_id: str, language: Language, base_url: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of the problem document for `error`, in `language`.
+
+    `exchange` and `receipt` appear where the error was recorded; `instance` is the explaining page with the request id.
+    """
+    kind = f"{base_url}/problems/{error.code}"
+    document: dict[str, Any] = {
+        "type": kind,
+        "title": _in(language, error.title),
+        "status": error.status,
+        "detail": _in(language, error.detail),
+        "instance": f"{kind}#{quote(request_id, safe='')}",
+        "code": error.code,
+        "retryable": error.retryable,
+        "request_id": request_id,
+    }
+    if error.reason is not None:
+        document["reason"] = error.reason
+    if error.flaws:
+        document["errors"] = [{"pointer": flaw.pointer, "detail": _in(language, flaw.detail)} for flaw in error.flaws]
+    if error.exchange_id is not None:
+        document["exchange"] = {"id": error.exchange_id}
+    if error.receipt is not None:
+        document["receipt"] = error.receipt.as_json()
+    headers = {"Content-Type": "application/problem+json", "Content-Language": language}
+    if error.status == 429 or (error.status == 503 and error.retryable):
+        headers["Retry-After"] = str(ceil(min(max(error.retry_after or 1, 1), _DAY)))
+    if error.status == 401:
+        headers["WWW-Authenticate"] = challenge(error.reason)
+    return error.status, headers, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def challenge(reason: str | None) -> str:
+    """Return the `WWW-Authenticate` value (RFC 6750) for a refused credential."""
+    realm = 'Bearer realm="lgsp"'
+    if reason in (None, "missing"):
+        return realm
+    description = _CHALLENGES.get(reason or "", "The credential is not valid")
+    return f'{realm}, error="invalid_token", error_description="{description}"'
+
+
+def _in(language: Language, text: Text) -> str:
+    return text.en if language == "en" else text.vi
+
+
+def error_of(failure: BaseException) -> GatewayError:
+    """Return the error that the caller is told when a handler ends with `failure`."""
+    if isinstance(failure, GatewayError):
+        return failure
+    if isinstance(failure, web.HTTPException):
+        if failure.status >= 500:
+            return Internal()
+        return _BY_STATUS.get(failure.status, Malformed)()
+    if isinstance(failure, web.RequestPayloadError):
+        return Malformed(Text("Nội dung bị ngắt giữa chừng", "The body broke off"))
+    return Internal()
+
+
+def rendered(request: web.BaseRequest, failure: BaseException, *, request_id: str, base_url: str) -> web.Response:
+    """Return the response for `failure`; an unforeseen one is logged with its frames."""
+    error = error_of(failure)
+    if isinstance(error, Internal):
+        log.error("internal-error", request_id=request_id, exc_info=failure)
+    language = preferred(request.headers.get("Accept-Language"))
+    status, headers, body = problem(error, request_id=request_id, language=language, base_url=base_url)
+    if isinstance(failure, web.HTTPMethodNotAllowed):
+        headers["Allow"] = ", ".join(sorted(failure.allowed_methods))
+    return web.Response(status=status, headers=headers, body=body)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Render every failure of what lies further in, except redirects and connections that are gone."""
+    try:
+        return await handler(request)
+    except web.HTTPException as failure:
+        if failure.status < 400:
+            raise
+        return _answered(request, failure)
+    except ConnectionError:
+        raise
+    except Exception as failure:  # noqa: BLE001 - this is where the unforeseen ends
+        return _answered(request, failure)
+
+
+def _answered(request: web.Request, failure: Exception) -> web.Response:
+    error = error_of(failure)
+    request[ERROR] = error
+    return rendered(request, failure, request_id=request[REQUEST_ID], base_url=request.app[BASE_URL])

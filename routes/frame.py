@@ -1,0 +1,143 @@
+"""What every request gets, whatever its route: a request id, an access line, a count, a bound, safe headers.
+
+`setup` puts the middlewares on an application, outermost first: frame → problems → bounded → peer. Whatever is added
+later lies further in and may raise.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from config.logging import identifier_shaped
+from config.metrics import metrics
+from config.settings import Server
+from routes.bodies import check_headers
+from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, ERROR, RELOAD, REQUEST_ID
+from routes.errors import problems
+from routes.peers import trusting
+from schemas.errors import Overloaded
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.ASCII)
+# What tells how the gateway does must answer when it does badly.
+_UNBOUNDED = frozenset({"/livez", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+def public_url(server: Server) -> str:
+    """Return the address under which callers know the gateway, without a slash at the end."""
+    return (server.public_url or f"http://{server.listen}").rstrip("/")
+
+
+def setup(app: web.Application, server: Server, *, reload: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Put the frame around `app`; call it before any other middleware is added. `reload` is called on SIGHUP."""
+    app[BASE_URL] = public_url(server)
+    if reload is not None:
+        app[RELOAD] = reload
+    app.middlewares.extend((frame, problems, bounded(server.max_in_flight), trusting(server.trusted_proxies)))
+
+
+def request_id_of(request: web.BaseRequest) -> str:
+    """Return the caller's `X-Request-Id`, or a new one where it is missing, repeated, unfit or identifier-shaped."""
+    sent = request.headers.getall("X-Request-Id", ())
+    if len(sent) == 1 and _REQUEST_ID.fullmatch(sent[0]) and not identifier_shaped(sent[0]):
+        return str(sent[0])
+    return str(uuid.uuid4())
+
+
+def trace_id_of(request: web.BaseRequest) -> str | None:
+    """Return the trace id of a well-formed `traceparent` (W3C Trace Context), else None."""
+    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    return match.group(1) if match else None
+
+
+def template_of(request: web.Request) -> str:
+    """Return the route's template, which unlike the path holds nothing that a caller chose."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unmatched"
+
+
+def finish(response: web.StreamResponse, request_id: str) -> None:
+    """Put the headers on `response` that every answer has; what the handler chose itself stays."""
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    headers["Server"] = "lgsp"
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+
+
+@web.middleware
+async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, and afterwards count it, write its access line and put the common headers on."""
+    began = perf_counter()
+    counters = metrics()
+    counters.http_in_flight.inc()
+    request_id = request[REQUEST_ID] = request_id_of(request)
+    # 499: the connection or the process ended before there was an answer.
+    status = 499
+    try:
+        response = await handler(request)
+    except web.HTTPException as redirect:
+        status = redirect.status
+        _finish(request, redirect, request_id)
+        raise
+    else:
+        status = response.status
+        if not response.prepared:
+            _finish(request, response, request_id)
+        return response
+    finally:
+        seconds = perf_counter() - began
+        route = template_of(request)
+        method = request.method if request.method in _METHODS else "other"
+        counters.http_in_flight.dec()
+        counters.http_requests.labels(route, method, str(status)).inc()
+        counters.http_seconds.labels(route).observe(seconds)
+        caller, error = request.get(CALLER), request.get(ERROR)
+        log.info(
+            "request",
+            route=route,
+            method=method,
+            status=status,
+            code=error.code if error else None,
+            reason=error.reason if error else None,
+            duration_ms=round(seconds * 1000, 2),
+            request_id=request_id,
+            client_id=caller.client_id if caller else None,
+            trace_id=trace_id_of(request),
+        )
+
+
+def _finish(request: web.Request, response: web.StreamResponse, request_id: str) -> None:
+    finish(response, request_id)
+    if extra := request.get(ANSWER_HEADERS):
+        response.headers.update(extra)
+
+
+def bounded(limit: int) -> Middleware:
+    """Return the middleware that refuses a request while `limit` others are in flight, or with repeated headers."""
+    in_flight = 0
+
+    @web.middleware
+    async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal in_flight
+        if in_flight >= limit and request.path not in _UNBOUNDED:
+            raise Overloaded(retry_after=1)
+        in_flight += 1
+        try:
+            check_headers(request)
+            return await handler(request)
+        finally:
+            in_flight -= 1
+
+    return bound
