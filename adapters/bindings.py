@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from uuid import uuid4
 
 from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
-from adapters.encoding import json_of, texts_of
+from adapters.encoding import Texts, json_of, texts_of
 from adapters.transport import Message, Reply, refusal
 from config.settings import Endpoint
 from schemas.errors import (
@@ -26,16 +27,26 @@ from schemas.errors import (
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
 from security.elements import accept_unsigned, elements_at
+from security.signature import Trusted
 from security.xml import XmlRefused
 
-Given = tuple[str, Callable[[Exchange, Endpoint], str | None]]
+
+class Asked(NamedTuple):
+    """One attempt at a question: `message_id` is new for each, since sources refuse an id that they have seen."""
+
+    exchange: Exchange
+    endpoint: Endpoint
+    message_id: str
+
+
+Given = tuple[str, Callable[[Asked], str | None]]
 """A member that the source asks for beside the question: its path, and where its value comes from."""
 
 
 class Expected(NamedTuple):
     """What ties an answer to its question: the id sent with it and the value of the signature over it (base64)."""
 
-    request_id: str
+    message_id: str
     signature: str | None = None
 
 
@@ -46,37 +57,38 @@ class Codec(NamedTuple):
     read: Callable[[Reply, Expected], Answer]
 
 
+@runtime_checkable
 class Compilable(Protocol):
     """A binding that can be compiled against the endpoint it will talk to."""
 
     def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
-        """Return the codec for the endpoint called `name`; raises ConfigurationError if the endpoint lacks what the protocol needs."""
+        """Return the codec for the endpoint called `name`; raises ConfigurationError if it lacks what is needed."""
         ...
 
 
-def constant(value: str) -> Callable[[Exchange, Endpoint], str]:
+def constant(value: str) -> Callable[[Asked], str]:
     """Give the same text to every request."""
-    return lambda exchange, endpoint: value
+    return lambda asked: value
 
 
-def param(name: str, default: str | None = None) -> Callable[[Exchange, Endpoint], str | None]:
+def param(name: str, default: str | None = None) -> Callable[[Asked], str | None]:
     """Give what the endpoint's configuration says under `params`."""
-    return lambda exchange, endpoint: endpoint.params.get(name, default)
+    return lambda asked: asked.endpoint.params.get(name, default)
 
 
-def exchange_id(exchange: Exchange, endpoint: Endpoint) -> str:
-    """Give the id of the exchange, so that both sides' logs can be joined."""
-    return exchange.id
+def message_id(asked: Asked) -> str:
+    """Give the id of this attempt, which the answer has to repeat."""
+    return asked.message_id
 
 
-def officer_or(name: str) -> Callable[[Exchange, Endpoint], str | None]:
+def officer_or(name: str) -> Callable[[Asked], str | None]:
     """Give the officer who asks (cán bộ), or the account that the endpoint's `params` name for machines."""
-    return lambda exchange, endpoint: exchange.officer or endpoint.params.get(name)
+    return lambda asked: asked.exchange.officer or asked.endpoint.params.get(name)
 
 
-def given_texts(given: tuple[Given, ...], exchange: Exchange, endpoint: Endpoint) -> list[tuple[tuple[str, ...], str]]:
+def given_texts(given: tuple[Given, ...], asked: Asked) -> Texts:
     """Collect the (path, text) pairs of what the source asks for beside the question."""
-    found = ((tuple(path.split("/")), value(exchange, endpoint)) for path, value in given)
+    found = ((tuple(path.split("/")), value(asked)) for path, value in given)
     return [(path, text) for path, text in found if text is not None]
 
 
@@ -156,7 +168,7 @@ class Rest:
     def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
         """Compile the codec of an operation that speaks JSON both ways."""
         decode = json_decoder(shape_of(operation.answer))
-        path = _segments(self.record)
+        path = segments(self.record)
 
         def answer(found: Any) -> Decoded:
             return decode(the_one(records_at(found, path)))
@@ -180,13 +192,13 @@ class XmlInJson:
     def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
         """Compile the codec of an operation whose JSON answer wraps XML."""
         decode = xml_decoder(shape_of(operation.answer))
-        data, path = _segments(self.data), _segments(self.record)
+        data, path = segments(self.data), segments(self.record)
 
         def answer(found: Any) -> Decoded:
             text = lookup(found, data)
             if not isinstance(text, str) or not text:
                 raise NoRecord
-            return decode(the_one(elements_at(accept_unsigned(text.encode("utf-8")), path)))
+            return decode(the_one(filled(elements_at(accept_unsigned(text.encode("utf-8")), path))))
 
         return _json_codec(self, operation, name, endpoint, answer)
 
@@ -199,17 +211,18 @@ def _json_codec(
     answer: Callable[[Any], Decoded],
 ) -> Codec:
     texts = texts_of(shape_of(operation.question))
-    verdict = _segments(binding.verdict)
+    verdict = segments(binding.verdict)
 
     def write(exchange: Exchange) -> tuple[Message, Expected]:
-        pairs = given_texts(binding.given, exchange, endpoint) + texts(exchange.question)
+        asked = Asked(exchange, endpoint, str(uuid4()))
+        pairs = given_texts(binding.given, asked) + texts(exchange.question)
         headers = {"Accept": "application/json"}
         if binding.method == "GET":
             query = {path[-1]: text for path, text in pairs}
-            return Message("GET", binding.path, headers, b"", query), Expected(exchange.id)
+            return Message("GET", binding.path, headers, b"", query), Expected(asked.message_id)
         body = json.dumps(json_of(pairs), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         headers["Content-Type"] = "application/json; charset=utf-8"
-        return Message("POST", binding.path, headers, body, {}), Expected(exchange.id)
+        return Message("POST", binding.path, headers, body, {}), Expected(asked.message_id)
 
     def read(reply: Reply, expected: Expected) -> Answer:
         check_status(name, reply, operation.faults)
@@ -225,7 +238,8 @@ def _json_codec(
     return Codec(write, read)
 
 
-def _segments(path: str) -> tuple[str, ...]:
+def segments(path: str) -> tuple[str, ...]:
+    """Split a declared path; the empty path has no segments."""
     return tuple(path.split("/")) if path else ()
 
 
@@ -236,3 +250,8 @@ def records_at(found: Any, path: tuple[str, ...]) -> list[Mapping[str, Any]]:
     if not all(isinstance(record, Mapping) for record in records):
         raise Unreadable("the record is not an object")
     return [record for record in records if record]
+
+
+def filled(elements: list[Trusted]) -> list[Trusted]:
+    """Drop the empty elements by which some sources say that there is no record."""
+    return [element for element in elements if len(element) or element.attrib]

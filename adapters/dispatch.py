@@ -28,10 +28,9 @@ def compile_codecs(databases: Iterable[Database], endpoints: Mapping[str, Endpoi
             if endpoint is None:
                 raise ConfigurationError(f"[endpoints.{name}] is missing: {database.name}/{operation.name} needs it")
             binding = operation.binding
-            if not hasattr(binding, "compile"):
+            if not isinstance(binding, Compilable):
                 raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
-            compilable: Compilable = binding
-            codecs[database.name, operation.name] = compilable.compile(operation, name, endpoint)
+            codecs[database.name, operation.name] = binding.compile(operation, name, endpoint)
     return codecs
 
 

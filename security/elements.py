@@ -15,11 +15,16 @@ def accept_unsigned(document: bytes, limits: Limits = MESSAGE) -> Trusted:
 
 
 def elements_at(root: Trusted, path: tuple[str, ...], prefix: str = "") -> list[Trusted]:
-    """Return the elements at a path below `root` that hold something; no path means `root` itself.
+    """Return the elements at a path below `root`; no path means `root` itself.
 
     What stands inside a trusted element is as trusted as the element. `prefix` is `{namespace}` of every segment.
     """
     found = [root]
     for segment in path:
         found = [Trusted(child) for element in found for child in element if child.tag == prefix + segment]
-    return [element for element in found if len(element)]
+    return found
+
+
+def children_of(element: Trusted) -> list[Trusted]:
+    """Return the child elements of a trusted element."""
+    return [Trusted(child) for child in element]

@@ -1,0 +1,95 @@
+"""The national population database (CSDL quốc gia về dân cư, C06 - Bộ Công an), SOAP 1.1, signed both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adapters.bindings import constant, message_id, officer_or, param
+from adapters.soap import Soap
+from schemas import population as p
+from schemas.errors import Text, UpstreamRefused, UpstreamUnavailable
+from schemas.exchange import Data, Database, Notice, Operation
+from schemas.fields import Question
+from schemas.identifiers import personal_id_mismatches
+
+_ASKED = "http://dancuquocgia.bca"
+_ANSWERED = "http://www.mic.gov.vn/dancu/1.0"
+_RELATIVES = "http://gtel.vn/qldc"
+
+_FAULTS = {
+    "SaiCuPhap": UpstreamRefused,
+    "SaiChuKy": UpstreamRefused,
+    "KhongCoQuyen": UpstreamRefused,
+    "TrungYeuCau": UpstreamRefused,
+    "LoiHeThong": UpstreamUnavailable,
+}
+
+
+def _soap(integration: str, request: tuple[str, str], answer: tuple[str, str], record: str = "") -> Soap:
+    return Soap(
+        version="1.1",
+        wsdl="population.wsdl",
+        path="",
+        action="",
+        request=request,
+        answer=answer,
+        record=record,
+        given=(
+            ("MaYeuCau", message_id),
+            ("MaDVC", param("MaDVC", "LGSP")),
+            ("MaTichHop", constant(integration)),
+            ("MaCanBo", officer_or("MaCanBo")),
+        ),
+        echo="MaYeuCau",
+        fault="MaLoi",
+    )
+
+
+def _mismatches(question: Question, data: Data) -> Iterator[Notice]:
+    """Warn where the number does not agree with the record; the law never recodes a number (Decree 137/2015)."""
+    number = data["personal_id"]
+    if number:
+        for code in personal_id_mismatches(number, data["sex"], data["birth_date"]):
+            yield Notice(
+                code, "/data/personal_id", "The number and the record disagree; both are as the source has them"
+            )
+
+
+DATABASE = Database(
+    name="population",
+    title=Text("Cơ sở dữ liệu quốc gia về dân cư", "National population database"),
+    owner=Text("Bộ Công an", "Ministry of Public Security"),
+    wsdl="population.wsdl",
+    operations=(
+        Operation(
+            name="person",
+            title=Text("Tra cứu thông tin công dân", "Look up a citizen"),
+            question=p.PersonQuestion,
+            answer=p.Person,
+            binding=_soap("037", (_ASKED, "TraCuuThongTinCongDan"), (_ANSWERED, "CongdanCollection"), "CongDan"),
+            signed=True,
+            faults=_FAULTS,
+            examine=_mismatches,
+        ),
+        Operation(
+            name="match",
+            title=Text("Xác thực thông tin công dân", "Check claimed data against a citizen's record"),
+            question=p.MatchQuestion,
+            answer=p.Match,
+            binding=_soap("003", (_ASKED, "XacThucThongTinCongDan"), (_ANSWERED, "XacThucThongTinCongDanResponse")),
+            signed=True,
+            faults=_FAULTS,
+        ),
+        Operation(
+            name="relation",
+            title=Text("Xác minh thông tin nhân thân", "Verify the relation of two persons"),
+            question=p.RelationQuestion,
+            answer=p.RelationAnswer,
+            binding=_soap(
+                "037", (_RELATIVES, "XacMinhThongTinNhanThan"), (_RELATIVES, "XacMinhThongTinNhanThanResponse")
+            ),
+            signed=True,
+            faults=_FAULTS,
+        ),
+    ),
+)

@@ -1,0 +1,82 @@
+"""What an endpoint's configuration says about signatures: the key that signs our questions, whose answers are believed.
+
+Loaded once, when codecs are compiled; a mistake in it is found at start-up and named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config.settings import ConfigurationError, Endpoint
+from schemas.errors import Text, UpstreamSignatureRejected
+from schemas.exchange import Provenance
+from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified
+from security.signature_key import KeyRefused, SigningKey
+from security.trust import AnchoredTrust, PinnedTrust, Trust, fingerprint, load_certificates
+from security.trust_revocation import RevocationLists
+
+_REASONS = {
+    "altered": "nội dung bị sửa đổi",
+    "not-covered": "chữ ký không bao phủ nội dung",
+    "untrusted": "người ký không được tin cậy",
+    "expired": "chứng thư hết hạn",
+    "revoked": "chứng thư bị thu hồi",
+    "stale": "thông điệp quá cũ hoặc lệch đồng hồ",
+    "replayed": "thông điệp bị gửi lại",
+    "not-answer-to-request": "trả lời cho một câu hỏi khác",
+    "malformed": "chữ ký sai quy cách",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The key for our questions and the rules for the source's answers at one endpoint."""
+
+    key: SigningKey
+    trust: Trust
+    policy: SignaturePolicy
+
+
+def means(name: str, endpoint: Endpoint, soap: frozenset[SoapVersion] = frozenset()) -> Means:
+    """Load the means of a signing endpoint; raises ConfigurationError naming the setting to mend."""
+    where = f"[endpoints.{name}]"
+    if endpoint.key is None or endpoint.certificate is None:
+        raise ConfigurationError(f"{where} needs key and certificate: its operations are signed")
+    if endpoint.signer is None:
+        raise ConfigurationError(f"{where} needs signer: the certificate whose subject signs its answers")
+    try:
+        key = SigningKey.load(endpoint.key, endpoint.certificate)
+        trust = _trust(endpoint)
+    except (KeyRefused, ValueError) as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    except OSError as error:
+        raise ConfigurationError(f"{where}: {error.filename}: {error.strerror}") from None
+    return Means(key, trust, SignaturePolicy(soap=soap, replays=RecentSignatures()))
+
+
+def _trust(endpoint: Endpoint) -> Trust:
+    expected = load_certificates(endpoint.signer) if endpoint.signer else []
+    anchors = [certificate for path in endpoint.trust for certificate in load_certificates(path)]
+    revocation = RevocationLists.load(endpoint.crl, anchors or expected) if endpoint.crl else None
+    if not anchors:
+        return PinnedTrust(expected, revocation)
+    # The subject, not the very certificate: a renewed one of the same office needs no change here.
+    return AnchoredTrust(anchors, subject=expected[0].subject, revocation=revocation)
+
+
+def rejected(error: Rejected) -> UpstreamSignatureRejected:
+    """Turn a verdict into the error that a caller sees, with the reason of the published list."""
+    vi = _REASONS[error.reason]
+    return UpstreamSignatureRejected(
+        Text(f"Chữ ký của nguồn bị từ chối: {vi}", f"The source's signature was rejected: {error.detail}"),
+        reason=error.reason,
+    )
+
+
+def provenance(verified: Verified) -> Provenance:
+    """Say who signed the answer that was decoded."""
+    return Provenance(
+        verified.signer.subject.rfc4514_string(),
+        f"sha256:{fingerprint(verified.signer).hex()}",
+        verified.signed_at,
+    )

@@ -1,0 +1,88 @@
+"""The binding for XML over HTTP whose answers carry an enveloped signature (profile of the land database, ours)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import uuid4
+
+from adapters.bindings import (
+    Asked,
+    Codec,
+    Expected,
+    Given,
+    check_status,
+    check_verdict,
+    filled,
+    given_texts,
+    segments,
+    the_one,
+    unreadable,
+)
+from adapters.codecs import Unreadable, xml_decoder
+from adapters.encoding import texts_of, xml_of
+from adapters.proof import means, provenance, rejected
+from adapters.transport import Message, Reply
+from config.settings import Endpoint
+from schemas.exchange import Answer, Exchange, Operation
+from schemas.fields import shape_of
+from security.contracts import answer_schema
+from security.elements import elements_at
+from security.signature import Rejected
+from security.xml import XmlRefused
+from security.xml_signature import verify_enveloped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedXml:
+    """An XML document asked and answered; the root of the answer is signed and carries `requestId` and `issuedAt`.
+
+    `contract` is the XSD file of both, `request` and `answer` the (namespace, name) of the roots; the rest as in Soap.
+    """
+
+    contract: str
+    path: str
+    request: tuple[str, str]
+    answer: tuple[str, str]
+    record: str = ""
+    given: tuple[Given, ...] = ()
+    verdict: str = ""
+    accepted: frozenset[str] = frozenset()
+    protocol: Literal["REST/XML"] = "REST/XML"
+
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
+        """Compile the codec of an operation whose answers are signed XML."""
+        namespace, element = self.answer
+        prefix = f"{{{namespace}}}"
+        schema = answer_schema(self.contract, namespace)
+        decode = xml_decoder(shape_of(operation.answer), namespace)
+        record, verdict = segments(self.record), segments(self.verdict)
+        texts = texts_of(shape_of(operation.question))
+        held = means(name, endpoint)
+        opening = f'<{self.request[1]} xmlns="{self.request[0]}" requestId="'
+        headers = {"Content-Type": "application/xml; charset=utf-8", "Accept": "application/xml"}
+
+        def write(exchange: Exchange) -> tuple[Message, Expected]:
+            asked = Asked(exchange, endpoint, str(uuid4()))
+            inside = xml_of(given_texts(self.given, asked) + texts(exchange.question))
+            body = f'{opening}{asked.message_id}">{inside}</{self.request[1]}>'
+            return Message("POST", self.path, headers, body.encode()), Expected(asked.message_id)
+
+        def read(reply: Reply, expected: Expected) -> Answer:
+            check_status(name, reply, operation.faults)
+            try:
+                verified = verify_enveloped(reply.body, held.policy, held.trust, request_id=expected.message_id)
+                root = verified.element
+                if root.tag != prefix + element or not schema.validate(root):
+                    raise Unreadable("the document does not follow the XSD")
+                if verdict:
+                    found = elements_at(root, verdict, prefix)
+                    check_verdict(found[0].text if found else None, self.accepted, operation.faults)
+                data, notices = decode(the_one(filled(elements_at(root, record, prefix))))
+            except Rejected as error:
+                raise rejected(error) from None
+            except (Unreadable, XmlRefused) as error:
+                raise unreadable(error) from None
+            return Answer(data, tuple(notices), provenance(verified))
+
+        return Codec(write, read)

@@ -1,0 +1,190 @@
+"""The SOAP binding: document/literal over SOAP 1.1 or 1.2, signed by WS-Security where the operation says so.
+
+zeep reads the same contracts in `lgsp check` and in the tests; here the envelope is joined from compiled text, and the
+answer goes parse → verify → XSD → decode on one tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+from uuid import uuid4
+
+from adapters.bindings import (
+    Asked,
+    Codec,
+    Expected,
+    Given,
+    check_status,
+    check_verdict,
+    filled,
+    given_texts,
+    segments,
+    the_one,
+    unreadable,
+)
+from adapters.codecs import Unreadable, xml_decoder
+from adapters.encoding import texts_of, xml_of
+from adapters.proof import means, provenance, rejected
+from adapters.transport import Message, Reply
+from config.settings import Endpoint
+from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
+from schemas.exchange import Answer, Exchange, Operation, Provenance
+from schemas.fields import shape_of
+from security.contracts import answer_schema
+from security.elements import accept_unsigned, children_of, elements_at
+from security.signature import Rejected, Trusted
+from security.soap_signature import SOAP, verify_soap
+from security.soap_signing import sign_soap_parts
+from security.xml import XmlRefused
+
+Open = Callable[[Reply, Expected], tuple[Trusted, Provenance | None]]
+"""Gets the payload out of an envelope, verified where the source signs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soap:
+    """One operation of a WSDL.
+
+    `request` and `answer` are the (namespace, name) of the two payloads, `record` the path of the record in the
+    answer, `echo` the attribute of the answer that repeats our message id, `verdict` and `accepted` the path and the
+    good values of a result code in the answer, `fault` the element of a fault's detail with the source's own code.
+    """
+
+    version: Literal["1.1", "1.2"]
+    wsdl: str
+    path: str
+    action: str
+    request: tuple[str, str]
+    answer: tuple[str, str]
+    record: str = ""
+    given: tuple[Given, ...] = ()
+    echo: str = ""
+    verdict: str = ""
+    accepted: frozenset[str] = frozenset()
+    fault: str = ""
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol for the catalogue."""
+        return f"SOAP {self.version}"
+
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
+        """Compile the codec of an operation of a WSDL."""
+        namespace, element = self.answer
+        prefix = f"{{{namespace}}}"
+        schema = answer_schema(self.wsdl, namespace)
+        decode = xml_decoder(shape_of(operation.answer), namespace)
+        record, verdict = segments(self.record), segments(self.verdict)
+        encode = self._encoder(operation, endpoint)
+        seal, unseal = self._signed(name, endpoint) if operation.signed else self._unsigned()
+        headers = self._headers()
+
+        def write(exchange: Exchange) -> tuple[Message, Expected]:
+            asked = Asked(exchange, endpoint, str(uuid4()))
+            envelope, signature = seal(encode(asked))
+            return Message("POST", self.path, headers, envelope), Expected(asked.message_id, signature)
+
+        def read(reply: Reply, expected: Expected) -> Answer:
+            if reply.status >= 300:
+                self._raise_fault(reply, operation)
+                check_status(name, reply, operation.faults)
+            try:
+                payload, proven = unseal(reply, expected)
+                if payload.tag != prefix + element or not schema.validate(payload):
+                    raise Unreadable("the payload does not follow the XSD")
+                if self.echo and payload.get(self.echo) != expected.message_id:
+                    raise rejected(Rejected("not-answer-to-request", "the answer repeats another message id"))
+                if verdict:
+                    found = elements_at(payload, verdict, prefix)
+                    check_verdict(found[0].text if found else None, self.accepted, operation.faults)
+                data, notices = decode(the_one(filled(elements_at(payload, record, prefix))))
+            except (Unreadable, XmlRefused) as error:
+                raise unreadable(error) from None
+            return Answer(data, tuple(notices), proven)
+
+        return Codec(write, read)
+
+    def _headers(self) -> dict[str, str]:
+        if self.version == "1.1":
+            return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{self.action}"', "Accept": "text/xml"}
+        media = "application/soap+xml"
+        action = f'; action="{self.action}"' if self.action else ""
+        return {"Content-Type": f"{media}; charset=utf-8{action}", "Accept": media}
+
+    def _encoder(self, operation: Operation, endpoint: Endpoint) -> Callable[[Asked], bytes]:
+        """Compile the payload's text, which is its own exclusive C14N: one default namespace, no attributes."""
+        namespace, element = self.request
+        opening, closing = f'<{element} xmlns="{namespace}">', f"</{element}>"
+        texts = texts_of(shape_of(operation.question))
+
+        def encode(asked: Asked) -> bytes:
+            pairs = given_texts(self.given, asked) + texts(asked.exchange.question)
+            return f"{opening}{xml_of(pairs)}{closing}".encode()
+
+        return encode
+
+    def _signed(self, name: str, endpoint: Endpoint) -> tuple[Callable[[bytes], tuple[bytes, str | None]], Open]:
+        held = means(name, endpoint, frozenset({self.version}))
+
+        def seal(payload: bytes) -> tuple[bytes, str | None]:
+            signed = sign_soap_parts(payload, held.key, version=self.version)
+            return signed.envelope, signed.signature_value
+
+        def unseal(reply: Reply, expected: Expected) -> tuple[Trusted, Provenance | None]:
+            try:
+                verified = verify_soap(reply.body, held.policy, held.trust, confirms=expected.signature)
+            except Rejected as error:
+                raise rejected(error) from None
+            return verified.element, provenance(verified)
+
+        return seal, unseal
+
+    def _unsigned(self) -> tuple[Callable[[bytes], tuple[bytes, str | None]], Open]:
+        opening = f'<env:Envelope xmlns:env="{SOAP[self.version]}"><env:Body>'.encode()
+        closing = b"</env:Body></env:Envelope>"
+
+        def seal(payload: bytes) -> tuple[bytes, str | None]:
+            return opening + payload + closing, None
+
+        def unseal(reply: Reply, expected: Expected) -> tuple[Trusted, Provenance | None]:
+            bodies = elements_at(accept_unsigned(reply.body), ("Body",), f"{{{SOAP[self.version]}}}")
+            payloads = [payload for body in bodies for payload in children_of(body)]
+            if len(payloads) != 1:
+                raise Unreadable("the envelope has no Body with one payload")
+            return payloads[0], None
+
+        return seal, unseal
+
+    def _raise_fault(self, reply: Reply, operation: Operation) -> None:
+        """Raise what a SOAP fault means; nothing happens if the body is none.
+
+        A fault is seldom signed: it may say that we were refused or that the source is ill, never anything about data.
+        """
+        prefix = f"{{{SOAP[self.version]}}}"
+        try:
+            faults = elements_at(accept_unsigned(reply.body), ("Body", "Fault"), prefix)
+        except XmlRefused:
+            return
+        if len(faults) != 1:
+            return
+        side, own = self._fault_codes(faults[0], prefix)
+        shown = own if own.isascii() and own.isalnum() and len(own) <= 32 else side
+        detail = Text(f"Nguồn trả lỗi SOAP {shown}", f"The source answered SOAP fault {shown}")
+        declared: type[GatewayError] | None = operation.faults.get(own)
+        if declared is not None and not issubclass(declared, ClientError):
+            raise declared(detail)
+        raise (UpstreamUnavailable if side in ("Server", "Receiver") else UpstreamRefused)(detail)
+
+    def _fault_codes(self, fault: Trusted, prefix: str) -> tuple[str, str]:
+        """Return the side that a fault blames (Client, Server, Sender, Receiver) and the source's own code."""
+        if self.version == "1.1":
+            code, detail = fault.findtext("faultcode") or "", fault.find("detail")
+        else:
+            code, detail = fault.findtext(f"{prefix}Code/{prefix}Value") or "", fault.find(f"{prefix}Detail")
+        own = ""
+        for element in detail.iter() if detail is not None else ():
+            if str(element.tag).rpartition("}")[2] == self.fault:
+                own = element.text or ""
+        return code.strip().rpartition(":")[2].partition(".")[0], own.strip()
