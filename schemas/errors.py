@@ -162,10 +162,11 @@ class NotFound(ClientError):
 
 
 class MethodNotAllowed(ClientError):
-    """The path exists, the HTTP method does not."""
+    """The path exists, the HTTP method does not; `allowed` are those that do."""
 
     code, status = "method-not-allowed", 405
     title = Text("Phương thức không được phép", "Method not allowed")
+    allowed: tuple[str, ...] = ()
 
 
 class NoRecord(ClientError):

@@ -189,13 +189,18 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Database:
-    """A source of data: its name in paths, its titles, its operations, and the contract files it publishes."""
+    """A source of data: its name in paths, its titles, its operations, and the contract file it publishes.
+
+    `logins` says how its endpoints want us to prove ourselves (`adapters.schemes`), by endpoint name; none is needed
+    where there is no entry.
+    """
 
     name: str
     title: Text
     owner: Text
     operations: tuple[Operation, ...]
     wsdl: str | None = None
+    logins: Mapping[str, object] = field(default_factory=dict)
 
     def operation(self, name: str) -> Operation | None:
         """Return the operation called `name`, or None."""

@@ -1,0 +1,63 @@
+"""Who calls, and what is left of a request that fails before it becomes an exchange: evidence either way.
+
+Everything below `/v1/` needs a known caller. A known one leaves an entry of its own for whatever goes wrong; requests
+without one are counted in bulk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from uuid import uuid4
+
+from aiohttp import web
+
+from routes.context import CALLER, PEER, REQUEST_ID
+from routes.errors import error_of
+from schemas.errors import Unauthenticated
+from schemas.exchange import Caller, Database
+from schemas.purposes import PURPOSES
+from security.audit.trail import AuditTrail, Bearing
+
+Identify = Callable[[web.Request], Awaitable[Caller]]
+
+_PROTECTED = "/v1/"
+
+
+def recorded(
+    identify: Identify, trail: AuditTrail, databases: Iterable[Database], public: str = "/v1/public/"
+) -> Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]]:
+    """Make the middleware that authenticates and leaves evidence of what never became an exchange."""
+    routes = {
+        f"/v1/{database.name}/{operation.name}": (database.name, operation.name)
+        for database in databases
+        for operation in database.operations
+    }
+
+    @web.middleware
+    async def record(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if not request.path.startswith(_PROTECTED) or request.path.startswith(public):
+            return await handler(request)
+        try:
+            caller = request[CALLER] = await identify(request)
+        except Unauthenticated as error:
+            trail.anonymous(error, request[PEER].address)
+            raise
+        try:
+            return await handler(request)
+        except Exception as failure:
+            error = error_of(failure)
+            if error.receipt is not None or error.code in ("too-many-requests", "evidence-unavailable"):
+                raise
+            database, operation = routes.get(request.path, (None, None))
+            purpose = request.headers.get("Lgsp-Purpose")
+            error.exchange_id = error.exchange_id or str(uuid4())
+            await trail.refused(
+                caller,
+                error,
+                Bearing(request[REQUEST_ID], database, operation, purpose if purpose in PURPOSES else None),
+            )
+            raise error from failure
+
+    return record
