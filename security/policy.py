@@ -196,10 +196,7 @@ def disclosed(warnings: tuple[Notice, ...], mask: Mask) -> tuple[Notice, ...]:
 
 
 def authorised(handler: Handler) -> Handler:
-    """Let pass what a grant covers, with `grant` and the nearer deadline set, and reduce the answer to it.
-
-    The deadline of the grant counts from here and can only shorten the exchange's own.
-    """
+    """Let pass what a grant covers, with `grant` and the deadline of that grant set, and reduce the answer to it."""
 
     async def authorise(exchange: Exchange) -> Answer:
         operation = exchange.operation
@@ -208,7 +205,7 @@ def authorised(handler: Handler) -> Handler:
         _demand(exchange, grant)
         asked = None if exchange.asked_fields is None else frozenset(exchange.asked_fields)
         mask = mask_of(operation.answer, grant.fields, asked)
-        deadline = min(exchange.deadline, asyncio.get_running_loop().time() + grant.deadline_ms / 1000)
+        deadline = asyncio.get_running_loop().time() + grant.deadline_ms / 1000
         answer = await handler(replace(exchange, grant=grant, deadline=deadline))
         return replace(
             answer, data=mask.apply(answer.data), warnings=disclosed(answer.warnings, mask), fields=mask.fields

@@ -1,0 +1,228 @@
+"""The tables of registered applications: reading and writing whole clients.
+
+`version` numbers changes over all clients, so that every process can ask for what changed since it last looked.
+Instants are text in UTC, the same on SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Connection, Float, Integer, String, Table, Text, delete, func, insert, select
+
+from schemas.exchange import Grant
+from security.clients import Client, StoredCredential
+from storage.metadata import BIGINT, METADATA
+
+CLIENTS = Table(
+    "clients",
+    METADATA,
+    Column("client_id", String(64), primary_key=True),
+    Column("version", BIGINT, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("agency", Text, nullable=False),
+    Column("rights", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("revoked_at", String(32)),
+)
+
+# `material` is what a proof is compared with, never the proof itself: a salted digest, a public key, a certificate.
+CREDENTIALS = Table(
+    "client_credentials",
+    METADATA,
+    Column("client_id", String(64), primary_key=True),
+    Column("credential_id", String(80), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("material", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("not_after", String(32)),
+    Column("revoked_at", String(32)),
+)
+
+GRANTS = Table(
+    "client_grants",
+    METADATA,
+    Column("client_id", String(64), primary_key=True),
+    Column("database", String(64), primary_key=True),
+    Column("operation", String(64), primary_key=True),
+    Column("purposes", String(512), primary_key=True),
+    Column("fields", Text, nullable=False),
+    Column("dossier_required", Boolean, nullable=False),
+    Column("officer_required", Boolean, nullable=False),
+    Column("signature_required", Boolean, nullable=False),
+    Column("rate", Float, nullable=False),
+    Column("burst", Integer, nullable=False),
+    Column("deadline_ms", Integer, nullable=False),
+    Column("expires_at", String(32)),
+    Column("archive", Boolean, nullable=False),
+)
+
+
+def load(connection: Connection, client_id: str) -> Client | None:
+    """Read one client from the database."""
+    return next(iter(_loaded(connection, CLIENTS.c.client_id == client_id, 1)), None)
+
+
+def load_all(connection: Connection) -> list[Client]:
+    """Read every client, by id; for commands, not for exchanges."""
+    return sorted(changed_since(connection, 0, 1 << 31), key=lambda client: client.client_id)
+
+
+def changed_since(connection: Connection, version: int, limit: int) -> list[Client]:
+    """Read up to `limit` clients that changed after a version, in the order of their changes."""
+    return _loaded(connection, CLIENTS.c.version > version, limit)
+
+
+def _loaded(connection: Connection, condition: Any, limit: int) -> list[Client]:
+    chosen = select(CLIENTS).where(condition).order_by(CLIENTS.c.version).limit(limit)
+    rows = connection.execute(chosen).all()
+    ids = chosen.with_only_columns(CLIENTS.c.client_id).subquery()
+    credentials: dict[str, list[StoredCredential]] = {}
+    for row in connection.execute(
+        select(CREDENTIALS)
+        .where(CREDENTIALS.c.client_id.in_(select(ids)))
+        .order_by(CREDENTIALS.c.created_at, CREDENTIALS.c.credential_id)
+    ):
+        credentials.setdefault(row.client_id, []).append(
+            StoredCredential(
+                row.kind,
+                row.credential_id,
+                json.loads(row.material),
+                datetime.fromisoformat(row.created_at),
+                _time(row.not_after),
+                _time(row.revoked_at),
+            )
+        )
+    grants: dict[str, list[Grant]] = {}
+    for row in connection.execute(
+        select(GRANTS)
+        .where(GRANTS.c.client_id.in_(select(ids)))
+        .order_by(GRANTS.c.database, GRANTS.c.operation, GRANTS.c.purposes)
+    ):
+        grants.setdefault(row.client_id, []).append(
+            Grant(
+                row.database,
+                row.operation,
+                frozenset(row.purposes.split()),
+                frozenset(row.fields.split()),
+                row.dossier_required,
+                row.officer_required,
+                row.signature_required,
+                row.rate,
+                row.burst,
+                row.deadline_ms,
+                _time(row.expires_at),
+                row.archive,
+            )
+        )
+    return [
+        Client(
+            client_id=row.client_id,
+            version=row.version,
+            name=row.name,
+            agency=row.agency,
+            rights=frozenset(row.rights.split()),
+            created_at=datetime.fromisoformat(row.created_at),
+            revoked_at=_time(row.revoked_at),
+            credentials=tuple(credentials.get(row.client_id, ())),
+            grants=tuple(grants.get(row.client_id, ())),
+        )
+        for row in rows
+    ]
+
+
+class Stale(Exception):
+    """The client was changed by somebody else between reading and writing; nothing was written, do it again."""
+
+
+class Taken(Exception):
+    """A certificate that another client is known by; nothing was written."""
+
+
+def store(connection: Connection, client: Client) -> None:
+    """Write a client as it should be from now on, under the next version; `client.version` is the one it was read at.
+
+    Raises Stale when the database has another version of it (0: none), Taken when another client has the certificate.
+    """
+    found = connection.execute(select(CLIENTS.c.version).where(CLIENTS.c.client_id == client.client_id)).scalar()
+    if (found or 0) != client.version:
+        raise Stale(f"client {client.client_id} was changed meanwhile: run the command again")
+    pinned = [item.id for item in client.credentials if "sha256" in item.material and item.revoked_at is None]
+    holder = connection.execute(
+        select(CREDENTIALS.c.client_id).where(
+            CREDENTIALS.c.credential_id.in_(pinned),
+            CREDENTIALS.c.client_id != client.client_id,
+            CREDENTIALS.c.revoked_at.is_(None),
+        )
+    ).scalar()
+    if holder is not None:
+        raise Taken(f"the certificate is already registered for client {holder}: revoke it there first")
+    # Writers are serialised by the storage, so this cannot collide.
+    version = (connection.execute(select(func.max(CLIENTS.c.version))).scalar() or 0) + 1
+    for table in (CLIENTS, CREDENTIALS, GRANTS):
+        connection.execute(delete(table).where(table.c.client_id == client.client_id))
+    connection.execute(
+        insert(CLIENTS).values(
+            client_id=client.client_id,
+            version=version,
+            name=client.name,
+            agency=client.agency,
+            rights=" ".join(sorted(client.rights)),
+            created_at=_text(client.created_at),
+            revoked_at=_text(client.revoked_at),
+        )
+    )
+    _insert(connection, CREDENTIALS, _credential_rows(client.client_id, client.credentials))
+    _insert(connection, GRANTS, _grant_rows(client.client_id, client.grants))
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _credential_rows(client_id: str, credentials: Iterable[StoredCredential]) -> list[dict[str, Any]]:
+    return [
+        {
+            "client_id": client_id,
+            "credential_id": item.id,
+            "kind": item.kind,
+            "material": json.dumps(item.material, sort_keys=True),
+            "created_at": _text(item.created_at),
+            "not_after": _text(item.not_after),
+            "revoked_at": _text(item.revoked_at),
+        }
+        for item in credentials
+    ]
+
+
+def _grant_rows(client_id: str, grants: Iterable[Grant]) -> list[dict[str, Any]]:
+    return [
+        {
+            "client_id": client_id,
+            "database": grant.database,
+            "operation": grant.operation,
+            "purposes": " ".join(sorted(grant.purposes)),
+            "fields": " ".join(sorted(grant.fields)),
+            "dossier_required": grant.dossier_required,
+            "officer_required": grant.officer_required,
+            "signature_required": grant.signature_required,
+            "rate": grant.rate,
+            "burst": grant.burst,
+            "deadline_ms": grant.deadline_ms,
+            "expires_at": _text(grant.expires_at),
+            "archive": grant.archive,
+        }
+        for grant in grants
+    ]
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
