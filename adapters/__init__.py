@@ -1,0 +1,17 @@
+"""The databases that the gateway speaks to, and everything between an exchange and a source.
+
+A further database is declared in a module of its own (`adapters/NAME.py`, with its questions and answers in
+`schemas/NAME.py`) and gets one entry here; routes, OpenAPI, grants and evidence follow from the declaration.
+"""
+
+from typing import Final
+
+from adapters import civil_status, enterprise, population, social_insurance
+from schemas.exchange import Database
+
+DATABASES: Final[tuple[Database, ...]] = (
+    population.DATABASE,
+    enterprise.DATABASE,
+    social_insurance.DATABASE,
+    civil_status.DATABASE,
+)

@@ -92,6 +92,5 @@ DATABASE = Database(
             faults=FAULTS,
         ),
     ),
+    logins={"civil-status": ClientCredentials()},
 )
-
-LOGINS = {"civil-status": ClientCredentials()}

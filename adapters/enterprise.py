@@ -63,6 +63,5 @@ DATABASE = Database(
             faults=FAULTS,
         ),
     ),
+    logins={"enterprise": ClientCredentials()},
 )
-
-LOGINS = {"enterprise": ClientCredentials()}

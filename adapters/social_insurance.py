@@ -126,6 +126,5 @@ DATABASE = Database(
             examine=card_notice,
         ),
     ),
+    logins={"social-insurance": ClientCredentials(), "health-card": TakeToken(session_dead=token_ended)},
 )
-
-LOGINS = {"social-insurance": ClientCredentials(), "health-card": TakeToken(session_dead=token_ended)}
