@@ -176,21 +176,23 @@ class Breakers:
         """Store the breaker's state; where another worker was faster, take over its state and return False."""
         self._tell(breaker.endpoint)
         async with self._sharing:
-            record = breaker.shared(wall=self._wall())
-            # Raised before it is stored, lest a reading in between takes our own record for news.
-            breaker.revision = record.revision
-            try:
-                if await self._store.save(breaker.endpoint, record):
+            while True:
+                record = breaker.shared(wall=self._wall())
+                # Raised before it is stored, lest a reading in between takes our own record for news.
+                breaker.revision = record.revision
+                try:
+                    if await self._store.save(breaker.endpoint, record):
+                        return True
+                    stored = (await self._store.load()).get(breaker.endpoint)
+                except StorageError as error:
+                    breaker.revision = record.revision - 1
+                    _log.warning("breaker_state_unsaved", endpoint=breaker.endpoint, reason=type(error).__name__)
                     return True
-                stored = (await self._store.load()).get(breaker.endpoint)
-            except StorageError as error:
-                breaker.revision = record.revision - 1
-                _log.warning("breaker_state_unsaved", endpoint=breaker.endpoint, reason=type(error).__name__)
-                return True
-            if stored is None:
+                if stored is not None:
+                    break
+                # Nobody was faster: the row is gone, so ours is the first.
                 breaker.revision = 0
-            else:
-                breaker.overrule(stored, wall=self._wall())
+            breaker.overrule(stored, wall=self._wall())
         self._tell(breaker.endpoint)
         return False
 
