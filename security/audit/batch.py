@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
@@ -15,6 +16,7 @@ from security.audit.receipt import Receipt
 from security.audit.sealing import Plain, Sealed, Sealer
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
 from security.audit.tiles import complete
+from storage.bulk import insert_rows
 
 # Runs in the transaction of the entry, before it; gets the index that the entry will have.
 Write = Callable[[Connection, int], None]
@@ -26,7 +28,9 @@ _PERIOD_LENGTH = len("2026-11")
 class Item:
     """One entry on its way into the log."""
 
-    entry: Mapping[str, JSON]
+    id: str
+    at: str
+    repeated: tuple[str | None, ...]
     body: bytes
     leaf: bytes
     secrets: Secrets | None
@@ -34,11 +38,6 @@ class Item:
     done: "asyncio.Future[Receipt]"
     taken: bool = False
     sealed: Sealed | None = None
-
-    @property
-    def id(self) -> str:
-        """The unique id by which a repeated or doubtful append is recognised."""
-        return str(self.entry["id"])
 
 
 class Batch:
@@ -107,13 +106,13 @@ class Batch:
         complete(connection, size, [item.leaf for item in items])
         for item in items:
             frontier.append(item.leaf)
-        connection.execute(insert(ENTRIES), [_entry_row(size + place, item) for place, item in enumerate(items)])
+        rows = [_entry_row(size + place, item) for place, item in enumerate(items)]
+        insert_rows(connection, ENTRIES, _ENTRY_COLUMNS, rows)
         openings = [(size + place, item.sealed) for place, item in enumerate(items) if item.sealed is not None]
-        if openings:
-            connection.execute(insert(OPENINGS), [_opening_row(index, sealed) for index, sealed in openings])
-        tags = [{"tag": tag, "idx": index} for index, sealed in openings for tag in sealed.tags]
-        if tags:
-            connection.execute(insert(SUBJECTS), tags)
+        sealed_rows = [(index, sealed.period, sealed.slot, sealed.sealed) for index, sealed in openings]
+        insert_rows(connection, OPENINGS, ("idx", "period", "slot", "sealed"), sealed_rows)
+        tags = [(tag, index) for index, sealed in openings for tag in sealed.tags]
+        insert_rows(connection, SUBJECTS, ("tag", "idx"), tags)
         note = self._signer.sign(frontier.size, frontier.root())
         connection.execute(insert(CHECKPOINTS).values(size=frontier.size, note=note))
         connection.execute(_SET_HEAD, {"size": frontier.size, "frontier": frontier.encode()})
@@ -133,36 +132,44 @@ def current_checkpoint(connection: Connection) -> str | None:
     return connection.execute(select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.size.desc()).limit(1)).scalar()
 
 
-def columns(entry: Mapping[str, JSON]) -> dict[str, object]:
-    """The parts of an entry that its row repeats for filters."""
-    caller, outcome = entry.get("caller"), entry.get("outcome")
-    return {
-        "id": entry["id"],
-        "at": entry["at"],
-        "kind": entry["kind"],
-        "client": caller.get("client") if isinstance(caller, Mapping) else None,
-        "database": entry.get("database"),
-        "operation": entry.get("operation"),
-        "purpose": entry.get("purpose"),
-        "dossier": entry.get("dossier"),
-        "outcome": outcome.get("code") if isinstance(outcome, Mapping) else None,
-        "request_id": entry.get("request_id"),
-    }
+def columns(entry: Mapping[str, JSON]) -> tuple[str | None, ...]:
+    """The parts of an entry that its row repeats for filters, in the order of `REPEATED`.
+
+    Raises ValueError for what a text column does not take: one bad entry must not fail the others of its commit.
+    """
+    caller, outcome, get = entry.get("caller"), entry.get("outcome"), entry.get
+    repeated = (
+        get("id"),
+        get("at"),
+        get("kind"),
+        caller.get("client") if isinstance(caller, Mapping) else None,
+        get("database"),
+        get("operation"),
+        get("purpose"),
+        get("dossier"),
+        outcome.get("code") if isinstance(outcome, Mapping) else None,
+        get("request_id"),
+    )
+    for value in repeated:
+        if value is not None and (type(value) is not str or "\0" in value):
+            raise ValueError("audit entry: ids, codes and times are text without NUL")
+    if None in repeated[:3] or any(len(str(value)) > MOST for value in repeated[:3]):
+        raise ValueError(f"audit entry: id, at and kind are needed, each of at most {MOST} characters")
+    return cast("tuple[str | None, ...]", repeated)
 
 
-def _entry_row(index: int, item: Item) -> dict[str, object]:
-    row = columns(item.entry)
-    row["idx"], row["leaf"], row["body"] = index, item.leaf, item.body
-    return row
+MOST = 36
+REPEATED = ("id", "at", "kind", "client", "database", "operation", "purpose", "dossier", "outcome", "request_id")
+_ENTRY_COLUMNS = ("idx", "leaf", "body", *REPEATED)
 
 
-def _opening_row(index: int, sealed: Sealed) -> dict[str, object]:
-    return {"idx": index, "period": sealed.period, "slot": sealed.slot, "sealed": sealed.sealed}
+def _entry_row(index: int, item: Item) -> tuple[object, ...]:
+    return (index, item.leaf, item.body, *item.repeated)
 
 
 def _plain(item: Item, secrets: Secrets) -> Plain:
     subjects = tuple(secrets.subjects)
-    return Plain(item.id, str(item.entry["at"])[:_PERIOD_LENGTH], secrets.encode(), subjects)
+    return Plain(item.id, item.at[:_PERIOD_LENGTH], secrets.encode(), subjects)
 
 
 def _run_writes(connection: Connection, writes: Sequence[Write], index: int) -> Exception | None:

@@ -13,7 +13,10 @@ def canonical(value: JSON) -> bytes:
     """Return the one encoding of `value`; raises ValueError for floats, lone surrogates and huge integers."""
     _check(value)
     # UnicodeEncodeError, which lone surrogates raise here, is a ValueError.
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode()
+    return _ENCODER.encode(value).encode()
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 
 def _check(value: object) -> None:

@@ -6,6 +6,7 @@ sealed side table (`Secrets`). Version 1 of the format; a log cannot be rewritte
 """
 
 import base64
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal
 
-from security.audit.canonical import JSON, canonical
+from security.audit.canonical import JSON
 
 FORMAT = 1
 SALT_SIZE = 32
@@ -24,6 +25,8 @@ Kind = Literal[
     "redaction", "key-rotation", "configuration", "start", "stop",
 ]  # fmt: skip
 Role = Literal["asked", "disclosed"]
+
+_CONTENT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 # An account id of 9 or 12 digits is an identity card or personal number (số CMND, số định danh): never in plain text.
 _PERSONAL_OFFICER = re.compile(r"\d{9}|\d{12}")
@@ -175,16 +178,27 @@ class Secrets:
     data: bytes | None = None
 
     def encode(self) -> bytes:
-        """The plain content of a side table row."""
-        content: dict[str, JSON] = {
-            "salts": {name: _b64(salt) for name, salt in self.salts.items()},
-            "subjects": [[kind, value] for kind, value in self.subjects],
+        """The plain content of a side table row: JSON with the salts in hexadecimal."""
+        content: dict[str, object] = {
+            "salts": {name: salt.hex() for name, salt in self.salts.items()},
+            "subjects": self.subjects,
         }
         if self.officer is not None:
             content["officer"] = self.officer
         if self.data is not None:
             content["data"] = _b64(self.data)
-        return canonical(content)
+        return _CONTENT.encode(content).encode()
+
+    @classmethod
+    def decode(cls, content: bytes) -> "Secrets":
+        """Read what `encode` wrote."""
+        read = json.loads(content)
+        return cls(
+            {name: bytes.fromhex(salt) for name, salt in read["salts"].items()},
+            tuple((kind, value) for kind, value in read["subjects"]),
+            read.get("officer"),
+            base64.b64decode(read["data"]) if "data" in read else None,
+        )
 
 
 def commitment(salt: bytes, content: bytes) -> str:

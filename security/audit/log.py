@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.exc import IntegrityError
 
 from schemas.errors import EvidenceUnavailable, Text
-from security.audit.batch import Batch, Item, Write, current_checkpoint
+from security.audit.batch import Batch, Item, Write, columns, current_checkpoint
 from security.audit.canonical import JSON, canonical
 from security.audit.checkpoint import CheckpointRejected, Signer, VerifierKey, opened
 from security.audit.entries import Evidence, Secrets
@@ -89,8 +89,9 @@ class AuditLog:
         """
         if self._closed or len(self._waiting) >= BACKLOG:
             raise _unavailable("the log is closed" if self._closed else "too many entries wait to be written")
-        body = canonical(dict(entry))
-        item = Item(entry, body, leaf_hash(body), secrets, tuple(writes), asyncio.get_running_loop().create_future())
+        repeated, body = columns(entry), canonical(dict(entry))
+        done = asyncio.get_running_loop().create_future()
+        item = Item(str(repeated[0]), str(repeated[1]), repeated, body, leaf_hash(body), secrets, tuple(writes), done)
         self._waiting.append(item)
         if self._drainer is None:
             self._drainer = asyncio.create_task(self._drain())

@@ -1,0 +1,42 @@
+"""What a verification of the log found."""
+
+from dataclasses import dataclass, field
+
+MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not hold. `first` to `last` are the entries it is about (the same, where it is one)."""
+
+    first: int
+    last: int
+    what: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """The verdict: what was looked at, the root, and what was found, lowest index first."""
+
+    entries: int = 0
+    checkpoints: int = 0
+    root: bytes = b""
+    found: list[Finding] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def valid(self) -> bool:
+        """Whether everything holds."""
+        return not self.found
+
+    @property
+    def first_bad(self) -> int | None:
+        """The lowest index that something is wrong with, or where the range begins that cannot be narrowed."""
+        return min((finding.first for finding in self.found), default=None)
+
+    def add(self, first: int, last: int, what: str) -> None:
+        """Note a finding; beyond `MOST` only their number is kept."""
+        if len(self.found) < MOST:
+            self.found.append(Finding(first, last, what))
+        else:
+            self.more += 1

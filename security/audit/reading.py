@@ -1,0 +1,188 @@
+"""The read side of the audit trail: entries, proofs, checkpoints, and "who read citizen X" (ai đã tra cứu công dân X).
+
+Reading needs no private key; finding a subject and opening an entry need the vault.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, select
+
+from security.audit.batch import current_checkpoint
+from security.audit.entries import Secrets, instant
+from security.audit.merkle import consistency_proof, inclusion_proof
+from security.audit.sealing import Sealer
+from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
+from security.audit.tiles import stored_nodes
+from security.audit.vault import Destroyed
+from storage.engine import Storage
+
+PAGE = 500
+
+
+class NoEntry(LookupError):
+    """The log has no entry of this number, or no opening for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One entry as it stands: its number, its exact canonical bytes, its leaf hash, and whether it was redacted."""
+
+    index: int
+    body: bytes
+    leaf: bytes
+    redacted: bool
+
+    @property
+    def entry(self) -> dict[str, object]:
+        """The decoded entry."""
+        decoded: dict[str, object] = json.loads(self.body)
+        return decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries to list: equality on every field that is set; `since` inclusive, `before` exclusive."""
+
+    since: datetime | None = None
+    before: datetime | None = None
+    kind: str | None = None
+    client: str | None = None
+    database: str | None = None
+    operation: str | None = None
+    purpose: str | None = None
+    dossier: str | None = None
+    outcome: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An inclusion proof for the tree of `size` entries; `checkpoint` signs that very tree."""
+
+    index: int
+    size: int
+    leaf: bytes
+    path: tuple[bytes, ...]
+    checkpoint: str
+
+
+class AuditReader:
+    """Reads one log. Raises `StorageUnavailable` when the database does not answer, `NoEntry` for what is not there."""
+
+    def __init__(self, storage: Storage, sealer: Sealer | None = None) -> None:
+        self._storage = storage
+        self._sealer = sealer
+
+    async def size(self) -> int:
+        """How many entries the log has."""
+        return await self._storage.read(_size)
+
+    async def checkpoint(self) -> str | None:
+        """The newest signed note; None for an empty log."""
+        return await self._storage.read(current_checkpoint)
+
+    async def show(self, index: int) -> Recorded:
+        """One entry."""
+        found = await self._storage.read(
+            lambda connection: connection.execute(_RECORDED.where(ENTRIES.c.idx == index)).first()
+        )
+        if found is None:
+            raise NoEntry(f"the log has no entry {index}")
+        return Recorded(found.idx, found.body, found.leaf, found.redacted_by is not None)
+
+    async def entries(self, chosen: Filter, *, after: int = -1, limit: int = 50) -> list[Recorded]:
+        """Up to `limit` entries that match, in order, behind entry `after`: the index of the last is the cursor."""
+        query = _filtered(chosen).where(ENTRIES.c.idx > after).order_by(ENTRIES.c.idx).limit(min(limit, PAGE))
+        return await self._listed(query)
+
+    async def search(self, kind: str, value: str, *, after: int = -1, limit: int = 50) -> list[Recorded]:
+        """Entries that asked about or disclosed this subject, except in destroyed periods and redacted entries."""
+        tags = await asyncio.to_thread(self._vault().tags, kind, value)
+        numbers = select(SUBJECTS.c.idx).where(SUBJECTS.c.tag.in_(tags))
+        query = (
+            _RECORDED.where(ENTRIES.c.idx.in_(numbers), ENTRIES.c.idx > after)
+            .order_by(ENTRIES.c.idx)
+            .limit(min(limit, PAGE))
+        )
+        return await self._listed(query)
+
+    async def open(self, index: int) -> Secrets:
+        """Decrypt what opens an entry. Raises NoEntry (none, or redacted), `Unopenable`, `VaultDamaged`.
+
+        The caller records the reading in the log before showing anything.
+        """
+        query = select(ENTRIES.c.id, OPENINGS.c.period, OPENINGS.c.slot, OPENINGS.c.sealed).where(
+            ENTRIES.c.idx == OPENINGS.c.idx, OPENINGS.c.idx == index, OPENINGS.c.redacted_by.is_(None)
+        )
+        row = await self._storage.read(lambda connection: connection.execute(query).first())
+        if row is None:
+            raise NoEntry(f"entry {index} has no opening")
+        try:
+            content = await asyncio.to_thread(self._vault().open, row.id, row.period, row.slot, row.sealed)
+        except Destroyed as gone:
+            raise NoEntry(f"the opening of entry {index} was destroyed") from gone
+        return Secrets.decode(content)
+
+    async def prove(self, index: int, size: int | None = None) -> Proof:
+        """Prove that an entry stands in the tree of a checkpoint of `size` entries; by default the newest."""
+
+        def look(connection: Connection) -> Proof:
+            newest = select(CHECKPOINTS.c.size, CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.size.desc()).limit(1)
+            wanted = newest if size is None else newest.where(CHECKPOINTS.c.size == size)
+            signed = connection.execute(wanted).first()
+            leaf = connection.execute(select(ENTRIES.c.leaf).where(ENTRIES.c.idx == index)).scalar()
+            if signed is None or leaf is None or index >= signed.size:
+                raise NoEntry(f"no checkpoint of this size covers entry {index}")
+            path = inclusion_proof(index, signed.size, stored_nodes(connection, signed.size))
+            return Proof(index, signed.size, leaf, tuple(path), signed.note)
+
+        return await self._storage.read(look)
+
+    async def consistency(self, old: int, new: int) -> list[bytes]:
+        """Prove that the tree of `old` entries is a prefix of the tree of `new` entries."""
+
+        def look(connection: Connection) -> list[bytes]:
+            if not 0 < old <= new <= _size(connection):
+                raise NoEntry("the log has no trees of these sizes")
+            return consistency_proof(old, new, stored_nodes(connection, new))
+
+        return await self._storage.read(look)
+
+    async def _listed(self, query: Select[tuple[int, bytes, bytes, str | None]]) -> list[Recorded]:
+        def look(connection: Connection) -> list[Recorded]:
+            rows = connection.execute(query)
+            return [Recorded(row.idx, row.body, row.leaf, row.redacted_by is not None) for row in rows]
+
+        return await self._storage.read(look)
+
+    def _vault(self) -> Sealer:
+        if self._sealer is None:
+            raise NoEntry("opening and searching need the vault")
+        return self._sealer
+
+
+_RECORDED: Select[tuple[int, bytes, bytes, str | None]] = select(
+    ENTRIES.c.idx, ENTRIES.c.body, ENTRIES.c.leaf, OPENINGS.c.redacted_by
+).select_from(ENTRIES.outerjoin(OPENINGS, ENTRIES.c.idx == OPENINGS.c.idx))
+_EQUALITIES: Sequence[str] = tuple(each.name for each in fields(Filter) if each.name not in {"since", "before"})
+
+
+def _filtered(chosen: Filter) -> Select[tuple[int, bytes, bytes, str | None]]:
+    query = _RECORDED
+    if chosen.since is not None:
+        query = query.where(ENTRIES.c.at >= instant(chosen.since))
+    if chosen.before is not None:
+        query = query.where(ENTRIES.c.at < instant(chosen.before))
+    for name in _EQUALITIES:
+        wanted = getattr(chosen, name)
+        if wanted is not None:
+            query = query.where(ENTRIES.c[name] == wanted)
+    return query
+
+
+def _size(connection: Connection) -> int:
+    return connection.execute(select(HEAD.c.size)).scalar() or 0

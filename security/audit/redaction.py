@@ -1,0 +1,60 @@
+"""Redaction: making one entry unopenable for good, without touching the log.
+
+Three durable steps, each of which can be repeated: the entry that records it and marks the opening (one commit), the
+key in the vault, the side table row and the index rows. A redaction that was interrupted is finished by `finish`.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from sqlalchemy import Connection, delete, select, update
+
+from security.audit.entries import Evidence
+from security.audit.log import AuditLog
+from security.audit.reading import NoEntry
+from security.audit.receipt import Receipt
+from security.audit.sealing import Sealer
+from security.audit.tables import OPENINGS, SUBJECTS
+from storage.engine import Storage
+
+
+async def redact(
+    storage: Storage, log: AuditLog, sealer: Sealer, index: int, *, reason: str, evidence: Evidence
+) -> Receipt:
+    """Destroy what opens entry `index`; `evidence` says who does it and when (its kind and details are set here).
+
+    `reason` is public: no personal value in it. Raises NoEntry when there is nothing to redact (any more).
+    """
+    details = {**evidence.details, "index": index, "reason": reason}
+
+    def mark(connection: Connection, _own_index: int) -> None:
+        marked = connection.execute(
+            update(OPENINGS)
+            .where(OPENINGS.c.idx == index, OPENINGS.c.redacted_by.is_(None))
+            .values(redacted_by=evidence.id)
+        )
+        if marked.rowcount != 1:
+            raise NoEntry(f"entry {index} has no opening, or was redacted before")
+
+    receipt = await log.record(replace(evidence, kind="redaction", details=details), writes=[mark])
+    await finish(storage, sealer)
+    return receipt
+
+
+async def finish(storage: Storage, sealer: Sealer) -> int:
+    """Carry out every redaction that is recorded but not complete; return how many. Call it at start-up too."""
+    pending = select(OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot).where(
+        OPENINGS.c.redacted_by.is_not(None), OPENINGS.c.sealed.is_not(None)
+    )
+    rows = await storage.read(lambda connection: connection.execute(pending).all())
+    for row in rows:
+        await asyncio.to_thread(sealer.destroy_entry, row.period, row.slot)
+    numbers = [row.idx for row in rows]
+
+    def remove(connection: Connection) -> None:
+        connection.execute(delete(SUBJECTS).where(SUBJECTS.c.idx.in_(numbers)))
+        connection.execute(update(OPENINGS).where(OPENINGS.c.idx.in_(numbers)).values(sealed=None))
+
+    if numbers:
+        await storage.write(remove)
+    return len(numbers)
