@@ -7,29 +7,22 @@ Mistakes in what was asked raise ChangeRefused with a sentence for the operator.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import Certificate
 from sqlalchemy import Connection
 
 from schemas.codes.agencies import check_agency_code
-from schemas.exchange import CredentialKind, Grant
+from schemas.exchange import Grant
 from schemas.purposes import PURPOSES
-from security.assertions import public_key
 from security.audit.canonical import JSON
 from security.audit.entries import Evidence, instant
 from security.client_store import store
-from security.clients import Client, StoredCredential, new_secret, pinned_id, secret_material
+from security.clients import Client, StoredCredential, new_secret
+from security.credentials import secret_credential
 
 # Nine digits in a row could be read as an identity number, in logs and by those who look for such.
 _CLIENT_ID = re.compile(r"(?!.*\d{9})[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]", re.ASCII)
@@ -83,26 +76,40 @@ def add(
     shown = None
     if secret:
         shown = new_secret()
-        client = replace(client, credentials=(*client.credentials, _secret(shown, now)))
+        client = replace(client, credentials=(*client.credentials, secret_credential(shown, now)))
     return _change("add", None, client, by, now, shown)
 
 
 def grant(client: Client, granted: Grant, *, by: str, at: datetime | None = None) -> Change:
     """Give a grant; one for the same operation and the same purposes is replaced.
 
-    Raises ChangeRefused where another grant of the operation covers one of the purposes: which of the two counts must
-    never be a question. Field paths are checked by `security.policy.field_paths` before.
+    Raises ChangeRefused as `check_grants`. Field paths are checked before, by `security.policy.field_paths`.
     """
-    check_grant(granted)
-    kept = [item for item in client.grants if _grant_key(item) != _grant_key(granted)]
-    for item in kept:
-        shared = item.purposes & granted.purposes
-        if (item.database, item.operation) == (granted.database, granted.operation) and shared:
-            raise ChangeRefused(
-                f"{client.client_id} has a grant of {item.database}/{item.operation} for {', '.join(sorted(shared))} "
-                f"already, together with other purposes: revoke that grant first"
-            )
+    kept = tuple(item for item in client.grants if _grant_key(item) != _grant_key(granted))
+    check_grants((*kept, granted))
     return _change("grant", client, replace(_alive(client), grants=(*kept, granted)), by, at or datetime.now(UTC))
+
+
+def update(
+    before: Client | None,
+    after: Client,
+    *,
+    by: str,
+    at: datetime,
+    secret: str | None = None,
+    wants_secret: bool = False,
+) -> Change:
+    """Bring a client to a wanted state in one change, with a new secret where one is wanted and none is live.
+
+    `secret` is one that `after` already holds. The grants have been checked.
+    """
+    _alive(after)
+    _agency(after.agency)
+    _rights(after.rights)
+    if wants_secret and not any(item.kind == "secret" and item.lapse(at) is None for item in after.credentials):
+        secret = new_secret()
+        after = replace(after, credentials=(*after.credentials, secret_credential(secret, at)))
+    return _change("apply", before, after, by, at, secret)
 
 
 def revoke(
@@ -142,7 +149,7 @@ def rotate(client: Client, overlap: timedelta, *, by: str, at: datetime | None =
         replace(item, not_after=min(item.not_after or ends, ends)) if item.kind == "secret" else item
         for item in _alive(client).credentials
     )
-    after = replace(client, credentials=(*old, _secret(shown, now)))
+    after = replace(client, credentials=(*old, secret_credential(shown, now)))
     return _change("rotate", client, after, by, now, shown)
 
 
@@ -154,44 +161,26 @@ def register(client: Client, credential: StoredCredential, *, by: str, at: datet
     return _change("register", client, after, by, at or datetime.now(UTC))
 
 
-def certificate_credential(certificate: Certificate, at: datetime, *, signs: bool = False) -> StoredCredential:
-    """A pinned certificate: for mTLS, or with `signs` for who signs messages. It ends when the certificate does."""
-    digest = sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
-    kind: CredentialKind = "signature" if signs else "mtls"
-    end = certificate.not_valid_after_utc
-    return StoredCredential(kind, pinned_id(kind, digest), {"sha256": digest}, at, end)
+def check_grants(grants: Sequence[Grant]) -> None:
+    """Raise ChangeRefused for grants that could never be used or limited, or two that cover the same purpose.
 
-
-def subject_credential(subject: str, issuer: Certificate, at: datetime) -> StoredCredential:
-    """Any mTLS certificate with this subject (RFC 4514 text) that this very CA issued: outlives its renewals."""
-    der = issuer.public_bytes(Encoding.DER)
-    name = sha256(subject.encode() + der).hexdigest()[:16]
-    return StoredCredential(
-        "mtls", f"subject-{name}", {"subject": subject, "issuer": base64.b64encode(der).decode()}, at
-    )
-
-
-def key_credential(jwk: dict[str, Any], at: datetime, not_after: datetime | None = None) -> StoredCredential:
-    """A public key (JWK) for `private_key_jwt`; its id is its RFC 7638 thumbprint. Raises ChangeRefused."""
-    try:
-        key, _ = public_key(json.dumps(jwk, sort_keys=True))
-    except ValueError as failure:
-        raise ChangeRefused(str(failure)) from failure
-    kept = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e", "kid") if name in jwk}
-    return StoredCredential("private-key-jwt", f"jwk-{key.thumbprint()}", {"jwk": kept}, at, not_after)
-
-
-def check_grant(granted: Grant) -> None:
-    """Raise ChangeRefused for a grant that could never be used or never be limited."""
-    unknown = sorted(granted.purposes - PURPOSES.keys())
-    if unknown or not granted.purposes:
-        raise ChangeRefused(f"no such purpose: {', '.join(unknown) or 'none given'}; known are {', '.join(PURPOSES)}")
-    if not granted.fields:
-        raise ChangeRefused("a grant without fields tells nothing: name fields, or * for all of today")
-    if not (0.001 <= granted.rate <= 1_000_000 and 0 <= granted.burst <= 1_000_000):
-        raise ChangeRefused("a rate is 0.001 to 1000000 a second, a burst 0 to 1000000")
-    if not 100 <= granted.deadline_ms <= 300_000:
-        raise ChangeRefused("a deadline is 100 to 300000 ms")
+    Which grant counts must never be a question.
+    """
+    covered: dict[tuple[str, str, str], Grant] = {}
+    for item in grants:
+        operation = f"{item.database}/{item.operation}"
+        unknown = sorted(item.purposes - PURPOSES.keys())
+        if unknown or not item.purposes:
+            raise ChangeRefused(f"{operation}: no such purpose: {', '.join(unknown)}; known are {', '.join(PURPOSES)}")
+        if not item.fields:
+            raise ChangeRefused(f"{operation}: a grant without fields tells nothing: name some, or * for all")
+        if not (0.001 <= item.rate <= 1_000_000 and 0 <= item.burst <= 1_000_000):
+            raise ChangeRefused(f"{operation}: a rate is 0.001 to 1000000 a second, a burst 0 to 1000000")
+        if not 100 <= item.deadline_ms <= 300_000:
+            raise ChangeRefused(f"{operation}: a deadline is 100 to 300000 ms")
+        for purpose in item.purposes:
+            if covered.setdefault((item.database, item.operation, purpose), item) is not item:
+                raise ChangeRefused(f"{operation}: two grants cover {purpose}: revoke one, or give them other purposes")
 
 
 def _differences(before: Client | None, after: Client) -> dict[str, JSON]:
@@ -253,10 +242,6 @@ def _alive(client: Client) -> Client:
     if client.revoked_at is not None:
         raise ChangeRefused(f"client {client.client_id} was revoked for good: add one with another id")
     return client
-
-
-def _secret(secret: str, at: datetime) -> StoredCredential:
-    return StoredCredential("secret", f"secret-{secrets.token_hex(4)}", secret_material(secret), at)
 
 
 def _grant_key(item: Grant) -> tuple[str, str, frozenset[str]]:

@@ -1,0 +1,49 @@
+"""Making credentials to register: secrets, certificates, public keys (thông tin xác thực).
+
+What is stored proves nothing by itself: a salted digest, a certificate's digest or subject, a public key.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
+
+from schemas.exchange import CredentialKind
+from security.assertions import public_key
+from security.clients import StoredCredential, pinned_id, secret_material
+
+
+def secret_credential(secret: str, at: datetime) -> StoredCredential:
+    """A secret as made by `security.clients.new_secret`."""
+    return StoredCredential("secret", f"secret-{secrets.token_hex(4)}", secret_material(secret), at)
+
+
+def certificate_credential(certificate: Certificate, at: datetime, *, signs: bool = False) -> StoredCredential:
+    """A pinned certificate: for mTLS, or with `signs` for who signs messages. It ends when the certificate does."""
+    digest = sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    kind: CredentialKind = "signature" if signs else "mtls"
+    end = certificate.not_valid_after_utc
+    return StoredCredential(kind, pinned_id(kind, digest), {"sha256": digest}, at, end)
+
+
+def subject_credential(subject: str, issuer: Certificate, at: datetime) -> StoredCredential:
+    """Any mTLS certificate with this subject (RFC 4514 text) that this very CA issued: outlives its renewals."""
+    der = issuer.public_bytes(Encoding.DER)
+    name = sha256(subject.encode() + der).hexdigest()[:16]
+    return StoredCredential(
+        "mtls", f"subject-{name}", {"subject": subject, "issuer": base64.b64encode(der).decode()}, at
+    )
+
+
+def key_credential(jwk: dict[str, Any], at: datetime, not_after: datetime | None = None) -> StoredCredential:
+    """A public key (JWK) for `private_key_jwt`; its id is its RFC 7638 thumbprint. Raises ValueError."""
+    key, _ = public_key(json.dumps(jwk, sort_keys=True))
+    kept = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e", "kid") if name in jwk}
+    return StoredCredential("private-key-jwt", f"jwk-{key.thumbprint()}", {"jwk": kept}, at, not_after)
