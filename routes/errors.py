@@ -40,7 +40,6 @@ _CHALLENGES = {
 }
 _BY_STATUS: dict[int, type[GatewayError]] = {
     404: NotFound,
-    405: MethodNotAllowed,
     413: TooLarge,
     415: UnsupportedMediaType,
 }
@@ -100,6 +99,10 @@ def error_of(failure: BaseException) -> GatewayError:
     if isinstance(failure, web.HTTPException):
         if failure.status >= 500:
             return Internal()
+        if isinstance(failure, web.HTTPMethodNotAllowed):
+            error = MethodNotAllowed()
+            error.allowed = tuple(sorted(failure.allowed_methods))
+            return error
         return _BY_STATUS.get(failure.status, Malformed)()
     if isinstance(failure, web.RequestPayloadError):
         return Malformed(Text("Nội dung bị ngắt giữa chừng", "The body broke off"))
@@ -113,8 +116,8 @@ def rendered(request: web.BaseRequest, failure: BaseException, *, request_id: st
         log.error("internal-error", request_id=request_id, exc_info=failure)
     language = preferred(request.headers.get("Accept-Language"))
     status, headers, body = problem(error, request_id=request_id, language=language, base_url=base_url)
-    if isinstance(failure, web.HTTPMethodNotAllowed):
-        headers["Allow"] = ", ".join(sorted(failure.allowed_methods))
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allowed)
     return web.Response(status=status, headers=headers, body=body)
 
 

@@ -1,0 +1,192 @@
+"""HTTP connections: aiohttp's server with answers for what never becomes a request, bounded heads and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from config.metrics import metrics
+from routes.context import BASE_URL, REQUEST_ID
+from routes.errors import rendered
+from routes.frame import finish, request_id_of
+from schemas.errors import Malformed, Text
+
+log = structlog.get_logger()
+
+# A head that takes longer is a client that holds the connection on purpose.
+HEAD_SECONDS = 15.0
+KEEPALIVE_SECONDS = 75.0
+# Bodies that nobody reads (too large, refused) are swallowed so long, so that the client gets to see the answer.
+LINGER_SECONDS = 5.0
+MAX_HEADERS = 64
+MAX_LINE = 8190
+# A client certificate of a proxy (`Client-Cert`) is the longest header that has a reason to come.
+MAX_HEADER = 16_384
+
+_BAD_HTTP = Text("Yêu cầu không đúng HTTP", "The request is not valid HTTP")
+
+
+class Connection(web.RequestHandler):
+    """One connection: closes on a slow head, renders what is not HTTP as a problem, ends after what is in flight."""
+
+    __slots__ = ("_ending", "_head_seconds", "_head_timer", "_listener")
+
+    def __init__(self, listener: Listener, head_seconds: float, **settings: Any) -> None:
+        super().__init__(listener, **settings)
+        self._listener = listener
+        self._ending = False
+        self._head_seconds = head_seconds
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Start the clock with the first byte of a head, and stop it when the head is complete."""
+        super().data_received(data)
+        if self._messages or self._request_in_progress:
+            self._stop_clock()
+        elif data and self._head_timer is None:
+            self._head_timer = self._loop.call_later(self._head_seconds, self._too_slow)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the clock with the connection."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def _stop_clock(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        log.info("slow-head")
+        self.force_close()
+
+    def close(self) -> None:
+        """Close now if idle, else after the request in flight, whose body may still be arriving."""
+        if self._request_in_progress or self._messages:
+            self._ending = True
+        else:
+            super().close()
+
+    async def _handle_request(
+        self,
+        request: Any,
+        start_time: float | None,
+        request_handler: Callable[[Any], Awaitable[web.StreamResponse]],
+    ) -> tuple[web.StreamResponse, bool]:
+        self._listener.enter()
+        try:
+            return await super()._handle_request(request, start_time, request_handler)
+        finally:
+            self._listener.leave()
+            if self._ending:
+                super().close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.Response:
+        """Answer what aiohttp's parser refused; `message` and `exc` quote the client's bytes and go nowhere."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        failure: BaseException = Malformed(_BAD_HTTP) if status == 400 else (exc or RuntimeError())
+        response = self._listener.refusal(request, failure)
+        metrics().http_requests.labels("unreadable", "other", str(response.status)).inc()
+        log.info("bad-http", kind=type(exc).__name__, status=response.status)
+        response.force_close()
+        return response
+
+
+class Listener(web.Server):
+    """Makes the connections of one application and knows how many requests are being answered on them."""
+
+    def __init__(self, app: web.Application, made: web.Server, head_seconds: float) -> None:
+        self._inner = made.request_handler
+        super().__init__(self._handle, request_factory=made.request_factory)
+        self._base_url = app.get(BASE_URL, "")
+        self._head_seconds = head_seconds
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ending = False
+
+    def __call__(self) -> Connection:
+        """Make the protocol of a new connection."""
+        return Connection(
+            self,
+            self._head_seconds,
+            loop=self._loop,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            max_headers=MAX_HEADERS,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_HEADER,
+        )
+
+    def enter(self) -> None:
+        """Count a request that begins."""
+        self._busy += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """Count a request whose answer is written."""
+        self._busy -= 1
+        if not self._busy:
+            self._idle.set()
+
+    def refusal(self, request: web.BaseRequest, failure: BaseException) -> web.Response:
+        """Render `failure` for a request that the application's middlewares never saw."""
+        request_id = request_id_of(request)
+        response = rendered(request, failure, request_id=request_id, base_url=self._base_url)
+        finish(response, request_id)
+        return response
+
+    async def _handle(self, request: Any) -> web.StreamResponse:
+        try:
+            response = await self._inner(request)
+        except web.HTTPException as failure:
+            # aiohttp answers an unknown Expect before any middleware runs.
+            if failure.status < 400 or REQUEST_ID in request:
+                raise
+            response = self.refusal(request, failure)
+        if self._ending and not response.prepared:
+            response.force_close()
+        return response
+
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> bool:
+        """Close idle connections, wait at most `seconds` or until `hurry` for requests in flight; True if all ended."""
+        self._ending = True
+        self.pre_shutdown()
+        waits = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return not self._busy
+
+
+class Handshake(ssl.SSLObject):
+    """A TLS connection that says why its handshake failed: under TLS 1.3 the client only sees it closed."""
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake; a failure is counted and logged with OpenSSL's reason before it is raised."""
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            reason = (error.reason or "CLOSED").lower()
+            metrics().tls_failures.labels(reason).inc()
+            log.warning("tls-handshake-failed", reason=reason, verification=getattr(error, "verify_message", None))
+            raise
