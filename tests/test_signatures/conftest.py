@@ -1,5 +1,7 @@
 """A small PKI made anew for every run, and the two oracles: xmlsec and signxml."""
 
+import base64
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -187,3 +189,29 @@ def signxml_accepts() -> Callable[[bytes, SigningKey], list[Any]]:
         return results if isinstance(results, list) else [results]
 
     return accepts
+
+
+WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+DS = "http://www.w3.org/2000/09/xmldsig#"
+
+
+@pytest.fixture(scope="session")
+def resign() -> Callable[..., bytes]:
+    """Puts a message that a test has changed under a new, genuine signature: what is refused then is its form."""
+
+    def again(document: bytes, key: SigningKey, *, digests: bool = True) -> bytes:
+        root = etree.fromstring(document)
+        info = next(root.iter(f"{{{DS}}}SignedInfo"))
+        for reference in info.iter(f"{{{DS}}}Reference") if digests else ():
+            identifier = (reference.get("URI") or "#")[1:]
+            targets = [element for element in root.iter(etree.Element) if element.get(f"{{{WSU}}}Id") == identifier]
+            method = reference.find(f"{{{DS}}}DigestMethod").get("Algorithm")
+            digest = hashlib.new("sha1" if method.endswith("sha1") else "md5" if "md5" in method else "sha256")
+            if targets:
+                digest.update(etree.tostring(targets[0], method="c14n", exclusive=True, with_tail=False, with_comments=False))
+            reference.find(f"{{{DS}}}DigestValue").text = base64.b64encode(digest.digest()).decode()
+        octets = etree.tostring(info, method="c14n", exclusive=True, with_comments=False)
+        root.find(f".//{{{DS}}}SignatureValue").text = base64.b64encode(key.sign(octets)).decode()
+        return etree.tostring(root)
+
+    return again
