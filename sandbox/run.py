@@ -1,0 +1,122 @@
+"""Starts the simulated registries inside the current event loop, each endpoint on a socket of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from sandbox import population
+from sandbox.pki import Pki
+from sandbox.registry import Account, Context, Fault, FaultRefused, Faults, Registry, read_fault
+from sandbox.world.world import World
+
+REGISTRIES: tuple[Registry, ...] = (population.REGISTRY,)
+"""Every registry of the sandbox, in the order of the dump."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Registries at work.
+
+    `urls` by endpoint name (`http://host:port`, no path); `contracts` where each database publishes its WSDL or OpenAPI
+    document; `accounts` what the gateway proves itself with at each endpoint; `params` the constants of its profile.
+    """
+
+    world: World
+    pki: Pki
+    urls: Mapping[str, str]
+    contracts: Mapping[str, str]
+    accounts: Mapping[str, Account]
+    params: Mapping[str, Mapping[str, str]]
+    faults: Mapping[str, Faults]
+    _stack: AsyncExitStack = field(repr=False)
+
+    async def close(self) -> None:
+        """Stop listening and drop what is under way."""
+        await self._stack.aclose()
+
+
+def read_faults(texts: Sequence[str], registries: Sequence[Registry] = REGISTRIES) -> dict[str, Fault]:
+    """Read `DB:KIND` as the command line has them; raises FaultRefused naming what is possible."""
+    signs = {registry.name: registry.signs for registry in registries}
+    found: dict[str, Fault] = {}
+    for text in texts:
+        database, colon, kind = text.partition(":")
+        if not colon or database not in signs:
+            raise FaultRefused(f"{text}: write DB:KIND, where DB is one of {', '.join(signs)}")
+        found[database] = read_fault(kind, signs=signs[database])
+    return found
+
+
+async def start(
+    world: World,
+    state: Path,
+    *,
+    host: str = "127.0.0.1",
+    ports: Mapping[str, int] | None = None,
+    faults: Mapping[str, Fault] | None = None,
+    registries: Sequence[Registry] = REGISTRIES,
+) -> Running:
+    """Start `registries`, their keys and accounts kept in `state`; an endpoint not in `ports` gets a free port.
+
+    Raises OSError when a port is taken.
+    """
+    pki = Pki(state / "pki")
+    vault = _Accounts(state / "accounts.json")
+    signing = tuple(registry.name for registry in registries if registry.signs)
+    pki.revocations(signing)
+    urls: dict[str, str] = {}
+    present: dict[str, Faults] = {}
+    async with AsyncExitStack() as stack:
+        for registry in registries:
+            present[registry.name] = Faults(signs=registry.signs)
+            present[registry.name].current = (faults or {}).get(registry.name)
+            context = Context(world, pki, present[registry.name], vault.get)
+            for endpoint, app in registry.build(context).items():
+                urls[endpoint] = await _listen(stack, app, host, (ports or {}).get(endpoint, 0))
+        return Running(
+            world=world,
+            pki=pki,
+            urls=urls,
+            contracts={registry.name: urls[registry.name] + registry.contract for registry in registries},
+            accounts={endpoint: vault.get(endpoint) for endpoint in urls},
+            params={registry.name: registry.params for registry in registries},
+            faults=present,
+            _stack=stack.pop_all(),
+        )
+
+
+async def _listen(stack: AsyncExitStack, app: web.Application, host: str, port: int) -> str:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    bound = runner.addresses[0][1]
+    return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+
+
+class _Accounts:
+    """The gateway's accounts at the registries, kept over restarts in a file that nobody else may read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def get(self, endpoint: str) -> Account:
+        """Return the account at `endpoint`, made when there is none."""
+        if endpoint not in self._held:
+            self._held[endpoint] = secrets.token_urlsafe(24)
+            fresh = self._path.with_suffix(".new")
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                json.dump(self._held, file)
+            fresh.replace(self._path)
+        return Account(f"lgsp-{endpoint}", self._held[endpoint])
