@@ -13,7 +13,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
 from adapters.transport import Message, Reply
@@ -37,6 +37,7 @@ def unauthorized(reply: Reply) -> bool:
     return reply.status == 401
 
 
+@runtime_checkable
 class Scheme(Protocol):
     """A way to prove oneself; `log_in` returns None where there is nothing to do in advance."""
 

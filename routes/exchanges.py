@@ -12,10 +12,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from routes.bodies import flaws_of, read_json, single
-from routes.context import ANSWER_HEADERS, CALLER, REQUEST_ID
+from routes.context import CALLER, REQUEST_ID
 from schemas.errors import Flaw, Invalid, Text
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation, Receipt
-from security.limits import watched
 
 # Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
 _DEADLINE = 20.0
@@ -63,13 +62,9 @@ def _route(
             deadline=asyncio.get_running_loop().time() + _DEADLINE,
         )
         wants_proof = (single(request, "Lgsp-Receipt") or "").strip().lower() == "full"
-        with watched() as quota:
-            try:
-                answer = await handler(exchange)
-            finally:
-                request[ANSWER_HEADERS] = quota.headers()
+        answer = await handler(exchange)
         receipt = answer.receipt
-        shown = receipt and receipt.as_json(await prove(receipt) if wants_proof else None)
+        shown = None if receipt is None else receipt.as_json(await prove(receipt) if wants_proof else None)
         return web.Response(body=_rendered(exchange, answer, shown), content_type="application/json")
 
     return ask

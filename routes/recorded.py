@@ -6,10 +6,10 @@ without one are counted in bulk.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from uuid import uuid4
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from routes.context import CALLER, PEER, REQUEST_ID
 from routes.errors import error_of
@@ -18,14 +18,14 @@ from schemas.exchange import Caller, Database
 from schemas.purposes import PURPOSES
 from security.audit.trail import AuditTrail, Bearing
 
-Identify = Callable[[web.Request], Awaitable[Caller]]
+Identify = Callable[[web.Request], Caller]
 
 _PROTECTED = "/v1/"
 
 
 def recorded(
     identify: Identify, trail: AuditTrail, databases: Iterable[Database], public: str = "/v1/public/"
-) -> Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]]:
+) -> Middleware:
     """Make the middleware that authenticates and leaves evidence of what never became an exchange."""
     routes = {
         f"/v1/{database.name}/{operation.name}": (database.name, operation.name)
@@ -34,15 +34,13 @@ def recorded(
     }
 
     @web.middleware
-    async def record(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith(_PROTECTED) or request.path.startswith(public):
             return await handler(request)
         try:
-            caller = request[CALLER] = await identify(request)
-        except Unauthenticated as error:
-            trail.anonymous(error, request[PEER].address)
+            caller = request[CALLER] = identify(request)
+        except Unauthenticated as unknown:
+            trail.anonymous(unknown, request[PEER].address)
             raise
         try:
             return await handler(request)
@@ -52,7 +50,6 @@ def recorded(
                 raise
             database, operation = routes.get(request.path, (None, None))
             purpose = request.headers.get("Lgsp-Purpose")
-            error.exchange_id = error.exchange_id or str(uuid4())
             await trail.refused(
                 caller,
                 error,

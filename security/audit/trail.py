@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
+from config.metrics import metrics
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
 from schemas.exchange import Answer, Exchange, Handler, Operation
 from schemas.exchange import Caller as Identified
-from schemas.fields import Subject as Marked
+from schemas.exchange import Receipt as Shown
 from schemas.fields import shape_of, subjects
+from schemas.identifiers import Subject as Marked
 from schemas.identifiers import check_officer
 from security.audit.anonymous import BulkCounter
 from security.audit.canonical import canonical
@@ -61,8 +64,9 @@ class AuditTrail:
             started = time.monotonic()
             try:
                 answer = await handler(exchange)
-            except TooManyRequests:
+            except TooManyRequests as error:
                 self._bulk.count("over-limit", exchange.caller.client_id)
+                _measure(exchange, error.code, started)
                 raise
             except GatewayError as error:
                 await self._failed(exchange, error, started)
@@ -82,13 +86,17 @@ class AuditTrail:
                 fields=answer.fields,
                 archive=exchange.grant is not None and exchange.grant.archive,
             )
-            return replace(answer, canonical=data, receipt=await self._append(evidence))
+            answer = replace(answer, canonical=data, receipt=await self._append(evidence))
+            _measure(exchange, "answered", started)
+            return answer
 
         return handle
 
     async def refused(self, caller: Identified, error: GatewayError, bearing: Bearing) -> None:
-        """Record a request of a known caller that never became an exchange; sets the error's `receipt`."""
+        """Record a request of a known caller that never became an exchange; sets the error's `receipt`
+        and `exchange_id`."""
         kind: Kind = "unreadable" if error.status in (400, 413, 415, 422) else "refusal"
+        error.exchange_id = str(uuid4())
         error.receipt = await self._append(
             Evidence(
                 id=error.exchange_id,
@@ -103,6 +111,12 @@ class AuditTrail:
             )
         )
 
+    async def proof(self, receipt: Shown) -> Sequence[bytes]:
+        """Return the inclusion proof that makes a receipt of this log verifiable offline."""
+        if not isinstance(receipt, Receipt):
+            raise TypeError("a receipt of another log")
+        return await self._log.proof(receipt)
+
     def anonymous(self, error: GatewayError, source: str) -> None:
         """Count a request without a known caller under its error and source address."""
         self._bulk.count(error.code, source)
@@ -112,6 +126,7 @@ class AuditTrail:
         kind: Kind = "exchange" if exchange.trail.attempts or isinstance(error, UpstreamError) else "refusal"
         error.exchange_id = exchange.id
         error.receipt = await self._append(replace(evidence, kind=kind))
+        _measure(exchange, error.code, started)
 
     def _evidence(
         self, exchange: Exchange, outcome: Outcome, started: float, disclosed: dict[str, Any] | None = None
@@ -148,6 +163,12 @@ class AuditTrail:
 
     async def _append(self, evidence: Evidence) -> Receipt:
         return await self._log.record(evidence)
+
+
+def _measure(exchange: Exchange, outcome: str, started: float) -> None:
+    names = exchange.database.name, exchange.operation.name
+    metrics().exchanges.labels(*names, outcome).inc()
+    metrics().exchange_seconds.labels(*names).observe(time.monotonic() - started)
 
 
 @cache

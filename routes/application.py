@@ -1,0 +1,193 @@
+"""The gateway put together for one worker process: what an exchange passes, in which order, and every route."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.engine import make_url
+
+from adapters.breakers import Breakers, SqlBreakerStore
+from adapters.dispatch import compile_codecs, dispatch
+from adapters.login import Link
+from adapters.resilience import retried
+from adapters.schemes import Scheme
+from config.metrics import metrics
+from config.settings import ConfigurationError, Settings
+from routes import frame, me, tokens
+from routes.context import ADMIN, PEER
+from routes.exchanges import add_exchanges
+from routes.health import Check, Verdict, add_health, free_space
+from routes.problems import add_problems
+from routes.quota import quota
+from routes.recorded import recorded
+from schemas.exchange import Caller, Database, Handler, Stage, compose
+from security.assertions import Assertions, UsedAssertions
+from security.audit.anonymous import BulkCounter
+from security.audit.assembly import open_log
+from security.audit.log import AuditLog
+from security.audit.trail import AuditTrail
+from security.identity import Identity
+from security.keys import KeyRing
+from security.limits import LocalLimiter, RedisLimiter, limited
+from security.policy import authorised
+from security.registry import ClientRegistry
+from security.tokens import Tokens
+from storage.engine import Storage
+from storage.schema import open_storage
+
+_STATES = {"closed": 0, "half-open": 1, "open": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What one worker works with; everything is closed when the context of `assembled` ends."""
+
+    settings: Settings
+    databases: tuple[Database, ...]
+    storage: Storage
+    keys: KeyRing
+    log: AuditLog
+    trail: AuditTrail
+    identity: Identity
+    assertions: Assertions
+    breakers: Breakers
+    handler: Handler
+
+    async def reload(self) -> None:
+        """Take over what was changed meanwhile: keys, clients, grants."""
+        self.keys.reload()
+        self.identity.tokens.forget()
+        await self.identity.registry.refresh()
+
+
+def stages(trail: AuditTrail, limiter: LocalLimiter | RedisLimiter, retrying: Stage) -> tuple[Stage, ...]:
+    """Return what every exchange passes, outermost first. It is code: nobody can configure the audit away."""
+    return (trail.audited, authorised, limited(limiter), retrying)
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[Gateway]:
+    """Open everything a worker needs; raises ConfigurationError, StorageError, KeysUnusable, EvidenceUnavailable."""
+    endpoints = settings.endpoints
+    codecs = compile_codecs(databases, endpoints)
+    async with AsyncExitStack() as opened:
+        storage = await open_storage(settings.storage.url)
+        opened.push_async_callback(storage.close)
+        keys = KeyRing(settings.keys.directory)
+        log = await open_log(storage, keys, settings.keys.origin, settings.keys.vault)
+        opened.push_async_callback(log.close)
+        share = max(2, settings.audit.anonymous_entries_per_minute // settings.server.workers)
+        bulk = BulkCounter(log, entries_per_minute=share)
+        bulk.start()
+        opened.push_async_callback(bulk.close)
+        registry = ClientRegistry(storage)
+        await registry.refresh()
+        _in_background(opened, registry.follow())
+        issuer = settings.tokens.issuer or frame.public_url(settings.server)
+        identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
+        audiences = frozenset({issuer, f"{issuer}/oauth2/token"})
+        links = {name: Link(name, endpoint, _scheme(databases, name)) for name, endpoint in endpoints.items()}
+        for link in links.values():
+            opened.push_async_callback(link.close)
+        breakers = Breakers(
+            endpoints,
+            SqlBreakerStore(storage),
+            changed=lambda name, state: metrics().breaker_state.labels(name).set(_STATES[state]),
+        )
+        opened.push_async_callback(breakers.close)
+        trail = AuditTrail(log, bulk)
+        handler = compose(
+            stages(trail, _limiter(settings, opened), retried(breakers, endpoints)), dispatch(codecs, links)
+        )
+        assertions = Assertions(registry, UsedAssertions(storage), audiences)
+        yield Gateway(settings, databases, storage, keys, log, trail, identity, assertions, breakers, handler)
+
+
+def application(gateway: Gateway) -> web.Application:
+    """Return the web application over an assembled gateway."""
+    settings = gateway.settings
+    app = web.Application(client_max_size=settings.server.max_body + 1)
+    frame.setup(app, settings.server, reload=gateway.reload)
+
+    def identify(request: web.Request) -> Caller:
+        return gateway.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
+
+    app.middlewares.extend((quota, recorded(identify, gateway.trail, gateway.databases)))
+    add_exchanges(app.router, gateway.databases, gateway.handler, gateway.trail.proof, settings.server.max_body)
+    tokens.setup(
+        app,
+        tokens.TokenEndpoint(gateway.identity, gateway.assertions, gateway.log.record, gateway.trail.anonymous),
+    )
+    me.setup(app, gateway.identity)
+    add_problems(app.router)
+    operations = app
+    if settings.server.admin_listen:
+        operations = app[ADMIN] = web.Application()
+    add_health(operations.router, health_checks(gateway))
+    return app
+
+
+def health_checks(gateway: Gateway) -> Sequence[Check]:
+    """Return what readiness depends on: storage, keys, log; never a source."""
+    settings = gateway.settings
+
+    async def storage() -> Verdict:
+        await gateway.storage.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+        return Verdict(ok=True)
+
+    async def clients() -> Verdict:
+        age = gateway.identity.registry.age
+        return Verdict(ok=age < 30, hint=None if age < 30 else f"clients were last read {age:.0f} s ago: check storage")
+
+    async def keys() -> Verdict:
+        sandbox = gateway.keys.sandbox_keys()
+        return Verdict(ok=True, hint="the keys are LGSP SANDBOX keys" if sandbox else None)
+
+    checks = [Check("storage", storage), Check("clients", clients), Check("keys", keys)]
+    directory = sqlite_directory(settings)
+    return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks
+
+
+def sqlite_directory(settings: Settings) -> Path | None:
+    """Return where the SQLite file lies; None for PostgreSQL, whose disk is not ours to see."""
+    url = make_url(settings.storage.url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return Path(url.database).resolve().parent
+
+
+def _scheme(databases: Sequence[Database], endpoint: str) -> Scheme | None:
+    for database in databases:
+        scheme = database.logins.get(endpoint)
+        if scheme is not None:
+            if not isinstance(scheme, Scheme):
+                raise ConfigurationError(f"{database.name}: the login of {endpoint} is not a Scheme")
+            return scheme
+    return None
+
+
+def _limiter(settings: Settings, opened: AsyncExitStack) -> LocalLimiter | RedisLimiter:
+    local = LocalLimiter(settings.keys.vault.parent / "limits.bin")
+    opened.callback(local.close)
+    url = settings.redis.url.get_secret_value()
+    if not url:
+        return local
+    shared = RedisLimiter.at(url, local)
+    opened.push_async_callback(shared.close)
+    return shared
+
+
+def _in_background(opened: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(work)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    opened.push_async_callback(stop)
