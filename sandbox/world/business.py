@@ -8,6 +8,7 @@ from sandbox.world.chance import Dice, Numbering
 from sandbox.world.holdings import (
     Activity,
     Branch,
+    DossierStatus,
     Enterprise,
     EnterpriseStatus,
     EnterpriseType,
@@ -55,6 +56,16 @@ _FORMS: dict[EnterpriseType, tuple[str, str]] = {
 _POSITIONS = ("Giám đốc", "Tổng giám đốc", "Chủ tịch Hội đồng thành viên", "Chủ tịch Hội đồng quản trị")
 
 
+_DOSSIER_STATUSES: tuple[DossierStatus, ...] = (
+    "approved",
+    "approved",
+    "approved",
+    "processing",
+    "supplement",
+    "refused",
+)
+
+
 def enterprises(
     seed: int, block: int, codes: Numbering, journal: Numbering, people: Sequence[Person]
 ) -> list[Enterprise]:
@@ -66,9 +77,8 @@ def enterprises(
         if block == 0:
             run_by = [people[index] for index in (cases.ONE_REPRESENTATIVE, cases.SEVERAL_REPRESENTATIVES)[slot]]
         elif adults and dice.chance(0.5 if slot == 0 else 0.15):
-            run_by = list(
-                {one.index: one for one in (dice.pick(adults) for _ in range(dice.pick((1, 1, 1, 2, 3))))}.values()
-            )
+            drawn = [dice.pick(adults) for _ in range(dice.pick((1, 1, 1, 2, 3)))]
+            run_by = list({one.index: one for one in drawn}.values())
         else:
             continue
         found.append(_enterprise(dice, block * SLOTS + slot, codes, journal, run_by))
@@ -188,7 +198,7 @@ def _branch(
 
 
 def _registration(dice: Dice, serial: str, founded: date, amendments: int) -> Registration:
-    status = dice.pick(("approved", "approved", "approved", "processing", "supplement", "refused"))
+    status = dice.pick(_DOSSIER_STATUSES)
     received = dice.day(founded, REFERENCE_DAY) if amendments else founded
     decided = dice.day(received, REFERENCE_DAY) if status in ("approved", "refused") else None
     return Registration(

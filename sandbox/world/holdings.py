@@ -14,6 +14,7 @@ from schemas.identifiers import ParcelKey
 
 InsuranceStatus = Literal["participating", "paused", "retired", "ended"]
 EnterpriseType = Literal["single-member-llc", "multi-member-llc", "joint-stock", "private"]
+DossierStatus = Literal["processing", "supplement", "approved", "refused"]
 EnterpriseStatus = Literal["active", "suspended", "dissolving", "dissolved", "bankrupt"]
 
 
@@ -132,7 +133,7 @@ class Registration:
     journal_no: str
     kind: Literal["new", "amendment"]
     received_on: date
-    status: Literal["processing", "supplement", "approved", "refused"]
+    status: DossierStatus
     decided_on: date | None
     note: str | None
 

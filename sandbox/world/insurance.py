@@ -17,7 +17,7 @@ _HOSPITALS = (
 
 
 def insurances(seed: int, numbering: Numbering, people: Mapping[int, Person]) -> dict[int, Insurance]:
-    """The participants of one block by index; nobody without a personal number takes part, and not everybody with one."""
+    """The participants of one block by index; nobody without a personal number, not all with one."""
     found = {}
     for index, person in people.items():
         dice = Dice(seed, "insurance", index)

@@ -62,7 +62,7 @@ class Surveyor:
     def _parcel(self, number: int, owners: tuple[Owner, ...], place: Place) -> Parcel:
         slot = self._block * SLOTS + number
         dice = Dice(self._seed, "parcel", slot)
-        old_place = None if place.current and number and dice.chance(0.3) else _before(place)
+        old_place = None if place.current and number and dice.chance(0.3) else places.before(place)
         now = places.since(place)
         padded = slot == 1 or dice.chance(0.1)
         key = _key(now, self._numberings.parcel.of(slot), padded=padded)
@@ -113,14 +113,8 @@ def serial_digits(key: ParcelKey) -> str | None:
 
 def _key(place: Place, serial: str, *, padded: bool) -> ParcelKey:
     sheet, parcel = int(serial[:3]) + 1, int(serial[3:]) + 1
-    width = 4 if padded else 0
+    width = 5 if padded else 0
     return ParcelKey(place.commune, f"{sheet:0{width}d}", f"{parcel:0{width}d}")
-
-
-def _before(place: Place) -> Place:
-    if not place.current:
-        return place
-    return next(old for old in places.places_before() if places.since(old).commune == place.commune)
 
 
 def _square_metres(dice: Dice, area: Decimal) -> str:

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
+from typing import Literal
 
 from sandbox.world import cases, names, places
 from sandbox.world.chance import Dice, Numbering, years_later
@@ -150,7 +151,7 @@ class Registrar:
         )
 
     def _name(self, draft: Draft) -> tuple[str, str, str]:
-        form = "NFD" if "decomposed" in draft.twists else "NFC"
+        form: Literal["NFD", "NFC"] = "NFD" if "decomposed" in draft.twists else "NFC"
         return (
             unicodedata.normalize(form, draft.surname),
             unicodedata.normalize(form, draft.middle),
@@ -186,7 +187,7 @@ class Registrar:
     def _ethnicity(self, draft: Draft) -> str | None:
         if "missing" in draft.twists:
             return None
-        dice = Dice(self._seed, "ethnicity", draft.father if draft.father in self._drafts else draft.index)
+        dice = Dice(self._seed, "ethnicity", draft.index if draft.father is None else draft.father)
         return "01" if dice.chance(0.85) else dice.pick(tuple(ETHNICITIES))
 
     def _personal_id(self, draft: Draft) -> str | None:

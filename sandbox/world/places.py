@@ -41,6 +41,14 @@ def reused() -> Place:
     return next(place for place in places_before() if place.commune == "26740")
 
 
+@lru_cache(maxsize=512)
+def before(place: Place) -> Place:
+    """The place that was there before the merger (the first of those it took over); an old place is itself."""
+    if not place.current:
+        return place
+    return next(old for old in places_before() if since(old).commune == place.commune)
+
+
 def of_day(place: Place, day: date) -> Place:
-    """An old place, or the one that took over when `day` is after the merger."""
-    return since(place) if day >= MERGER else place
+    """The place as it was called and numbered on `day`."""
+    return since(place) if day >= MERGER else before(place)

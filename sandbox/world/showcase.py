@@ -63,14 +63,10 @@ def collect(first: Block) -> Mapping[str, Case]:
     one, several = first.enterprises
     trader = first.people[HOUSEHOLD_BUSINESS]
     business = next(payer for payer in first.taxpayers if payer.person == HOUSEHOLD_BUSINESS)
-    found["household-business"] = Case(
-        "household-business",
-        "a household business, whose tax code is the personal number",
-        (trader,),
-        taxpayer=business,
-    )
     branch = next(payer for payer in first.taxpayers if payer.kind == "branch")
+    about = PEOPLE["household-business"][1]
     things = (
+        Case("household-business", about, (trader,), taxpayer=business),
         Case("one-representative", "an enterprise with one legal representative", enterprise=one),
         Case("several-representatives", "an enterprise with three, and mark-up in its name", enterprise=several),
         Case("branch", "a branch, whose code has 13 digits", enterprise=one, taxpayer=branch),

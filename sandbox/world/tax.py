@@ -7,7 +7,7 @@ from typing import Literal
 
 from sandbox.world import cases
 from sandbox.world.chance import Dice
-from sandbox.world.holdings import Enterprise, EnterpriseStatus, Obligation, Taxpayer
+from sandbox.world.holdings import Branch, Enterprise, EnterpriseStatus, Obligation, Taxpayer
 from sandbox.world.model import REFERENCE_DAY, Address, Person, Place
 
 _ITEMS = {
@@ -31,9 +31,7 @@ _ADULT = 18
 def taxpayers(seed: int, owned: Sequence[Enterprise], people: Mapping[int, Person]) -> list[Taxpayer]:
     """The taxpayers of one block: enterprises, then branches, then people, in order."""
     found = [_of_enterprise(seed, enterprise) for enterprise in owned]
-    found += [
-        _of_branch(seed, enterprise, number) for enterprise in owned for number in range(len(enterprise.branches))
-    ]
+    found += [_of_branch(seed, enterprise, branch) for enterprise in owned for branch in enterprise.branches]
     for index, person in people.items():
         dice = Dice(seed, "taxpayer", index)
         adult = REFERENCE_DAY.year - person.birth.year > _ADULT
@@ -57,8 +55,7 @@ def _of_enterprise(seed: int, enterprise: Enterprise) -> Taxpayer:
     )
 
 
-def _of_branch(seed: int, enterprise: Enterprise, number: int) -> Taxpayer:
-    branch = enterprise.branches[number]
+def _of_branch(seed: int, enterprise: Enterprise, branch: Branch) -> Taxpayer:
     dice = Dice(seed, "taxpayer", branch.code)
     status = dice.pick(_STATUS[branch.status])
     return _taxpayer(

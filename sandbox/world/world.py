@@ -1,8 +1,8 @@
 """The world: the same people in population, civil status, insurance, business, tax and land, found by any identifier.
 
 Nothing is stored but a few hundred recently used blocks. The six serial digits in every identifier are a keyed
-permutation of an index, so a question leads by arithmetic to the block of 20 people that holds the answer; only a search
-by name needs an index, which is made on the first such search.
+permutation of an index, so a question leads by arithmetic to the block of 20 people that holds the answer; only a
+search by name needs an index, which is made on the first such search.
 """
 
 import unicodedata
