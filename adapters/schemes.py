@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Generator, Mapping
@@ -168,10 +169,7 @@ class TakeToken(_Tokens):
         if not isinstance(key, dict):
             raise UpstreamUnreadable(_UNREADABLE)
         token = _bearer(key)
-        identity = key.get("id_token")
-        if not isinstance(identity, str):
-            raise UpstreamUnreadable(_UNREADABLE)
-        return replace(token, headers={**token.headers, "Id-Token": identity})
+        return replace(token, headers={**token.headers, "Id-Token": _token_text(key.get("id_token"))})
 
 
 _REFUSED = Text("Nguồn không chấp nhận thông tin đăng nhập của trục.", "The source refused the gateway's credentials.")
@@ -207,11 +205,18 @@ def _members(reply: Reply) -> dict[str, Any]:
 
 def _bearer(members: Mapping[str, Any]) -> Token:
     """Read a token answer; sources write `expires_in` as number or as text, in seconds."""
-    value, life = members.get("access_token"), members.get("expires_in")
+    life = members.get("expires_in")
     try:
-        seconds = float(life) if isinstance(life, (int, float, str)) else float("nan")
+        seconds = float(life) if isinstance(life, (int, float, str)) else 0.0
     except (ValueError, OverflowError):
-        seconds = float("nan")
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not seconds > 0:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
         raise UpstreamUnreadable(_UNREADABLE)
-    return Token({"Authorization": f"Bearer {value}"}, seconds)
+    return Token({"Authorization": f"Bearer {_token_text(members.get('access_token'))}"}, seconds)
+
+
+def _token_text(value: object) -> str:
+    """Accept only what can stand in a header: a token with a line break in it would add headers of the source's."""
+    if not isinstance(value, str) or re.fullmatch(r"[\x21-\x7e]+", value) is None:
+        raise UpstreamUnreadable(_UNREADABLE)
+    return value

@@ -1,0 +1,334 @@
+"""The stage `retried`: what is repeated, how often, after which pause, and what bounds it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain, repeat
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from adapters.breaker import Record
+from adapters.breakers import Breakers
+from adapters.login import Link
+from adapters.resilience import retried
+from adapters.transport import Message, Throttled, Undelivered, refusal
+from config.settings import Breaker as BreakerLimits
+from config.settings import Endpoint, Retry, Timeout
+from schemas.errors import (
+    CircuitOpen,
+    EvidenceUnavailable,
+    GatewayError,
+    NoRecord,
+    Overloaded,
+    Text,
+    UpstreamRefused,
+    UpstreamSignatureRejected,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    UpstreamUnreadable,
+)
+from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Operation
+from schemas.fields import Question
+from schemas.fields import Record as AnswerRecord
+
+TITLE = Text("Thử", "Trial")
+RETRY = Retry(attempts=3, initial=0.1, maximum=2.0)
+DONE = Answer({"name": "x"})
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A binding that nobody compiles here: the handlers of these tests stand where dispatch would."""
+
+    protocol: str = "none"
+
+
+class NoStore:
+    """Shares with nobody; `test_breakers` has the real one."""
+
+    async def load(self) -> Mapping[str, Record]:
+        return {}
+
+    async def save(self, endpoint: str, record: Record) -> bool:
+        return True
+
+
+@dataclass
+class Source:
+    """A handler that fails as told and answers from then on; sleeping is noted, not done."""
+
+    failures: list[BaseException] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    calls: int = 0
+
+    async def __call__(self, exchange: Exchange) -> Answer:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return DONE
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+def exchange(*, repeatable: bool = True, seconds: float = 60.0, endpoint: str | None = None) -> Exchange:
+    operation = Operation(
+        name="person",
+        title=TITLE,
+        question=Question,
+        answer=AnswerRecord,
+        binding=Nothing(),
+        repeatable=repeatable,
+        endpoint=endpoint,
+    )
+    return Exchange(
+        id="e",
+        database=Database(name="population", title=TITLE, owner=TITLE, operations=(operation,)),
+        operation=operation,
+        question=Question.model_construct(),
+        caller=Caller("c", "G01", Credential("secret", "s"), {}),
+        purpose=None,
+        asked_at=datetime.now(UTC),
+        deadline=asyncio.get_running_loop().time() + seconds,
+    )
+
+
+def endpoint(*, retry: Retry = RETRY, failures: int = 1000) -> Endpoint:
+    return Endpoint(url="http://127.0.0.1:9", retry=retry, breaker=BreakerLimits(failures=failures, open_for=10))
+
+
+async def run(
+    source: Source, asked: Exchange, settings: Endpoint | None = None, breakers: Breakers | None = None
+) -> Answer:
+    endpoints = {"population": settings or endpoint(), "health-card": endpoint()}
+    breakers = breakers or Breakers(endpoints, NoStore())
+    try:
+        return await retried(breakers, endpoints, sleep=source.sleep)(source)(asked)
+    finally:
+        await breakers.close()
+
+
+REPEATED = (UpstreamUnavailable, UpstreamTimeout, Undelivered, Throttled)
+FINAL = (
+    NoRecord,
+    UpstreamRefused,
+    UpstreamUnreadable,
+    UpstreamSignatureRejected,
+    Overloaded,
+    EvidenceUnavailable,
+    CircuitOpen,
+)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3, 10])
+@pytest.mark.parametrize("repeatable", [True, False])
+@pytest.mark.parametrize("kind", [*REPEATED, *FINAL])
+@pytest.mark.parametrize("lasting", [1, 2, 100])
+async def test_fault_table(kind: type[GatewayError], repeatable: bool, attempts: int, lasting: int) -> None:
+    source = Source(failures=[kind() for _ in range(lasting)])
+    asked = exchange(repeatable=repeatable)
+    allowed = attempts if repeatable and kind in REPEATED else 1
+    settings = endpoint(retry=Retry(attempts=attempts))
+    if lasting < allowed:
+        assert await run(source, asked, settings) is DONE
+    else:
+        with pytest.raises(kind):
+            await run(source, asked, settings)
+    assert source.calls == asked.trail.attempts == min(lasting + 1, allowed)
+    assert len(source.pauses) == source.calls - 1
+
+
+async def test_success_is_asked_once() -> None:
+    source = Source()
+    asked = exchange()
+    assert await run(source, asked) is DONE
+    assert (source.calls, asked.trail.attempts, asked.trail.endpoint) == (1, 1, "population")
+
+
+async def test_faults_of_ours_are_not_repeated() -> None:
+    source = Source(failures=[KeyError("bug"), KeyError("bug")])
+    with pytest.raises(KeyError):
+        await run(source, exchange())
+    assert source.calls == 1
+
+
+async def test_timeout_error_of_something_else_is_not_taken_for_the_deadline() -> None:
+    with pytest.raises(TimeoutError):
+        await run(Source(failures=[TimeoutError()]), exchange())
+
+
+async def test_pauses_have_full_jitter_below_a_doubling_bound() -> None:
+    seen: list[list[float]] = []
+    for _ in range(40):
+        source = Source(failures=[UpstreamUnavailable() for _ in range(7)])
+        await run(source, exchange(), endpoint(retry=Retry(attempts=8, initial=0.1, maximum=2.0)))
+        seen.append(source.pauses)
+    for number, pauses in enumerate(zip(*seen, strict=True)):
+        bound = min(0.1 * 2**number, 2.0)
+        assert all(0 <= pause <= bound for pause in pauses)
+        assert min(pauses) < bound / 3
+        assert max(pauses) > bound * 2 / 3
+
+
+async def test_retry_after_of_the_source_is_waited_for() -> None:
+    source = Source(failures=[UpstreamUnavailable(retry_after=7), Throttled(retry_after=5.5)])
+    assert await run(source, exchange()) is DONE
+    assert source.pauses == [7, 5.5]
+
+
+async def test_retry_after_beyond_the_deadline_ends_at_once_with_that_error() -> None:
+    source = Source(failures=[UpstreamUnavailable(retry_after=61)])
+    with pytest.raises(UpstreamUnavailable) as caught:
+        await run(source, exchange(seconds=60))
+    assert caught.value.retry_after == 61
+    assert (source.calls, source.pauses) == (1, [])
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+async def test_deadline_ends_whatever_is_under_way(repeatable: bool) -> None:
+    ended = asyncio.Event()
+
+    async def hangs(_: Exchange) -> Answer:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return DONE
+
+    endpoints = {"population": endpoint(failures=1)}
+    breakers = Breakers(endpoints, NoStore())
+    asked = exchange(repeatable=repeatable, seconds=0.05)
+    with pytest.raises(UpstreamTimeout):
+        await retried(breakers, endpoints)(hangs)(asked)
+    assert ended.is_set()
+    assert asked.trail.attempts == 1
+    # An impatient caller must not close the source for the others.
+    assert [shown.state for shown in breakers.snapshots()] == ["closed"]
+    await breakers.close()
+
+
+async def test_deadline_ends_a_pause() -> None:
+    async def forever(_: float) -> None:
+        await asyncio.Event().wait()
+
+    endpoints = {"population": endpoint(retry=Retry(initial=0.0))}
+    breakers = Breakers(endpoints, NoStore())
+    source = Source(failures=[UpstreamUnavailable()])
+    with pytest.raises(UpstreamTimeout):
+        await retried(breakers, endpoints, sleep=forever)(source)(exchange(seconds=0.5))
+    await breakers.close()
+
+
+async def test_deadline_already_past_is_a_timeout() -> None:
+    async def slow(_: Exchange) -> Answer:
+        await asyncio.Event().wait()
+        return DONE
+
+    endpoints = {"population": endpoint()}
+    breakers = Breakers(endpoints, NoStore())
+    with pytest.raises(UpstreamTimeout):
+        await retried(breakers, endpoints)(slow)(exchange(seconds=-1))
+    await breakers.close()
+
+
+async def test_a_caller_that_goes_away_is_let_go() -> None:
+    inside = asyncio.Event()
+
+    async def hangs(_: Exchange) -> Answer:
+        inside.set()
+        await asyncio.Event().wait()
+        return DONE
+
+    endpoints = {"population": endpoint(failures=1)}
+    breakers = Breakers(endpoints, NoStore())
+    call = asyncio.create_task(retried(breakers, endpoints)(hangs)(exchange()))
+    await inside.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert [shown.state for shown in breakers.snapshots()] == ["closed"]
+    await breakers.close()
+
+
+async def test_open_breaker_refuses_before_dispatch() -> None:
+    settings = endpoint(failures=3)
+    breakers = Breakers({"population": settings, "health-card": settings}, NoStore())
+    source = Source(failures=[UpstreamUnavailable() for _ in range(100)])
+    with pytest.raises(UpstreamUnavailable):
+        await run(source, exchange(), settings, breakers)
+    assert source.calls == 3
+    asked = exchange()
+    with pytest.raises(CircuitOpen) as refused:
+        await run(source, asked, settings, breakers)
+    assert (source.calls, asked.trail.attempts) == (3, 0)
+    assert refused.value.retry_after
+    # Another endpoint of the same database is another circuit.
+    assert await run(Source(), exchange(endpoint="health-card"), settings, breakers) is DONE
+
+
+async def test_exchange_that_opens_the_breaker_keeps_its_own_error() -> None:
+    settings = endpoint(failures=2)
+    source = Source(failures=[UpstreamUnavailable() for _ in range(100)])
+    with pytest.raises(UpstreamUnavailable):
+        await run(source, exchange(), settings)
+    assert source.calls == 2
+    assert len(source.pauses) == 1
+
+
+async def test_answers_that_nobody_matches_never_open() -> None:
+    settings = endpoint(failures=1)
+    breakers = Breakers({"population": settings}, NoStore())
+    for kind in (NoRecord, UpstreamRefused, UpstreamUnreadable, UpstreamSignatureRejected, Throttled, Overloaded):
+        for _ in range(3):
+            with pytest.raises(kind):
+                await run(Source(failures=[kind()]), exchange(repeatable=False), settings, breakers)
+    assert [shown.state for shown in breakers.snapshots()] == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "attempts", "result"),
+    [
+        ([500, 502, 200], 3, None),
+        ([429, 200], 2, None),
+        ([503, 503, 503], 3, UpstreamUnavailable),
+        ([404], 1, UpstreamRefused),
+        ([302], 1, UpstreamUnreadable),
+    ],
+)
+async def test_over_a_real_socket(statuses: list[int], attempts: int, result: type[GatewayError] | None) -> None:
+    queue = chain(statuses, repeat(200))
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(status=next(queue), headers={"Retry-After": "3"}, body=b"x")
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    note = Source()
+    async with TestServer(app) as server:
+        endpoints = {"population": Endpoint(url=str(server.make_url("/")), retry=RETRY, timeout=Timeout())}
+        link = Link("population", endpoints["population"])
+        breakers = Breakers(endpoints, NoStore())
+
+        async def dispatched(asked: Exchange) -> Answer:
+            reply = await link.send(Message("POST", "/", {}, b"q"), deadline=asked.deadline)
+            error = refusal("population", reply)
+            if error is not None:
+                raise error
+            return DONE
+
+        handler = retried(breakers, endpoints, sleep=note.sleep)(dispatched)
+        asked = exchange()
+        try:
+            if result is None:
+                assert await handler(asked) is DONE
+            else:
+                with pytest.raises(result):
+                    await handler(asked)
+        finally:
+            await link.close()
+            await breakers.close()
+    assert asked.trail.attempts == attempts
+    assert note.pauses == [3] * (attempts - 1)
