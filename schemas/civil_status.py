@@ -30,7 +30,7 @@ class PersonQuestion(Question):
     personal_id: PersonalId | None = said(
         "Số định danh cá nhân", "Personal number; this, or name and birth", "soDinhDanh", examples=["001085012345"]
     )
-    full_name: Plain | None = said("Họ và tên", "Full name as registered", "hoTen")
+    full_name: Plain | None = said("Họ và tên", "Full name as borne now", "hoTen")
     birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", "ngaySinh", ISO_DATE)
 
     @model_validator(mode="after")

@@ -191,6 +191,7 @@ class Card(Record):
     sex: str | None = said("Giới tính", "Sex: male or female", "gioiTinh", CARD_SEXES)
     address: str | None = said("Địa chỉ", "Address", "diaChi")
     facility_code: str | None = said("Mã nơi đăng ký KCB ban đầu", "Code of the first-care facility", "maDKBD")
+    facility_name: str | None = said("Tên nơi đăng ký KCB ban đầu", "Name of the first-care facility", "tenDKBD")
     agency: str | None = said("Cơ quan BHXH", "Issuing insurance agency", "cqBHXH")
     valid_from: str | None = said("Giá trị từ ngày", "First day of validity", "gtTheTu", CARD_DATE)
     valid_to: str | None = said("Giá trị đến ngày", "Last day of validity", "gtTheDen", CARD_DATE)
