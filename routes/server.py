@@ -170,10 +170,10 @@ class _Parent:
         due = [worker.due for worker in self._workers if worker.pid is None and not self._stopping]
         until = min([*due, self._kill_at], default=float("inf"))
         timeout = None if until == float("inf") else max(0.0, until - now)
-        readable, _, _ = select.select([self._wake_read, self._ready_read], [], [], timeout)
+        readable, _, _ = select.select([self._wake_read.fileno(), self._ready_read], [], [], timeout)
         if self._ready_read in readable:
             self._note_ready(os.read(self._ready_read, 64))
-        if self._wake_read in readable:
+        if self._wake_read.fileno() in readable:
             for number in self._wake_read.recv(4096):
                 self._on_signal(number)
 
@@ -264,10 +264,10 @@ async def _work(settings: Settings, make_app: MakeApp, sockets: Sockets, index: 
         await stop.wait()
 
 
-async def answering(host: str, port: int, timeout: float = 10.0) -> None:
-    """Return once a server at this address answers `/livez` with 200; raises TimeoutError after `timeout` seconds."""
+async def answering(host: str, port: int, seconds: float = 10.0) -> None:
+    """Return once a server at this address answers `/livez` with 200; raises TimeoutError after `seconds`."""
     question = f"GET /livez HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(seconds):
         while True:
             try:
                 reader, writer = await asyncio.open_connection(host, port)
