@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adapters.bindings import constant, message_id, officer_or, param
+from adapters.schemes import HashedBasic
 from adapters.soap import Soap
 from schemas import population as p
 from schemas.errors import Text, UpstreamRefused, UpstreamUnavailable
@@ -29,7 +30,7 @@ def _soap(integration: str, request: tuple[str, str], answer: tuple[str, str], r
     return Soap(
         version="1.1",
         wsdl="population.wsdl",
-        path="",
+        path="/dancu",
         action="",
         request=request,
         answer=answer,
@@ -60,6 +61,7 @@ DATABASE = Database(
     title=Text("Cơ sở dữ liệu quốc gia về dân cư", "National population database"),
     owner=Text("Bộ Công an", "Ministry of Public Security"),
     wsdl="population.wsdl",
+    logins={"population": HashedBasic()},
     operations=(
         Operation(
             name="person",

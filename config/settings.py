@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 
@@ -27,13 +28,28 @@ def _resolve(value: Any) -> Any:
             raise ValueError(f"environment variable {value[4:]} is not set") from None
     if isinstance(value, str) and value.startswith("file:"):
         try:
-            return Path(value[5:]).read_text(encoding="utf-8").rstrip("\r\n")
+            return _beside(Path(value[5:])).read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
             raise ValueError(f"cannot read {value[5:]}: {error.strerror}") from None
     return value
 
 
+_BASE: ContextVar[Path] = ContextVar("base", default=Path())
+
+
+def _beside(path: Path) -> Path:
+    return _BASE.get() / path
+
+
+def _sqlite_beside(url: str) -> str:
+    scheme, slashes, path = url.partition(":///")
+    if not slashes or not scheme.startswith("sqlite") or not path:
+        return url
+    return f"{scheme}:///{_beside(Path(path))}"
+
+
 Secret = Annotated[SecretStr, BeforeValidator(_resolve)]
+FilePath = Annotated[Path, AfterValidator(_beside)]
 
 
 class Section(BaseModel):
@@ -45,9 +61,9 @@ class Section(BaseModel):
 class Tls(Section):
     """Direct TLS; `client_ca` asks for client certificates (mTLS) and names the CAs that may issue them."""
 
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
+    certificate: FilePath
+    key: FilePath
+    client_ca: FilePath | None = None
     listen: str = "127.0.0.1:8443"
 
 
@@ -68,7 +84,7 @@ class Server(Section):
 class Storage(Section):
     """The SQL database; `reserve` is the free space in bytes below which readiness warns."""
 
-    url: str = "sqlite:///lgsp.sqlite"
+    url: Annotated[str, AfterValidator(_sqlite_beside)] = Field(default="sqlite:///lgsp.sqlite", validate_default=True)
     reserve: int = 256 * 1024 * 1024
 
 
@@ -81,8 +97,8 @@ class Redis(Section):
 class Keys(Section):
     """Where the gateway's own keys lie, and the log's origin (its name in checkpoints)."""
 
-    directory: Path = Path("keys")
-    vault: Path = Path("vault.bin")
+    directory: FilePath = Field(default=Path("keys"), validate_default=True)
+    vault: FilePath = Field(default=Path("vault"), validate_default=True)
     origin: str = "lgsp.example/log"
 
 
@@ -135,14 +151,14 @@ class Endpoint(Section):
 
     url: str
     via: Literal["direct"] = "direct"
-    trust: tuple[Path, ...] = ()
-    crl: tuple[Path, ...] = ()
-    signer: Path | None = None
-    key: Path | None = None
-    certificate: Path | None = None
-    tls_ca: Path | None = None
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
+    trust: tuple[FilePath, ...] = ()
+    crl: tuple[FilePath, ...] = ()
+    signer: FilePath | None = None
+    key: FilePath | None = None
+    certificate: FilePath | None = None
+    tls_ca: FilePath | None = None
+    tls_certificate: FilePath | None = None
+    tls_key: FilePath | None = None
     username: str = ""
     secret: Secret = SecretStr("")
     params: dict[str, str] = Field(default_factory=dict)
@@ -170,13 +186,13 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    server: Server = Server()
-    storage: Storage = Storage()
-    redis: Redis = Redis()
-    keys: Keys = Keys()
-    tokens: Tokens = Tokens()
-    audit: Audit = Audit()
-    log: Log = Log()
+    server: Server = Field(default_factory=Server)
+    storage: Storage = Field(default_factory=Storage)
+    redis: Redis = Field(default_factory=Redis)
+    keys: Keys = Field(default_factory=Keys)
+    tokens: Tokens = Field(default_factory=Tokens)
+    audit: Audit = Field(default_factory=Audit)
+    log: Log = Field(default_factory=Log)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
 
     @classmethod
@@ -202,7 +218,20 @@ def load(path: Path | None = None) -> Settings:
             raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    token = _BASE.set(path.resolve().parent if path is not None else Path.cwd())
     try:
         return Settings(**table)
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
+    except ValidationError as error:
+        raise ConfigurationError(_listed(error)) from None
+    finally:
+        _BASE.reset(token)
+
+
+def _listed(error: ValidationError) -> str:
+    """Name each wrong key, without the value: it may be a secret."""
+    lines = []
+    for flaw in error.errors(include_input=False, include_url=False):
+        key = ".".join(str(part) for part in flaw["loc"])
+        unknown = flaw["type"] == "extra_forbidden"
+        lines.append(f"{key}: there is no such setting" if unknown else f"{key}: {flaw['msg']}")
+    return "\n".join(lines)

@@ -27,5 +27,6 @@ def answer_schema(name: str, namespace: str) -> etree.XMLSchema:
     root = parse(contract_path(name).read_bytes(), CONTRACT)
     for schema in [root] if root.tag == _XS else root.iter(_XS):
         if schema.get("targetNamespace", "") == namespace:
-            return etree.XMLSchema(schema)
+            # Written and read again, because the copy that XMLSchema takes loses the prefixes declared further out.
+            return etree.XMLSchema(parse(etree.tostring(schema), CONTRACT))
     raise LookupError(f"{name} has no schema of the namespace {namespace!r}")

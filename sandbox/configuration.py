@@ -1,0 +1,123 @@
+"""The `gateway.toml` that the demo writes: complete, commented, and what `lgsp serve --config` takes as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from adapters import DATABASES
+from adapters.dispatch import endpoint_of
+from sandbox.pki import Pki
+from sandbox.run import Running
+
+_HEAD = """\
+# Configuration of a demo gateway. Everything here is made by `lgsp demo` and marked LGSP SANDBOX: outside loopback
+# `lgsp serve` refuses it. Relative paths are relative to this file; a secret may be env:NAME or file:PATH; every
+# setting can be overridden by the environment, for example LGSP_SERVER__LISTEN. Unknown settings are errors.
+
+[server]
+listen = {listen}                  # HTTP, for callers behind a TLS proxy or on this machine
+public_url = {public_url}          # in problem types, metadata, WSDL addresses and tokens
+workers = {workers}                # processes; one for each core
+trusted_proxies = []               # only from these count X-Forwarded-* and Client-Cert (RFC 9440)
+max_body = 1048576                 # bytes of a request body
+# admin_listen = "127.0.0.1:8081"  # own port for /livez, /readyz and /metrics
+
+[server.tls]                       # direct TLS; client certificates (mTLS) from this CA identify callers
+listen = {tls_listen}
+certificate = {tls_certificate}
+key = {tls_key}
+client_ca = {clients_ca}
+
+[storage]
+url = "sqlite:///lgsp.sqlite"      # or postgresql+asyncpg://user@host/name for several machines
+reserve = 268435456                # bytes of free space below which readiness warns
+
+[redis]
+url = ""                           # set when several nodes must share limits; may be lost without losing data
+
+[keys]
+directory = "keys"                 # the gateway's own keys, readable by its user only
+vault = "vault"                    # wrapped keys of the audit trail's sealed side table; never in a backup
+origin = "localhost/lgsp-demo"     # name of the audit log in checkpoints and receipts
+
+[tokens]
+lifetime = 600                     # seconds
+
+[audit]
+anonymous_entries_per_minute = 60  # bound of what requests without a known caller may add to the log
+
+[log]
+level = "info"
+"""
+
+_ENDPOINT = """
+[endpoints.{name}]
+url = {url}
+username = {username}
+secret = {secret}
+timeout = {{ connect = 2.0, read = 8.0, total = 8.0 }}   # seconds, for one attempt
+retry = {{ attempts = 3, initial = 0.1, maximum = 1.0 }}
+breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
+concurrency = 64
+"""
+
+_SIGNED = """\
+trust = [{trust}]                  # authorities of the source's signing certificate
+crl = [{crl}]                      # and its revocation list
+signer = {signer}                  # whose subject signs its answers
+key = {key}                        # signs our questions
+certificate = {certificate}
+"""
+
+
+def _toml(value: object) -> str:
+    # A JSON string is a TOML basic string.
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def configuration(running: Running, addresses: Mapping[str, str], workers: int) -> str:
+    """Return the text; `addresses` has `listen` and `tls_listen` (host:port), `tls_host` and `public_url`."""
+    pki = running.pki
+    tls = pki.gateway_tls(addresses["tls_host"])
+    parts = [
+        _HEAD.format(
+            listen=_toml(addresses["listen"]),
+            public_url=_toml(addresses["public_url"]),
+            workers=workers,
+            tls_listen=_toml(addresses["tls_listen"]),
+            tls_certificate=_toml(tls.certificate),
+            tls_key=_toml(tls.key),
+            clients_ca=_toml(pki.clients_ca),
+        )
+    ]
+    owners = {
+        endpoint_of(database, operation): (database.name, operation.signed)
+        for database in DATABASES
+        for operation in database.operations
+    }
+    for endpoint, url in running.urls.items():
+        account = running.accounts[endpoint]
+        name, signs = owners[endpoint]
+        parts.append(
+            _ENDPOINT.format(
+                name=endpoint, url=_toml(url), username=_toml(account.username), secret=_toml(account.secret)
+            )
+        )
+        if running.params[name]:
+            inside = ", ".join(f"{param} = {_toml(value)}" for param, value in running.params[name].items())
+            parts.append(f"params = {{ {inside} }}\n")
+        if signs:
+            parts.append(_signed(pki, name))
+    return "".join(parts)
+
+
+def _signed(pki: Pki, name: str) -> str:
+    ours = pki.gateway_signing()
+    return _SIGNED.format(
+        trust=_toml(pki.registries_ca),
+        crl=_toml(pki.revocations(())),
+        signer=_toml(pki.registry(name).certificate),
+        key=_toml(ours.key),
+        certificate=_toml(ours.certificate),
+    )
