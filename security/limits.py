@@ -56,7 +56,8 @@ def gcra(tat: float, now: float, rate: float, burst: int) -> tuple[float, Verdic
 _SLOT: Final = struct.Struct("=16sd")
 _WAYS: Final = 8
 _BUCKET: Final = _SLOT.size * _WAYS
-_ATTEMPTS: Final = 200
+_PATIENCE: Final = 0.05
+_LOCKLESS: Final = 1.0
 
 
 class LocalLimiter:
@@ -64,12 +65,14 @@ class LocalLimiter:
 
     The file has `buckets` of eight slots and never grows. When a bucket is full, the slot whose limit is nearest to
     whole again is given away: under a flood of keys somebody may be admitted too often, never too seldom. The clock is
-    CLOCK_MONOTONIC, which the processes of a machine share. Raises OSError when the file cannot be made.
+    CLOCK_MONOTONIC, which the processes of a machine share; it begins anew with the machine, and so should the file.
+    Raises OSError when the file cannot be made.
     """
 
     def __init__(self, path: Path, buckets: int = 8192, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._buckets = buckets
+        self._lockless_until = 0.0
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(self._file, buckets * _BUCKET)
@@ -106,16 +109,21 @@ class LocalLimiter:
 
     @contextmanager
     def _held(self, start: int) -> Iterator[None]:
-        # A process that was stopped while holding the lock must not stop the others: after some attempts we go on
-        # without it, and at worst one request is not counted.
-        held = False
-        for _ in range(_ATTEMPTS):
+        # A process that was stopped while holding the lock must not stop the others: they wait for a moment once, then
+        # go on without it for a while; at worst a few requests are not counted.
+        held, give_up = False, 0.0
+        while not held:
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _BUCKET, start)
+                held = True
             except (BlockingIOError, PermissionError):
-                continue
-            held = True
-            break
+                now = time.monotonic()
+                give_up = give_up or now + _PATIENCE
+                if now >= give_up or now < self._lockless_until:
+                    if now >= give_up:
+                        self._lockless_until = now + _LOCKLESS
+                    break
+                os.sched_yield()
         try:
             yield
         finally:
