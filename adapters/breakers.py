@@ -17,12 +17,15 @@ from sqlalchemy import Column, Connection, Double, Integer, String, Table, inser
 from sqlalchemy.exc import IntegrityError
 
 from adapters.breaker import Breaker, Forced, Outcome, Permit, Record, Snapshot, State
+from config.metrics import metrics
 from config.settings import Endpoint
 from storage.engine import Storage
 from storage.errors import StorageError
 from storage.metadata import METADATA
 
 REFRESH = 1.0
+
+_SHOWN: Mapping[State, int] = {"closed": 0, "half-open": 1, "open": 2}
 
 _log = structlog.get_logger(__name__)
 
@@ -89,8 +92,8 @@ class SqlBreakerStore:
 class Breakers:
     """One breaker for each endpoint of the configuration.
 
-    `changed` is told every change of state this process makes or learns (for the gauge); `clock` is monotonic and
-    `wall` is the time of day, both in seconds.
+    Every change of state that this process makes or learns goes to the gauge. `clock` is monotonic, `wall` is the time
+    of day, both in seconds.
     """
 
     def __init__(
@@ -98,13 +101,12 @@ class Breakers:
         endpoints: Mapping[str, Endpoint],
         store: BreakerStore,
         *,
-        changed: Callable[[str, State], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._breakers = {name: Breaker(name, endpoint.breaker, clock=clock) for name, endpoint in endpoints.items()}
         self._store = store
-        self._changed = changed
+        self._gauge = metrics().breaker_state
         self._clock = clock
         self._wall = wall
         self._read_at = float("-inf")
@@ -197,8 +199,7 @@ class Breakers:
         return False
 
     def _tell(self, endpoint: str) -> None:
-        if self._changed is not None:
-            self._changed(endpoint, self._breakers[endpoint].snapshot().state)
+        self._gauge.labels(endpoint).set(_SHOWN[self._breakers[endpoint].snapshot().state])
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

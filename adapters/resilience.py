@@ -7,6 +7,7 @@ caller longer than it was promised.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
@@ -14,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 from adapters.breaker import outcome
 from adapters.breakers import Breakers
 from adapters.dispatch import endpoint_of
+from config.metrics import metrics
 from config.settings import Endpoint
 from schemas.errors import GatewayError, Text, UpstreamTimeout, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Handler, Stage
@@ -37,10 +39,13 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
     deadline or against an open breaker, the last error stands.
     """
 
+    counted = metrics()
+
     def stage(handler: Handler) -> Handler:
         async def attempt(exchange: Exchange, endpoint: str) -> Answer:
             permit = await breakers.admit(endpoint)
             exchange.trail.attempts += 1
+            began = time.perf_counter()
             ended: BaseException | None = None
             try:
                 return await handler(exchange)
@@ -49,11 +54,25 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
                 raise
             finally:
                 breakers.record(endpoint, permit, outcome(ended))
+                counted.upstream_seconds.labels(endpoint).observe(time.perf_counter() - began)
+                counted.upstream_attempts.labels(endpoint, _label(ended)).inc()
 
         async def repeated(exchange: Exchange, endpoint: str) -> Answer:
             limits = endpoints[endpoint].retry
             if not exchange.operation.repeatable or limits.attempts == 1:
                 return await attempt(exchange, endpoint)
+            try:
+                return await attempt(exchange, endpoint)
+            except (UpstreamUnavailable, UpstreamTimeout) as error:
+                first: list[GatewayError] = [error]
+
+            # An answer at the first attempt, the common case, does without the machinery below; a failure of the first
+            # attempt is put into it as it was.
+            async def next_attempt() -> Answer:
+                if first:
+                    raise first.pop()
+                return await attempt(exchange, endpoint)
+
             backoff = wait_random_exponential(multiplier=limits.initial, max=limits.maximum)
             clock = asyncio.get_running_loop().time
 
@@ -70,7 +89,7 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
             retrying = AsyncRetrying(
                 sleep=sleep, stop=stop, wait=wait, retry=retry_if_exception(worth_repeating), reraise=True
             )
-            return await retrying(attempt, exchange, endpoint)
+            return await retrying(next_attempt)
 
         async def bounded(exchange: Exchange) -> Answer:
             endpoint = endpoint_of(exchange.database, exchange.operation)
@@ -89,6 +108,14 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
         return bounded
 
     return stage
+
+
+def _label(ended: BaseException | None) -> str:
+    if ended is None:
+        return "ok"
+    if isinstance(ended, GatewayError):
+        return ended.code
+    return "internal" if isinstance(ended, Exception) else "abandoned"
 
 
 def _asked_pause(state: RetryCallState) -> float:

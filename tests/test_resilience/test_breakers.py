@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from adapters.breaker import Record
 from adapters.breakers import REFRESH, Breakers, SqlBreakerStore
@@ -51,14 +52,7 @@ class Worker:
 
     def __init__(self, store: SqlBreakerStore, *, wall: float = 1_800_000_000.0) -> None:
         self.clock, self.wall = Clock(50.0), Clock(wall)
-        self.told: list[tuple[str, str]] = []
-        self.breakers = Breakers(
-            ENDPOINTS,
-            store,
-            changed=lambda name, state: self.told.append((name, state)),
-            clock=self.clock,
-            wall=self.wall,
-        )
+        self.breakers = Breakers(ENDPOINTS, store, clock=self.clock, wall=self.wall)
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now += seconds
@@ -92,8 +86,23 @@ async def test_other_workers_learn_within_a_second_and_only_about_that_endpoint(
     with pytest.raises(CircuitOpen):
         await two.breakers.admit("population")
     assert two.state("tax") == "closed"
-    assert two.told[-1] == ("population", "open")
     await one.breakers.close()
+
+
+async def test_gauge_shows_every_state(store: SqlBreakerStore) -> None:
+    def gauge() -> float | None:
+        return REGISTRY.get_sample_value("lgsp_breaker_state", {"endpoint": "population"})
+
+    worker = Worker(store)
+    assert gauge() == 0
+    await worker.break_down()
+    assert gauge() == 2
+    worker.pass_time(PAUSE)
+    probe = await worker.breakers.admit("population")
+    assert gauge() == 1
+    worker.breakers.record("population", probe, "success")
+    await worker.breakers.close()
+    assert gauge() == 0
 
 
 async def test_reads_at_most_once_a_second(store: SqlBreakerStore, monkeypatch: pytest.MonkeyPatch) -> None:

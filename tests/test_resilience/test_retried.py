@@ -9,6 +9,7 @@ from itertools import chain, repeat
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from prometheus_client import REGISTRY
 
 from adapters.breaker import Record
 from adapters.breakers import Breakers
@@ -146,6 +147,22 @@ async def test_success_is_asked_once() -> None:
     asked = exchange()
     assert await run(source, asked) is DONE
     assert (source.calls, asked.trail.attempts, asked.trail.endpoint) == (1, 1, "population")
+
+
+async def test_attempts_are_counted_by_outcome() -> None:
+    def counts() -> list[float]:
+        return [
+            REGISTRY.get_sample_value("lgsp_upstream_attempts_total", {"endpoint": "population", "outcome": code}) or 0
+            for code in ("ok", "upstream-timeout", "no-record", "internal")
+        ]
+
+    before = counts()
+    await run(Source(failures=[UpstreamTimeout(), UpstreamTimeout()]), exchange())
+    with pytest.raises(NoRecord):
+        await run(Source(failures=[NoRecord()]), exchange())
+    with pytest.raises(KeyError):
+        await run(Source(failures=[KeyError()]), exchange())
+    assert [after - was for after, was in zip(counts(), before, strict=True)] == [1, 2, 1, 1]
 
 
 async def test_faults_of_ours_are_not_repeated() -> None:
