@@ -6,6 +6,7 @@ whose sequence Python keeps the same across versions.
 
 import hashlib
 import random
+import struct
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TypeVar
@@ -61,10 +62,9 @@ class Numbering:
     """
 
     def __init__(self, seed: int, purpose: str) -> None:
-        self._tables = [
-            [subseed(seed, "numbering", purpose, turn, half) % _HALF for half in range(_HALF)]
-            for turn in range(_ROUNDS)
-        ]
+        stream = hashlib.shake_128(f"{seed}/numbering/{purpose}".encode()).digest(4 * _HALF * _ROUNDS)
+        shifts = [number % _HALF for (number,) in struct.iter_unpack(">I", stream)]
+        self._tables = [shifts[turn * _HALF : (turn + 1) * _HALF] for turn in range(_ROUNDS)]
 
     def of(self, index: int) -> str:
         """The six digits of the thing at `index`."""

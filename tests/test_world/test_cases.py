@@ -14,7 +14,7 @@ from schemas.codes.communes import sample_communes
 from schemas.codes.provinces import MERGER
 from schemas.identifiers import check_enterprise_code, check_personal_id, check_tax_code, personal_id_mismatches
 
-worlds = st.builds(World, st.integers(0, 2**40), st.integers(20, 60))
+worlds = st.builds(World, st.integers(0, 2**40), st.integers(20, 30))
 
 
 def mismatches(person: Person) -> list[str]:
@@ -23,7 +23,7 @@ def mismatches(person: Person) -> list[str]:
 
 
 @given(worlds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_world_has_the_people_of_the_cases(world: World) -> None:
     one = {name: case.people[0] for name, case in world.cases.items() if case.people}
     husband, wife = world.cases["married"].people
@@ -54,7 +54,7 @@ def test_every_world_has_the_people_of_the_cases(world: World) -> None:
 
 
 @given(worlds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_world_has_the_text_of_the_cases(world: World) -> None:
     one = {name: case.people[0] for name, case in world.cases.items() if case.people}
     decomposed = one["decomposed-text"]
@@ -72,7 +72,7 @@ def test_every_world_has_the_text_of_the_cases(world: World) -> None:
 
 
 @given(worlds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_world_has_the_things_of_the_cases(world: World) -> None:
     cases = world.cases
     one, several = cases["one-representative"].enterprise, cases["several-representatives"].enterprise
@@ -97,7 +97,7 @@ def test_every_world_has_the_things_of_the_cases(world: World) -> None:
 
 
 @given(worlds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_nobody_is_really_nobody(world: World) -> None:
     number = {name: case.number or "" for name, case in world.cases.items()}
     assert world.person_by_id(check_personal_id(number["nobody"])) is None
