@@ -6,12 +6,13 @@ A further database is declared in a module of its own (`adapters/NAME.py`, with 
 
 from typing import Final
 
-from adapters import civil_status, enterprise, population, social_insurance
+from adapters import civil_status, enterprise, population, social_insurance, tax
 from schemas.exchange import Database
 
 DATABASES: Final[tuple[Database, ...]] = (
     population.DATABASE,
     enterprise.DATABASE,
     social_insurance.DATABASE,
+    tax.DATABASE,
     civil_status.DATABASE,
 )
