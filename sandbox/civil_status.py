@@ -14,16 +14,8 @@ from typing import Any, Final
 from aiohttp import web
 from lxml import etree
 
-from sandbox.civil_records import (
-    birth_element,
-    birth_truth,
-    death_element,
-    death_truth,
-    marital_element,
-    marital_truth,
-    marriage_element,
-    marriage_truth,
-)
+from sandbox.civil_records import birth_element, death_element, marital_element, marriage_element
+from sandbox.civil_truth import birth_truth, death_truth, marital_truth, marriage_truth
 from sandbox.ngsp import Gate, NotMembers, contract, json_object, members, post_item, texts
 from sandbox.registry import Case, Context, Registry, Truth, application
 from sandbox.world.model import Person
