@@ -17,7 +17,6 @@ from adapters.dispatch import compile_codecs, dispatch
 from adapters.login import Link
 from adapters.resilience import retried
 from adapters.schemes import Scheme
-from config.metrics import metrics
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
 from routes.context import ADMIN, PEER
@@ -40,8 +39,6 @@ from security.registry import ClientRegistry
 from security.tokens import Tokens
 from storage.engine import Storage
 from storage.schema import open_storage
-
-_STATES = {"closed": 0, "half-open": 1, "open": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +92,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         links = {name: Link(name, endpoint, _scheme(databases, name)) for name, endpoint in endpoints.items()}
         for link in links.values():
             opened.push_async_callback(link.close)
-        breakers = Breakers(
-            endpoints,
-            SqlBreakerStore(storage),
-            changed=lambda name, state: metrics().breaker_state.labels(name).set(_STATES[state]),
-        )
+        breakers = Breakers(endpoints, SqlBreakerStore(storage))
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
         handler = compose(
