@@ -25,6 +25,7 @@ class PostgresStorage(Storage):
         self.url = url
         self._engine = create_async_engine(
             url,
+            hide_parameters=True,
             pool_size=4,
             max_overflow=4,
             pool_timeout=LOCK_TIMEOUT_MS / 1000,

@@ -66,8 +66,7 @@ class Batch:
             connection.execute(insert(HEAD).values(id=1, size=0, frontier=b""))
         frontier = Frontier.decode(head.size, head.frontier) if head else Frontier()
         begin = frontier.size
-        standing = self._standing(connection) if self.careful else {}
-        found: dict[str, tuple[int, bytes]] = dict(standing)
+        found = self._standing(connection)
         placed: dict[int, tuple[Item, int]] = {}
         failed: dict[int, Exception] = {}
         accepted: list[Item] = []
@@ -94,12 +93,12 @@ class Batch:
         ]
 
     def _standing(self, connection: Connection) -> dict[str, tuple[int, bytes]]:
-        rows = connection.execute(
-            select(ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf).where(
-                ENTRIES.c.id.in_([item.id for item in self.items])
-            )
-        )
-        return {row.id: (row.idx, row.leaf) for row in rows}
+        """Which of the ids stand in the log already; without `careful` only those whose writes must not be repeated."""
+        asked = [item.id for item in self.items if self.careful or item.writes]
+        if not asked:
+            return {}
+        query = select(ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf).where(ENTRIES.c.id.in_(asked))
+        return {row.id: (row.idx, row.leaf) for row in connection.execute(query)}
 
     def _append(self, connection: Connection, frontier: Frontier, items: list[Item]) -> str:
         size = frontier.size

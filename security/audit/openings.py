@@ -29,11 +29,10 @@ class OpeningsCheck:
         between = OPENINGS.c.idx.between(begin, last)
         rows: dict[int, Any] = {row.idx: row for row in connection.execute(select(OPENINGS).where(between))}
         tags: dict[int, set[bytes]] = {}
-        for row in connection.execute(select(SUBJECTS).where(SUBJECTS.c.idx.between(begin, last))):
-            tags.setdefault(row.idx, set()).add(row.tag)
+        for tag in connection.execute(select(SUBJECTS).where(SUBJECTS.c.idx.between(begin, last))):
+            tags.setdefault(tag.idx, set()).add(tag.tag)
         for index, entry in entries.items():
-            row = rows.get(index)
-            if row is None:
+            if (row := rows.get(index)) is None:
                 if _has_commitments(entry) or index in tags:
                     self._findings.add(index, index, "what opens the entry is missing and no redaction says why")
             elif not _has_commitments(entry):

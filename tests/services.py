@@ -1,0 +1,104 @@
+"""Real servers for the tests: PostgreSQL and Redis on Unix sockets in temporary directories, never in a container."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+# A user that PostgreSQL agrees to run as: it refuses root.
+UNPRIVILEGED = "nobody"
+
+
+class Postgres:
+    """One PostgreSQL cluster; databases are made and dropped in milliseconds."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lgsp-pg-"))
+        self._made = 0
+        self._data = self.folder / "data"
+        if os.geteuid() == 0:
+            os.chown(self.folder, pwd.getpwnam(UNPRIVILEGED).pw_uid, -1)
+        self._run("initdb", "-D", str(self._data), "-U", "lgsp", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self.start()
+
+    def start(self) -> None:
+        """Start and wait until connections are accepted; not crash-safe, since no test is about the server's disk."""
+        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=60"
+        self._run("pg_ctl", "-D", str(self._data), "-o", options, "-l", str(self.folder / "log"), "-w", "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop; `immediate` breaks every connection as a crash does."""
+        self._run("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "stop")
+
+    def create(self) -> str:
+        """Make an empty database and return its address."""
+        self._made += 1
+        name = f"t{self._made}"
+        self._run("psql", "-q", "-h", str(self.folder), "-U", "lgsp", "postgres", "-c", f"CREATE DATABASE {name}")
+        return f"postgresql+asyncpg://lgsp@/{name}?host={self.folder}"
+
+    def close(self) -> None:
+        """Stop the server and remove its files."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(_newest_postgres() / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["setpriv", f"--reuid={UNPRIVILEGED}", "--regid=nogroup", "--clear-groups", *command]
+        # A file, not a pipe: the server that pg_ctl starts would keep a pipe open for ever.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(command, cwd="/", stdout=output, stderr=output, stdin=subprocess.DEVNULL, check=False)
+            if done.returncode:
+                output.seek(0)
+                raise RuntimeError(f"{program} failed: {output.read().decode()}")
+
+
+class Redis:
+    """One Redis server without persistence."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lgsp-redis-"))
+        self.socket = self.folder / "s"
+        command = ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(
+            [*command, "--dir", str(self.folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert self._process.stdout is not None
+        said = b""
+        for line in self._process.stdout:
+            said += line
+            if b"Ready to accept connections" in line:
+                break
+        else:
+            raise RuntimeError(f"redis-server did not start: {said.decode()}")
+        self._drain = threading.Thread(target=self._process.stdout.read, daemon=True)
+        self._drain.start()
+
+    @property
+    def url(self) -> str:
+        """The address as `redis.url` takes it."""
+        return f"unix://{self.socket}"
+
+    def flush(self) -> None:
+        """Forget everything."""
+        subprocess.run(["redis-cli", "-s", str(self.socket), "flushall"], check=True, capture_output=True)
+
+    def close(self) -> None:
+        """Stop the server and remove its files."""
+        self._process.terminate()
+        self._process.wait()
+        self._drain.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        shutil.rmtree(self.folder)
+
+
+def _newest_postgres() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise RuntimeError("PostgreSQL is not installed: `make test` installs it")
+    return found[-1].parent
