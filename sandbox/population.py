@@ -34,9 +34,9 @@ RELATION = "http://gtel.vn/qldc"
 INTEGRATIONS: Mapping[str, tuple[str, ...]] = {
     "TraCuuThongTinCongDan": ("037",),
     "XacThucThongTinCongDan": ("003", "033"),
-    "XacMinhThongTinNhanThan": ("046",),
+    "XacMinhThongTinNhanThan": ("037",),
 }
-"""MaTichHop of each operation; 046 is ours."""
+"""MaTichHop of each operation; that of the last is ours."""
 
 _SEX = {"male": "1", "female": "2", "other": "3"}
 _MARITAL = {"single": "1", "married": "2", "divorced": "3", "widowed": "4"}

@@ -14,6 +14,8 @@ from sandbox.world.model import Address, Person, Relative
 from sandbox.world.world import World
 
 _ABSENT = "079099999999"
+# Beyond this many people the index of names takes too long to make for a few sentences.
+_SEARCHABLE = 20_000
 
 
 def truth(world: World) -> Iterator[Truth]:
@@ -27,6 +29,10 @@ def truth(world: World) -> Iterator[Truth]:
             yield Truth("person", {"old_id_card": person.old_id_card}, record)
         if index % 5 == 2:
             yield Truth("person", {**key, "full_name": _composed(person), "birth_date": person.birth.text}, record)
+        if index % 10 == 3 and index < 200 and world.people <= _SEARCHABLE:
+            search = {"full_name": _composed(person), "birth_date": person.birth.text}
+            if len(world.find_people(*search.values())) == 1:
+                yield Truth("person", search, record)
         yield from _matches(person, world.person((index + 1) % world.people), key)
         if person.personal_id:
             yield from _relations(world, person)

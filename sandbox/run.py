@@ -12,12 +12,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox import population
+from sandbox import population, tax
 from sandbox.pki import Pki
 from sandbox.registry import Account, Context, Fault, FaultRefused, Faults, Registry, read_fault
 from sandbox.world.world import World
 
-REGISTRIES: tuple[Registry, ...] = (population.REGISTRY,)
+REGISTRIES: tuple[Registry, ...] = (population.REGISTRY, tax.REGISTRY)
 """Every registry of the sandbox, in the order of the dump."""
 
 

@@ -43,7 +43,7 @@ RESULTS = {
     "03": "the caller may not ask this",
     "99": "internal error, asking again may help",
 }
-"""Result codes of the source (ours) beside `OK`."""
+"""Result codes of the source (ours) beside `OK`; SOAP faults carry 02, 03 or 04 (a request sent before) in MaLoi."""
 
 
 class TaxpayerQuestion(Question):
