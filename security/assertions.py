@@ -114,7 +114,11 @@ class Assertions:
         audience = claims.get("aud")
         named = [audience] if isinstance(audience, str) else audience
         # An assertion that is also addressed to somebody else could be presented to us by them.
-        if not isinstance(named, list) or not named or any(item not in self._audiences for item in named):
+        if (
+            not isinstance(named, list)
+            or not named
+            or any(not isinstance(item, str) or item not in self._audiences for item in named)
+        ):
             raise unauthenticated("unknown")
         times = [claims.get("exp"), claims.get("iat", now), claims.get("nbf", now)]
         token_id = claims.get("jti")

@@ -87,7 +87,7 @@ def read(path: Path) -> ClientsPart:
     except ValidationError as failure:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in failure.errors())
         raise ChangeRefused(f"{path}: {wrong}") from None
-    except (OSError, ValueError) as failure:
+    except (OSError, ValueError, RecursionError) as failure:
         raise ChangeRefused(f"{path}: {failure}") from failure
     seen: set[str] = set()
     for client in part.clients:

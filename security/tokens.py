@@ -142,7 +142,7 @@ class Tokens:
             raise unauthenticated("malformed")
         try:
             header = jws.extract_compact(token.encode()).headers()
-        except (JoseError, ValueError, TypeError):
+        except (JoseError, ValueError, TypeError, RecursionError):
             raise unauthenticated("malformed") from None
         if header.get("typ") != _TYPE or header.get("alg") != ALGORITHM:
             raise unauthenticated("unknown")

@@ -1,0 +1,331 @@
+"""Recognising callers: access tokens, client assertions, certificates; what each hostile variant gets."""
+
+import base64
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from schemas.errors import Unauthenticated
+from security.administration import register, revoke
+from security.credentials import certificate_credential, key_credential, subject_credential
+from security.identity import thumbprint
+from security.keys import KeyRing
+from security.tokens import Tokens
+
+ISSUER = "https://gateway.test"
+
+
+def bearer(deployment: Any, client: Any, credential: Any = None, bound: str | None = None) -> str:
+    token, _ = deployment.tokens.issue(client, credential or client.credentials[0], bound)
+    return f"Bearer {token}"
+
+
+def reason(deployment: Any, authorization: str | None, certificate: bytes | None = None) -> str | None:
+    with pytest.raises(Unauthenticated) as caught:
+        deployment.identity.identify(authorization, certificate)
+    return caught.value.reason
+
+
+def der(certificate: Any) -> bytes:
+    encoded: bytes = certificate.public_bytes(Encoding.DER)
+    return encoded
+
+
+async def test_a_token_names_its_client_and_credential(deployment: Any) -> None:
+    client = await deployment.add(rights=["audit"])
+    token, claims = deployment.tokens.issue(client, client.credentials[0])
+    for authorization in (f"Bearer {token}", f"bearer {token}", f"BEARER  {token} "):
+        caller = deployment.identity.identify(authorization, None)
+        assert (caller.client_id, caller.agency, caller.rights) == ("ministry", "G12", {"audit"})
+        assert caller.credential == client.credentials[0].public()
+    assert claims.expires_at - claims.issued_at == 600
+
+
+async def test_a_token_ends_after_ten_minutes(deployment: Any) -> None:
+    token = bearer(deployment, await deployment.add())
+    deployment.clock.offset = 598
+    assert deployment.identity.identify(token, None)
+    deployment.clock.offset = 601
+    # Also where it was verified before and is remembered.
+    assert reason(deployment, token) == "expired"
+    deployment.tokens.forget()
+    assert reason(deployment, token) == "expired"
+
+
+async def test_revoking_client_or_credential_ends_its_tokens(deployment: Any) -> None:
+    client = await deployment.add()
+    token = bearer(deployment, client)
+    assert deployment.identity.identify(token, None)
+    await deployment.commit(revoke(client, credential_id=client.credentials[0].id, by="test"))
+    assert reason(deployment, token) == "revoked"
+    other = await deployment.add("other")
+    token = bearer(deployment, other)
+    await deployment.commit(revoke(other, by="test"))
+    assert reason(deployment, token) == "revoked"
+
+
+async def test_a_changed_client_is_seen_by_a_token_it_already_had(deployment: Any, authority: Any) -> None:
+    client = await deployment.add()
+    token = bearer(deployment, client)
+    before = deployment.identity.identify(token, None)
+    credential = certificate_credential(authority.issue("app")[0], datetime.now(UTC))
+    await deployment.commit(register(client, credential, by="test"))
+    after = deployment.identity.identify(token, None)
+    assert before is not after
+    assert deployment.identity.identify(token, None) is after
+
+
+async def test_keys_overlap_when_rotated(deployment: Any) -> None:
+    client = await deployment.add()
+    token = bearer(deployment, client)
+    deployment.keys.rotate("token", overlap=timedelta(hours=1))
+    deployment.tokens.forget()
+    assert deployment.identity.identify(token, None)
+    assert deployment.identity.identify(bearer(deployment, client), None)
+    assert [key["kid"] for key in deployment.tokens.jwks()["keys"]] == ["token-2", "token-1"]
+    deployment.keys.rotate("token", overlap=timedelta(0))
+    deployment.tokens.forget()
+    deployment.clock.offset = 5
+    assert reason(deployment, bearer(deployment, client).replace("Bearer ", "Bearer x")) == "malformed"
+    assert [key["kid"] for key in deployment.tokens.jwks()["keys"]] == ["token-3", "token-1"]
+
+
+async def test_published_keys_verify_tokens_and_hold_nothing_private(deployment: Any) -> None:
+    client = await deployment.add()
+    (published,) = deployment.tokens.jwks()["keys"]
+    assert "d" not in published
+    token = bearer(deployment, client).removeprefix("Bearer ")
+    claims = jwt.decode(token, ECKey.import_key(published), algorithms=["ES256"]).claims
+    assert claims["sub"] == claims["client_id"] == "ministry"
+    assert claims["iss"] == claims["aud"] == ISSUER
+
+
+def encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "why"),
+    [
+        (None, "missing"),
+        ("", "malformed"),
+        ("Bearer", "malformed"),
+        ("Bearer a b", "malformed"),
+        ("Bearer a.b", "malformed"),
+        ("Bearer a.b.c", "malformed"),
+        ("Bearer " + "a" * 5000 + ".b.c", "malformed"),
+        ("Bearer ....", "malformed"),
+        ("Bearer é.é.é", "malformed"),
+        ("Basic bWluaXN0cnk6eA==", "malformed"),
+        ("Bearer " + encoded({"alg": "none", "typ": "at+jwt"}) + ".e30.e30", "unknown"),
+        ("Bearer " + encoded({"alg": "ES256", "typ": "at+jwt", "kid": "token-9"}) + ".e30.e30", "unknown"),
+        ("Bearer " + encoded({"alg": "ES256", "typ": "at+jwt", "kid": ["token-1"]}) + ".e30.e30", "unknown"),
+        ("Bearer " + encoded({"alg": "ES256", "typ": "at+jwt", "kid": "token-1"}) + ".e30.e30", "unknown"),
+        ("Bearer " + base64.urlsafe_b64encode(b"[" * 2000).decode().rstrip("=") + ".e30.e30", "malformed"),
+    ],
+)
+async def test_what_is_no_token_of_ours_is_refused(deployment: Any, authorization: str | None, why: str) -> None:
+    assert reason(deployment, authorization) == why
+
+
+async def test_forged_tokens_are_unknown(deployment: Any, tmp_path: Path) -> None:
+    client = await deployment.add()
+    genuine = bearer(deployment, client).removeprefix("Bearer ")
+    header, payload, signature = genuine.split(".")
+    content = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    changed = f"{header}.{encoded(content | {'client_id': 'auditor'})}.{signature}"
+    assert reason(deployment, f"Bearer {changed}") == "unknown"
+
+    # Signed by another gateway, by its own kid and name; and by our key but for another purpose or issuer.
+    elsewhere = Tokens(KeyRing.create(tmp_path / "other"), ISSUER)
+    assert reason(deployment, f"Bearer {elsewhere.issue(client, client.credentials[0])[0]}") == "unknown"
+    key = ECKey.import_key(deployment.keys.current("token").material)
+    for typ, claims in (("JWT", content), ("at+jwt", content | {"iss": "x"}), ("at+jwt", content | {"aud": [ISSUER]})):
+        token = jwt.encode({"alg": "ES256", "kid": "token-1", "typ": typ}, claims, key, algorithms=["ES256"])
+        assert reason(deployment, f"Bearer {token}") == "unknown"
+    for missing in ("jti", "exp", "client_id", "credential"):
+        claims = {name: value for name, value in content.items() if name != missing}
+        token = jwt.encode({"alg": "ES256", "kid": "token-1", "typ": "at+jwt"}, claims, key, algorithms=["ES256"])
+        assert reason(deployment, f"Bearer {token}") == "unknown"
+
+    # The public key as a secret of HMAC: the oldest trick against JWT libraries.
+    public = key.as_pem(private=False)
+    forged = jwt.encode(
+        {"alg": "HS256", "kid": "token-1", "typ": "at+jwt"},
+        content,
+        OctKey.import_key(base64.b64encode(public).decode()),
+        algorithms=["HS256"],
+    )
+    assert reason(deployment, f"Bearer {forged}") == "unknown"
+
+
+async def test_memory_of_tokens_is_bounded(deployment: Any) -> None:
+    client = await deployment.add()
+    small = Tokens(deployment.keys, ISSUER, remembered=3)
+    tokens = [small.issue(client, client.credentials[0])[0] for _ in range(6)]
+    for token in tokens:
+        assert small.verify(token).client_id == "ministry"
+    assert len(small._verified) == 3
+    assert small.verify(tokens[0]).client_id == "ministry"
+
+
+# --- certificates -----------------------------------------------------------------------------------------------
+
+
+async def test_a_pinned_certificate_is_its_client(deployment: Any, authority: Any, stranger: Any) -> None:
+    certificate, _ = authority.issue("app")
+    client = await deployment.add()
+    credential = certificate_credential(certificate, datetime.now(UTC))
+    client = await deployment.commit(register(client, credential, by="test"))
+    caller = deployment.identity.identify(None, der(certificate))
+    assert caller.client_id == "ministry"
+    assert caller.credential.kind == "mtls"
+    assert caller.credential.not_after == certificate.not_valid_after_utc
+    assert reason(deployment, None, der(authority.issue("app")[0])) == "unknown"
+    assert reason(deployment, None, der(stranger.issue("app")[0])) == "unknown"
+    assert reason(deployment, None, b"not a certificate") == "malformed"
+    deployment.clock.offset = timedelta(days=31).total_seconds()
+    assert reason(deployment, None, der(certificate)) == "expired"
+    deployment.clock.offset = 0
+    await deployment.commit(revoke(client, credential_id=credential.id, by="test"))
+    assert reason(deployment, None, der(certificate)) == "revoked"
+
+
+async def test_a_subject_counts_only_from_its_own_authority(deployment: Any, authority: Any, stranger: Any) -> None:
+    client = await deployment.add()
+    credential = subject_credential("CN=app", authority.certificate, datetime.now(UTC))
+    await deployment.commit(register(client, credential, by="test"))
+    for _ in range(2):
+        assert deployment.identity.identify(None, der(authority.issue("app")[0])).client_id == "ministry"
+    assert reason(deployment, None, der(stranger.issue("app")[0])) == "unknown"
+    assert reason(deployment, None, der(authority.issue("other")[0])) == "unknown"
+    assert reason(deployment, None, der(authority.issue("app", days=0)[0])) == "expired"
+    assert reason(deployment, None, der(authority.issue("app", start=timedelta(days=2))[0])) == "expired"
+
+
+async def test_a_signing_certificate_does_not_open_tls(deployment: Any, authority: Any) -> None:
+    certificate, _ = authority.issue("signer")
+    client = await deployment.add()
+    await deployment.commit(
+        register(client, certificate_credential(certificate, datetime.now(UTC), signs=True), by="test")
+    )
+    assert reason(deployment, None, der(certificate)) == "unknown"
+
+
+async def test_a_bound_token_is_worth_nothing_without_its_certificate(deployment: Any, authority: Any) -> None:
+    certificate, _ = authority.issue("app")
+    client = await deployment.add()
+    token = bearer(deployment, client, bound=thumbprint(der(certificate)))
+    assert deployment.identity.identify(token, der(certificate)).client_id == "ministry"
+    assert reason(deployment, token) == "unknown"
+    assert reason(deployment, token, der(authority.issue("app")[0])) == "unknown"
+
+
+# --- client assertions ------------------------------------------------------------------------------------------
+
+
+def claims(**changes: object) -> dict[str, object]:
+    now = int(time.time())
+    made: dict[str, object] = {
+        "iss": "ministry",
+        "sub": "ministry",
+        "aud": f"{ISSUER}/oauth2/token",
+        "jti": str(time.perf_counter_ns()),
+        "exp": now + 60,
+        "iat": now,
+    }
+    return {name: value for name, value in (made | changes).items() if value is not None}
+
+
+def assertion(key: Any, alg: str = "ES256", **changes: object) -> str:
+    return jwt.encode({"alg": alg}, claims(**changes), key, algorithms=[alg])
+
+
+@pytest.mark.parametrize("alg", ["ES256", "ES384", "PS256", "RS256"])
+async def test_an_assertion_proves_its_client_once(deployment: Any, alg: str) -> None:
+    key: Any = RSAKey.generate_key(2048) if alg[1] == "S" and alg[0] in "PR" else ECKey.generate_key(f"P-{alg[2:]}")
+    client = await deployment.add(
+        secret=False, credentials=[key_credential(key.as_dict(private=False), datetime.now(UTC))]
+    )
+    signed = assertion(key, alg)
+    found, credential = await deployment.assertions.verify(signed, "ministry")
+    assert found.client_id == "ministry"
+    assert credential.id == client.credentials[0].id
+    with pytest.raises(Unauthenticated) as caught:
+        await deployment.assertions.verify(signed, None)
+    assert caught.value.reason == "replayed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"iss": "other"}, "unknown"),
+        ({"sub": "other", "iss": "other"}, "unknown"),
+        ({"sub": None}, "malformed"),
+        ({"sub": ["ministry"]}, "malformed"),
+        ({"aud": None}, "unknown"),
+        ({"aud": "https://elsewhere.test"}, "unknown"),
+        ({"aud": [f"{ISSUER}/oauth2/token", "https://elsewhere.test"]}, "unknown"),
+        ({"aud": []}, "unknown"),
+        ({"aud": [["x"]]}, "unknown"),
+        ({"aud": {"a": 1}}, "unknown"),
+        ({"exp": None}, "malformed"),
+        ({"exp": "soon"}, "malformed"),
+        ({"exp": True}, "malformed"),
+        ({"exp": 1e300}, "malformed"),
+        ({"exp": int(time.time()) - 60}, "expired"),
+        ({"exp": int(time.time()) + 3600}, "malformed"),
+        ({"nbf": int(time.time()) + 3600}, "malformed"),
+        ({"iat": int(time.time()) + 3600}, "malformed"),
+        ({"jti": None}, "malformed"),
+        ({"jti": ""}, "malformed"),
+        ({"jti": "x" * 300}, "malformed"),
+        ({"jti": 7}, "malformed"),
+    ],
+)
+async def test_an_assertion_that_says_something_else_is_refused(
+    deployment: Any, changes: dict[str, object], why: str
+) -> None:
+    key = ECKey.generate_key("P-256")
+    await deployment.add(credentials=[key_credential(key.as_dict(private=False), datetime.now(UTC))])
+    with pytest.raises(Unauthenticated) as caught:
+        await deployment.assertions.verify(assertion(key, **changes), None)
+    assert caught.value.reason == why
+
+
+async def test_an_assertion_by_another_key_or_algorithm_is_unknown(deployment: Any) -> None:
+    key, other = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
+    await deployment.add(credentials=[key_credential(key.as_dict(private=False), datetime.now(UTC))])
+    public = base64.b64encode(key.as_pem(private=False)).decode()
+    none = f"{encoded({'alg': 'none'})}.{encoded(claims())}."
+    forged = assertion(OctKey.import_key(public), "HS256")
+    for signed in (assertion(other), forged, none):
+        with pytest.raises(Unauthenticated) as caught:
+            await deployment.assertions.verify(signed, None)
+        assert caught.value.reason == "unknown"
+    with pytest.raises(Unauthenticated) as caught:
+        await deployment.assertions.verify(assertion(key), "auditor")
+    assert caught.value.reason == "unknown"
+    for garbage in ("", "a", "a.b.c", "." * 9000, "é.é.é", f"{encoded({'alg': 'ES256'})}.{encoded(['x'])}.AA"):
+        with pytest.raises(Unauthenticated) as caught:
+            await deployment.assertions.verify(garbage, None)
+        assert caught.value.reason == "malformed"
+
+
+async def test_forgetting_used_assertions_waits_until_they_have_ended(deployment: Any) -> None:
+    key = ECKey.generate_key("P-256")
+    await deployment.add(credentials=[key_credential(key.as_dict(private=False), datetime.now(UTC))])
+    first = assertion(key, jti="one", exp=int(time.time()) + 200)
+    await deployment.assertions.verify(first, None)
+    deployment.clock.offset = 225
+    await deployment.assertions.verify(assertion(key, jti="two", exp=int(time.time()) + 400, iat=None), None)
+    with pytest.raises(Unauthenticated) as caught:
+        await deployment.assertions.verify(first, None)
+    assert caught.value.reason == "replayed"
