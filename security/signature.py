@@ -27,7 +27,7 @@ Reason = Literal[
 SoapVersion = Literal["1.1", "1.2"]
 
 Trusted = NewType("Trusted", Element)
-"""An element whose every byte was covered by a verified signature, detached from what was not."""
+"""An element whose every byte was covered by a verified signature, in a tree from which the rest was taken out."""
 
 
 def utc_now() -> datetime:

@@ -100,12 +100,9 @@ def verify_soap(
         raise Rejected("replayed", "this message was accepted before")
     confirmed = _confirmed(message, signed)
     _check_answers(headers, confirmed, confirms, relates_to)
-    (content,) = message.body
-    message.body.remove(content)
-    for block in headers:
-        message.header.remove(block)
+    _forget_unsigned(root, message, headers)
     return Verified(
-        Trusted(content),
+        Trusted(message.body[0]),
         tuple(map(Trusted, headers)),
         signer.certificate,
         created,
@@ -242,6 +239,18 @@ def fresh_until(created: datetime, expires: datetime | None, policy: SignaturePo
     if now >= end + policy.skew:
         raise Rejected("stale", "the message is older than accepted")
     return end + policy.skew
+
+
+def _forget_unsigned(root: Element, message: _Message, headers: list[Element]) -> None:
+    """Take everything unsigned out of the tree, so that no way leads there from what is handed over.
+
+    The Body stays where it is: lxml renames prefixes in what it moves, and values such as xsi:type may hold them.
+    """
+    for block in list(message.header):
+        if not any(block is signed for signed in headers):
+            message.header.remove(block)
+    root.attrib.clear()
+    message.header.attrib.clear()
 
 
 def _confirmed(message: _Message, signed: list[Element]) -> tuple[bytes, ...]:

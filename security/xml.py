@@ -61,6 +61,8 @@ class _PerThread(threading.local):
 
     def __init__(self) -> None:
         self.parser = _hardened()
+        # lxml drops a prefix of a PrefixList that none of this thread's documents has named: teach it the token.
+        etree.fromstring(b'<prefix xmlns:known="#default"/>', self.parser)
 
 
 def _hardened() -> etree.XMLParser:

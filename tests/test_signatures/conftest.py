@@ -208,7 +208,9 @@ def resign() -> Callable[..., bytes]:
             method = reference.find(f"{{{DS}}}DigestMethod").get("Algorithm")
             digest = hashlib.new("sha1" if method.endswith("sha1") else "md5" if "md5" in method else "sha256")
             if targets:
-                digest.update(etree.tostring(targets[0], method="c14n", exclusive=True, with_tail=False, with_comments=False))
+                digest.update(
+                    etree.tostring(targets[0], method="c14n", exclusive=True, with_tail=False, with_comments=False)
+                )
             reference.find(f"{{{DS}}}DigestValue").text = base64.b64encode(digest.digest()).decode()
         octets = etree.tostring(info, method="c14n", exclusive=True, with_comments=False)
         root.find(f".//{{{DS}}}SignatureValue").text = base64.b64encode(key.sign(octets)).decode()
