@@ -6,13 +6,14 @@ A further database is declared in a module of its own (`adapters/NAME.py`, with 
 
 from typing import Final
 
-from adapters import civil_status, enterprise, population, social_insurance, tax
+from adapters import civil_status, enterprise, land, population, social_insurance, tax
 from schemas.exchange import Database
 
 DATABASES: Final[tuple[Database, ...]] = (
     population.DATABASE,
     enterprise.DATABASE,
     social_insurance.DATABASE,
+    land.DATABASE,
     tax.DATABASE,
     civil_status.DATABASE,
 )

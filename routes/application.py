@@ -25,6 +25,7 @@ from routes.health import Check, Verdict, add_health, free_space
 from routes.problems import add_problems
 from routes.quota import quota
 from routes.recorded import recorded
+from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
 from security.assertions import Assertions, UsedAssertions
 from security.audit.anonymous import BulkCounter
@@ -32,12 +33,13 @@ from security.audit.assembly import open_log
 from security.audit.log import AuditLog
 from security.audit.trail import AuditTrail
 from security.identity import Identity
-from security.keys import KeyRing
+from security.keys import KeyRing, KeysUnusable
 from security.limits import LocalLimiter, RedisLimiter, limited
 from security.policy import authorised
 from security.registry import ClientRegistry
 from security.tokens import Tokens
 from storage.engine import Storage
+from storage.errors import StorageError
 from storage.schema import open_storage
 
 
@@ -184,3 +186,19 @@ def _in_background(opened: AsyncExitStack, work: Coroutine[Any, Any, None]) -> N
         await asyncio.wait([task])
 
     opened.push_async_callback(stop)
+
+
+async def make_app(settings: Settings, databases: tuple[Database, ...]) -> web.Application:
+    """Assemble a gateway and return its application, which closes it at the end; raises ConfigurationError."""
+    context = assembled(settings, databases)
+    try:
+        gateway = await context.__aenter__()
+    except (StorageError, KeysUnusable, EvidenceUnavailable, OSError) as error:
+        raise ConfigurationError(str(error)) from error
+    app = application(gateway)
+
+    async def close(_app: web.Application) -> None:
+        await context.__aexit__(None, None, None)
+
+    app.on_cleanup.append(close)
+    return app

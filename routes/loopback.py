@@ -1,0 +1,55 @@
+"""Sandbox material stays on this machine: keys, authorities and clients made by the demo are refused elsewhere."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+
+from config.settings import Settings
+from security.keys import SANDBOX_MARK, KeyRing
+
+
+def sandbox_material(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each configured key or certificate that carries the mark of the sandbox."""
+    for key in KeyRing(settings.keys.directory).sandbox_keys():
+        yield f"keys.directory: {key.path.name} is marked {SANDBOX_MARK}"
+    tls = settings.server.tls
+    files: list[tuple[str, Path | None]] = [
+        ("server.tls.certificate", tls.certificate if tls else None),
+        ("server.tls.client_ca", tls.client_ca if tls else None),
+    ]
+    for name, endpoint in settings.endpoints.items():
+        files.extend((f"endpoints.{name}.trust", path) for path in endpoint.trust)
+        files.append((f"endpoints.{name}.signer", endpoint.signer))
+        files.append((f"endpoints.{name}.certificate", endpoint.certificate))
+    for setting, path in files:
+        if path is not None and path.exists() and _marked(path):
+            yield f"{setting}: {path.name} is marked {SANDBOX_MARK}"
+
+
+def listens_on_loopback_only(settings: Settings) -> bool:
+    """Tell whether every address that the gateway would listen on belongs to this machine alone."""
+    server = settings.server
+    listens = [server.listen, server.tls.listen if server.tls else None, server.admin_listen]
+    return all(_is_loopback(listen) for listen in listens if listen)
+
+
+def _is_loopback(listen: str) -> bool:
+    host = listen.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _marked(path: Path) -> bool:
+    try:
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        return False
+    return any(SANDBOX_MARK in certificate.subject.rfc4514_string() for certificate in certificates)

@@ -1,0 +1,234 @@
+"""`lgsp demo`: sandbox registries and gateway in one go, on SQLite, everything kept in one state directory.
+
+The registries run in this process, the gateway in processes of its own, started as an operator would start it. It ends
+when this process does, however that happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters import DATABASES
+from config.settings import Settings, load
+from routes.server import answering
+from sandbox.configuration import configuration
+from sandbox.deployment import demo_clients, deploy
+from sandbox.ports import Ports
+from sandbox.run import REGISTRIES, Running, read_faults, start
+from sandbox.truth import cases, samples
+from sandbox.world.world import World
+from security.audit.assembly import log_verifiers
+from security.keys import KeyRing
+
+_START_SECONDS = 30.0
+_PR_SET_PDEATHSIG = 1
+# What the samples ask for: the codes of the demo's clients.
+_HEADERS = {
+    "Lgsp-Purpose": "dossier-processing",
+    "Lgsp-Dossier": "000.00.00.H26-260105-0001",
+    "Lgsp-Officer": "demo.officer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `lgsp demo` was told; `port` 0 picks free ports."""
+
+    state: Path
+    host: str
+    port: int
+    seed: int
+    people: int
+    workers: int
+    faults: Sequence[str]
+
+
+class DemoFailed(Exception):
+    """The demo could not start; the text says what happened and what to do."""
+
+
+class Demo:
+    """A demo that answers: the content of `demo.json`, and the gateway's process."""
+
+    def __init__(self, described: dict[str, Any], gateway: asyncio.subprocess.Process, running: Running) -> None:
+        self.described = described
+        self.gateway = gateway
+        self.running = running
+
+
+async def started(options: Options, stack: AsyncExitStack) -> Demo:
+    """Start everything and write `demo.json` once it answers; `stack` ends it. Raises DemoFailed, FaultRefused."""
+    faults = read_faults(options.faults)
+    state = options.state.resolve()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    described_at = state / "demo.json"
+    described_at.unlink(missing_ok=True)
+    ports = Ports(state / "ports.json", options.host)
+    world = World(options.seed, options.people)
+    running = await start(world, state, host=options.host, ports=ports.known(), faults=faults)
+    stack.push_async_callback(running.close)
+    ports.keep({endpoint: int(url.rpartition(":")[2]) for endpoint, url in running.urls.items()})
+    settings = _configure(options, state, ports, running)
+    clients = await deploy(settings, state, running.pki)
+    gateway = await _gateway(state)
+    stack.push_async_callback(_stop, gateway)
+    await _answers(settings, gateway, state)
+    described = _described(options, state, settings, running, clients, gateway)
+    fresh = described_at.with_suffix(".new")
+    fresh.write_text(json.dumps(described, ensure_ascii=False, indent=1), encoding="utf-8")
+    fresh.chmod(0o600)
+    fresh.replace(described_at)
+    return Demo(described, gateway, running)
+
+
+def _configure(options: Options, state: Path, ports: Ports, running: Running) -> Settings:
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    port = ports.get("gateway", options.port)
+    tls_port = ports.get("gateway-tls", 8443 if options.port == 8080 else 0)
+    addresses = {
+        "listen": f"{host}:{port}",
+        "tls_listen": f"{host}:{tls_port}",
+        "tls_host": options.host,
+        "public_url": f"http://{host}:{port}",
+    }
+    path = state / "gateway.toml"
+    path.touch(mode=0o600)
+    path.write_text(configuration(running, addresses, options.workers), encoding="utf-8")
+    return load(path)
+
+
+async def _gateway(state: Path) -> asyncio.subprocess.Process:
+    with (state / "gateway.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway",
+            "serve",
+            "--config",
+            str(state / "gateway.toml"),
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_parent,
+        )
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end the gateway with this process: a demo killed outright leaves nothing behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+async def _answers(settings: Settings, gateway: asyncio.subprocess.Process, state: Path) -> None:
+    host, _, port = settings.server.listen.rpartition(":")
+    answer = asyncio.create_task(answering(host.strip("[]"), int(port), _START_SECONDS))
+    death = asyncio.create_task(gateway.wait())
+    await asyncio.wait((answer, death), return_when=asyncio.FIRST_COMPLETED)
+    death.cancel()
+    if not answer.done() or answer.exception() is not None:
+        answer.cancel()
+        lines = (state / "gateway.log").read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+        raise DemoFailed("\n".join(["the gateway did not start; the end of gateway.log says:", *lines]))
+
+
+async def _stop(gateway: asyncio.subprocess.Process) -> None:
+    if gateway.returncode is None:
+        gateway.terminate()
+    await gateway.wait()
+
+
+def _described(
+    options: Options,
+    state: Path,
+    settings: Settings,
+    running: Running,
+    clients: Mapping[str, Mapping[str, str]],
+    gateway: asyncio.subprocess.Process,
+) -> dict[str, Any]:
+    """Return what a program needs to know about this demo (contract, section 1)."""
+    operations = [f"{database.name}/{operation.name}" for database in DATABASES for operation in database.operations]
+    keys = KeyRing(settings.keys.directory)
+    log_key = state / "log.vkey"
+    log_key.write_text("".join(f"{key.encode()}\n" for key in log_verifiers(keys, settings.keys.origin)))
+    tls = settings.server.tls
+    wsdls = {database.name for database in DATABASES if database.wsdl}
+    pki = running.pki
+    return {
+        "gateway": settings.server.public_url,
+        "gateway_tls": f"https://{tls.listen}" if tls else None,
+        "console": None,
+        "portal": None,
+        "registries": {
+            name: {"url": running.urls[name], "wsdl": contract if name in wsdls else None}
+            for name, contract in running.contracts.items()
+        },
+        "clients": {client.client_id: dict(clients[client.client_id]) for client in demo_clients()},
+        "console_users": None,
+        "samples": {
+            name: {"headers": _HEADERS, **sample}
+            for name, sample in samples(running.world, REGISTRIES, operations).items()
+        },
+        "cases": cases(running.world, REGISTRIES),
+        "trust": {
+            "registries": str(pki.registries_ca),
+            "clients": str(pki.clients_ca),
+            "gateway": str(pki.gateway_ca),
+        },
+        "log_key": str(log_key),
+        "config": str(state / "gateway.toml"),
+        "database": str(state / "lgsp.sqlite"),
+        "seed": options.seed,
+        "people": options.people,
+        "pids": {"demo": os.getpid(), "gateway": gateway.pid},
+    }
+
+
+def welcome(described: Mapping[str, Any]) -> str:
+    """Return what the demo prints: where things are, and three calls that work when pasted."""
+    base = described["gateway"]
+    ministry = described["clients"]["ministry"]
+    sample = described["samples"]["population/person"]
+    headers = " ".join(f"-H '{name}: {value}'" for name, value in sample["headers"].items())
+    body = json.dumps(sample["body"], ensure_ascii=False)
+    return f"""\
+LGSP SANDBOX gateway   {base}   (TLS and mTLS: {described["gateway_tls"]})
+for programs           {described["config"].replace("gateway.toml", "demo.json")}
+configuration          {described["config"]}
+
+1. a token
+   TOKEN=$(curl -s -u '{ministry["client_id"]}:{ministry["client_secret"]}' \\
+     -d grant_type=client_credentials {base}/oauth2/token | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
+2. a citizen
+   curl -s -H "Authorization: Bearer $TOKEN" {headers} \\
+     -H 'Content-Type: application/json' -d '{body}' {base}/v1/population/person
+3. what you may ask
+   curl -s -H "Authorization: Bearer $TOKEN" {base}/v1/me
+
+Ctrl-C ends it; started again on the same state it goes on where it was."""
+
+
+async def demo(options: Options) -> int:
+    """Run until interrupted; return the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        running = await started(options, stack)
+        print(welcome(running.described), flush=True)  # noqa: T201 - the command's output
+        ended = asyncio.create_task(running.gateway.wait())
+        told = asyncio.create_task(stop.wait())
+        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if ended.done():
+            raise DemoFailed("the gateway stopped by itself: see gateway.log in the state directory")
+        ended.cancel()
+    return 0

@@ -1,0 +1,56 @@
+"""Ports of a demo: chosen once, kept in its state directory, so that a restarted demo is found where it was."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class Ports:
+    """The ports by role; a remembered one that somebody else has taken meanwhile is replaced."""
+
+    def __init__(self, path: Path, host: str) -> None:
+        self._path = path
+        self._host = host
+        self._held: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def get(self, role: str, wanted: int = 0) -> int:
+        """Return the port of `role`: `wanted` where that is not 0, else the remembered one, else a free one."""
+        remembered = self._held.get(role, 0)
+        port = wanted or (remembered if remembered and self._is_free(remembered) else self._free())
+        if port != remembered:
+            self._held[role] = port
+            self._save()
+        return port
+
+    def known(self) -> Mapping[str, int]:
+        """Return what is remembered and free now."""
+        return {role: port for role, port in self._held.items() if self._is_free(port)}
+
+    def keep(self, ports: Mapping[str, int]) -> None:
+        """Remember the ports that endpoints got."""
+        self._held |= ports
+        self._save()
+
+    def _save(self) -> None:
+        self._path.write_text(json.dumps(self._held), encoding="utf-8")
+
+    def _free(self) -> int:
+        with self._socket() as probe:
+            probe.bind((self._host, 0))
+            return int(probe.getsockname()[1])
+
+    def _is_free(self, port: int) -> bool:
+        with self._socket() as probe:
+            try:
+                probe.bind((self._host, port))
+            except OSError:
+                return False
+            return True
+
+    def _socket(self) -> socket.socket:
+        made = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return made
