@@ -33,7 +33,7 @@ def truth(world: World) -> Iterator[Truth]:
                 yield Truth("parcel", {**_key(parcel.old_key), "on": _BEFORE}, record)
             if parcel.certificate is not None:
                 yield Truth(
-                    "certificate", {"serial": parcel.certificate.serial}, _certificate(parcel.certificate, parcel)
+                    "certificate", {"serial": parcel.certificate.serial}, _certificate(parcel.certificate, parcel, odd)
                 )
 
 

@@ -28,9 +28,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from security.signature_key import SigningKey
 
 MARK: Final = "LGSP SANDBOX"
-Kind = Literal["ecdsa", "rsa"]
 Variant = Literal["genuine", "expired", "revoked"]
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+# Both kinds of key are met in the field, so both occur here.
+_RSA: Final = frozenset({"population"})
 _YEARS: Final = timedelta(days=3650)
 _BEFORE: Final = timedelta(days=1)
 
@@ -53,13 +54,13 @@ class Pki:
         self.gateway_ca = self._authority("gateway-ca", "Gateway CA")
         self.clients_ca = self._authority("clients-ca", "Clients CA")
 
-    def registry(self, name: str, kind: Kind = "ecdsa") -> Pair:
+    def registry(self, name: str) -> Pair:
         """Return the certificate a registry signs its answers with."""
-        return self._leaf(f"registry-{name}", f"Registry {name}", "registries-ca", kind)
+        return self._leaf(f"registry-{name}", f"Registry {name}", "registries-ca", rsa_key=name in _RSA)
 
-    def signer(self, name: str, variant: Variant = "genuine", kind: Kind = "ecdsa") -> SigningKey:
+    def signer(self, name: str, variant: Variant = "genuine") -> SigningKey:
         """Return a registry's key with its genuine certificate or one of the same name that no longer holds."""
-        pair = self.registry(name, kind)
+        pair = self.registry(name)
         if variant == "genuine":
             return SigningKey.load(pair.key, pair.certificate)
         path = self._path(f"registry-{name}-{variant}.pem")
@@ -69,7 +70,7 @@ class Pki:
 
     def stranger(self) -> SigningKey:
         """Return the key of another member of the registries' authority, whom nobody expects as a source."""
-        pair = self._leaf("stranger", "Stranger", "registries-ca", "ecdsa")
+        pair = self._leaf("stranger", "Stranger", "registries-ca")
         return SigningKey.load(pair.key, pair.certificate)
 
     def revocations(self, names: tuple[str, ...]) -> Path:
@@ -91,16 +92,16 @@ class Pki:
 
     def gateway_signing(self) -> Pair:
         """Return the certificate the gateway signs its requests to registries with."""
-        return self._leaf("gateway-signing", "Gateway signing", "gateway-ca", "ecdsa")
+        return self._leaf("gateway-signing", "Gateway signing", "gateway-ca")
 
     def gateway_tls(self, host: str) -> Pair:
         """Return the certificate of the gateway's HTTPS face, for `host` and the loopback names."""
         names = dict.fromkeys((host, "localhost", "127.0.0.1", "::1"))
-        return self._leaf(f"gateway-tls-{host.replace(':', '_')}", "Gateway TLS", "gateway-ca", "ecdsa", tuple(names))
+        return self._leaf(f"gateway-tls-{host.replace(':', '_')}", "Gateway TLS", "gateway-ca", tuple(names))
 
     def client(self, name: str) -> Pair:
         """Return the certificate of a caller, for mTLS and for signed requests."""
-        return self._leaf(f"client-{name}", f"Client {name}", "clients-ca", "ecdsa")
+        return self._leaf(f"client-{name}", f"Client {name}", "clients-ca")
 
     def _path(self, file: str) -> Path:
         return self._directory / file
@@ -127,10 +128,12 @@ class Pki:
             self._store(name, builder.sign(key, SHA256()), key)
         return path
 
-    def _leaf(self, name: str, title: str, authority: str, kind: Kind, hosts: tuple[str, ...] = ()) -> Pair:
+    def _leaf(
+        self, name: str, title: str, authority: str, hosts: tuple[str, ...] = (), *, rsa_key: bool = False
+    ) -> Pair:
         pair = Pair(self._path(f"{name}.pem"), self._path(f"{name}.key"))
         if not pair.certificate.exists():
-            key = _generate(kind)
+            key = _generate(rsa_key=rsa_key)
             self._store(name, self._issue(authority, title, key, datetime.now(UTC) - _BEFORE, hosts), key)
         return pair
 
@@ -163,8 +166,8 @@ class Pki:
         _write(path, certificate.public_bytes(Encoding.PEM), 0o644)
 
 
-def _generate(kind: Kind) -> _Key:
-    if kind == "rsa":
+def _generate(*, rsa_key: bool) -> _Key:
+    if rsa_key:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key(ec.SECP256R1())
 

@@ -316,7 +316,6 @@ def build(context: Context) -> Mapping[str, web.Application]:
         version="1.1",
         path=PATH,
         contract=Contract("population.wsdl"),
-        kind="rsa",
         answers={
             f"{{{ASKED}}}TraCuuThongTinCongDan": people.look_up,
             f"{{{ASKED}}}XacThucThongTinCongDan": people.authenticate,

@@ -12,12 +12,19 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox import land, population, tax
+from sandbox import civil_status, enterprise, land, population, social_insurance, tax
 from sandbox.pki import Pki
 from sandbox.registry import Account, Context, Fault, FaultRefused, Faults, Registry, read_fault
 from sandbox.world.world import World
 
-REGISTRIES: tuple[Registry, ...] = (population.REGISTRY, land.REGISTRY, tax.REGISTRY)
+REGISTRIES: tuple[Registry, ...] = (
+    population.REGISTRY,
+    enterprise.REGISTRY,
+    social_insurance.REGISTRY,
+    land.REGISTRY,
+    tax.REGISTRY,
+    civil_status.REGISTRY,
+)
 """Every registry of the sandbox, in the order of the dump."""
 
 

@@ -19,7 +19,6 @@ from aiohttp import web
 from lxml import etree
 
 from sandbox.contracts import Breach, Contract
-from sandbox.pki import Kind
 from sandbox.registry import Context, application
 from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified, utc_now
 from security.signature_key import SigningKey
@@ -56,7 +55,6 @@ class SoapService:
     version: SoapVersion
     path: str
     contract: Contract
-    kind: Kind
     answers: Mapping[str, Answer]
     others: Callable[[Element], Element]
     fault: Callable[[str, str], Element]
@@ -80,9 +78,9 @@ class _Desk:
         self._service = service
         self._faults = context.faults
         self._keys = {
-            "genuine": context.pki.signer(service.name, kind=service.kind),
-            "expired-cert": context.pki.signer(service.name, "expired", kind=service.kind),
-            "revoked-cert": context.pki.signer(service.name, "revoked", kind=service.kind),
+            "genuine": context.pki.signer(service.name),
+            "expired-cert": context.pki.signer(service.name, "expired"),
+            "revoked-cert": context.pki.signer(service.name, "revoked"),
             "wrong-signer": context.pki.stranger(),
         }
         (gateway,) = load_certificates(context.pki.gateway_signing().certificate)

@@ -191,7 +191,6 @@ def build(context: Context) -> Mapping[str, web.Application]:
         version="1.2",
         path=PATH,
         contract=Contract("tax.wsdl"),
-        kind="ecdsa",
         answers={
             f"{{{NAMESPACE}}}TraCuuNguoiNopThue": office.taxpayer,
             f"{{{NAMESPACE}}}TraCuuNghiaVuThue": office.obligations,
