@@ -88,7 +88,7 @@ DATABASE = Database(
             question=p.RelationQuestion,
             answer=p.RelationAnswer,
             binding=_soap(
-                "046", (_RELATIVES, "XacMinhThongTinNhanThan"), (_RELATIVES, "XacMinhThongTinNhanThanResponse")
+                "037", (_RELATIVES, "XacMinhThongTinNhanThan"), (_RELATIVES, "XacMinhThongTinNhanThanResponse")
             ),
             signed=True,
             faults=_FAULTS,

@@ -13,6 +13,7 @@ from schemas.exchange import Provenance
 from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified
 from security.signature_key import KeyRefused, SigningKey
 from security.trust import AnchoredTrust, PinnedTrust, Trust, load_certificates
+from security.trust_path import fingerprint
 from security.trust_revocation import RevocationLists
 
 _REASONS = {
