@@ -75,6 +75,11 @@ class Faults:
         """Return the kind of the present fault."""
         return self.current.kind if self.current else None
 
+    @property
+    def delivers(self) -> bool:
+        """Whether a genuine answer made now reaches whoever asked, so that `replayed` may send it again."""
+        return self.kind() in (None, "latency", "error", "replayed")
+
     def strikes(self) -> bool:
         """Throw the dice of `error=`: whether this request is one of the failing share."""
         fault = self.current

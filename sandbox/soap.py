@@ -149,7 +149,7 @@ class _Desk:
         signed = sign_soap_parts(payload, key, version=self._service.version, confirms=confirms, now=now).envelope
         if fault == "tampered":
             return self._respond(tamper(signed, payload))
-        if fault not in self._keys and fault not in ("stale", "wrong-answer"):
+        if self._faults.delivers:
             self._last[name] = signed
         return self._respond(signed)
 
