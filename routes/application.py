@@ -17,6 +17,7 @@ from adapters.dispatch import compile_codecs, dispatch
 from adapters.login import Link
 from adapters.resilience import retried
 from adapters.schemes import Scheme
+from adapters.tables import open_storage
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
 from routes.context import ADMIN, PEER
@@ -40,7 +41,6 @@ from security.registry import ClientRegistry
 from security.tokens import Tokens
 from storage.engine import Storage
 from storage.errors import StorageError
-from storage.schema import open_storage
 
 
 @dataclass(frozen=True, slots=True)

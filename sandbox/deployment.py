@@ -16,6 +16,7 @@ from typing import Final
 from cryptography import x509
 
 from adapters import DATABASES
+from adapters.tables import open_storage, upgrade
 from config.settings import Settings
 from sandbox.pki import Pki
 from schemas.exchange import Grant
@@ -27,7 +28,6 @@ from security.audit.log import AuditLog
 from security.credentials import certificate_credential
 from security.keys import KeyRing
 from security.registry import ClientRegistry
-from storage.schema import open_storage, upgrade
 
 _BY: Final = "lgsp demo"
 
