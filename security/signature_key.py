@@ -24,6 +24,9 @@ from security.signature_algorithms import (
 )
 
 
+_MAX_FILE = 64 * 1024
+
+
 class KeyRefused(Exception):
     """A key or certificate file that must not be used; the message says which and what to do."""
 
@@ -87,11 +90,13 @@ def _read_private(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise KeyRefused(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise KeyRefused(f"{path} is not a regular file")
         if status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
             raise KeyRefused(f"{path} is open to group or others (mode {mode:04o}): run chmod 600 {path}")
-        return file.read()
+        return os.read(descriptor, _MAX_FILE)
+    finally:
+        os.close(descriptor)

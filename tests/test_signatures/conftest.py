@@ -46,6 +46,7 @@ class Pki:
 
     root: Authority
     keys: dict[str, Any] = field(default_factory=dict)
+    name = staticmethod(name)
 
     def authority(self, common: str, issuer: Authority | None = None, **options: Any) -> Authority:
         key = ec.generate_private_key(ec.SECP256R1())

@@ -14,6 +14,7 @@ from security.soap_signing import sign_soap, sign_soap_parts
 from security.trust import PinnedTrust
 
 PAYLOAD = b'<q:Answer xmlns:q="urn:q"><q:Name>genuine</q:Name></q:Answer>'
+WSU = b"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 EXC = b"http://www.w3.org/2001/10/xml-exc-c14n#"
 SHA256 = b"http://www.w3.org/2001/04/xmlenc#sha256"
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -220,8 +221,8 @@ def test_parts_of_a_part_cannot_be_signed_alone(message, reason, key, resign):
     inner = change(
         message,
         b"<q:Name>",
-        b'<q:Name xmlns:u="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd" u:Id="n">',
-    )  # noqa: E501
+        b'<q:Name xmlns:u="%b" u:Id="n">' % WSU,
+    )
     reference = re.search(rb"<ds:Reference URI=.*?</ds:Reference>", inner)[0]
     further = re.sub(rb'URI="[^"]*"', b'URI="#n"', reference)
     assert reason(resign(change(inner, reference, reference + further), key)) == "malformed"
