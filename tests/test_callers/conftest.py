@@ -2,24 +2,35 @@
 
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from schemas.errors import Text
-from schemas.exchange import Database, Grant, Operation
+from config.settings import Server
+from routes import frame, me, tokens
+from routes.context import PEER
+from routes.quota import quota
+from routes.recorded import recorded
+from schemas.errors import EvidenceUnavailable, GatewayError, Text
+from schemas.exchange import Caller, Database, Grant, Operation
 from schemas.fields import Question, Record, said
 from security.administration import Change, add
 from security.assertions import Assertions, UsedAssertions
+from security.audit.anonymous import BulkCounter
 from security.audit.assembly import open_log
+from security.audit.entries import Evidence
 from security.audit.log import AuditLog
+from security.audit.trail import AuditTrail
 from security.client_store import load
 from security.clients import Client
 from security.identity import Identity
@@ -93,6 +104,7 @@ class Deployment:
     assertions: Assertions
     clock: Clock
     secrets: dict[str, str] = field(default_factory=dict)
+    counted: list[tuple[str | None, str]] = field(default_factory=list)
 
     async def commit(self, change: Change, *, refresh: bool = True) -> Client:
         """Make a change durable as the command line does, and let the registry see it."""
@@ -191,10 +203,6 @@ def stranger() -> Authority:
     return Authority.make("Test clients CA")
 
 
-def der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.DER)
-
-
 @dataclass
 class RedisServer:
     process: subprocess.Popen[bytes]
@@ -220,3 +228,42 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     yield server
     server.kill()
     process.stdout.close()
+
+
+Build = Callable[..., web.Application]
+
+
+@pytest.fixture
+def application(deployment: Deployment) -> Build:
+    """Builds the real application around tokens and `/v1/me`; `failing` loses the evidence of tokens."""
+
+    def build(server: Server, *, failing: bool = False) -> web.Application:
+        app = web.Application()
+        frame.setup(app, server)
+
+        def identify(request: web.Request) -> Caller:
+            return deployment.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
+
+        async def fail(_: Evidence) -> None:
+            raise EvidenceUnavailable
+
+        def count(error: GatewayError, source: str) -> None:
+            deployment.counted.append((error.reason, source))
+
+        app.middlewares.extend((quota, recorded(identify, AuditTrail(deployment.log, BulkCounter(deployment.log)), ())))
+        record = fail if failing else deployment.log.record
+        tokens.setup(app, tokens.TokenEndpoint(deployment.identity, deployment.assertions, record, count))
+        me.setup(app, deployment.identity)
+        return app
+
+    return build
+
+
+@pytest.fixture
+def start(aiohttp_client: Any, application: Build) -> Callable[..., Awaitable[TestClient[Any, Any]]]:
+    async def begin(*, failing: bool = False, **options: Any) -> TestClient[Any, Any]:
+        server = Server(public_url=ISSUER, **options)
+        client: TestClient[Any, Any] = await aiohttp_client(application(server, failing=failing))
+        return client
+
+    return begin
