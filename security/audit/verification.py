@@ -46,6 +46,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
         if not tree.stopped:
             await run(tree.end)
             await run(lambda connection: openings.end(connection, findings.entries))
+    tree.place()
     findings.found.sort(key=lambda finding: (finding.first, finding.last))
     return findings
 
@@ -64,7 +65,8 @@ class _TreeCheck:
         self._keys = keys
         self._tree = Frontier()
         self._covered = 0
-        self._diverged = False
+        self._diverged: tuple[int, int] | None = None
+        self._altered: set[int] = set()
         self._levels: list[list[bytes]] = [[]]
 
     def page(self, connection: Connection, begin: int) -> dict[int, dict[str, Any]]:
@@ -100,8 +102,8 @@ class _TreeCheck:
         stated, frontier = (head.size, head.frontier) if head else (0, b"")
         if stated != size:
             findings.add(min(stated, size), max(stated, size) - 1, f"the head says {stated} entries, there are {size}")
-        elif frontier != self._tree.encode():
-            findings.add(self._covered, max(size - 1, 0), "the head does not belong to these entries")
+        elif frontier != self._tree.encode() and self._diverged is None:
+            findings.add(size, size, "the head does not belong to these entries")
         beyond = select(CHECKPOINTS.c.size).where((CHECKPOINTS.c.size > size) | (CHECKPOINTS.c.size < 1)).limit(1)
         for row in connection.execute(beyond):
             findings.add(min(size, row.size), max(size, row.size - 1), f"a checkpoint of {row.size} entries exists")
@@ -115,6 +117,7 @@ class _TreeCheck:
     def _entry(self, row: Any) -> dict[str, Any] | None:
         if leaf_hash(row.body) != row.leaf:
             self._findings.add(row.idx, row.idx, "the entry does not hash to its leaf")
+            self._altered.add(row.idx)
         try:
             entry: dict[str, Any] = json.loads(row.body)
             repeated = columns(entry)
@@ -149,9 +152,10 @@ class _TreeCheck:
             self._findings.add(first, last, f"tile {level}/{number} is missing")
         elif stored.hashes != b"".join(hashes):
             parts = (stored.hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(WIDTH))
-            wrong = next((at for at, part in enumerate(parts) if part != hashes[at]), WIDTH - 1)
-            begin = first + wrong * step
-            self._findings.add(begin, begin + step - 1, f"the entries and tile {level}/{number} differ")
+            wrong = [first + at * step for at, part in enumerate(parts) if part != hashes[at]] or [last]
+            self._findings.add(wrong[0], wrong[0] + step - 1, f"the entries and tile {level}/{number} differ")
+            if level == 0:
+                self._altered.update(wrong)
         elif stored.root != root:
             self._findings.add(first, last, f"the root of tile {level}/{number} is wrong")
 
@@ -164,8 +168,16 @@ class _TreeCheck:
             return
         if checkpoint.size != size:
             self._findings.add(size - 1, size - 1, f"the checkpoint of {size} entries is of {checkpoint.size}")
-        elif checkpoint.root != self._tree.root() and not self._diverged:
+        elif checkpoint.root != self._tree.root() and self._diverged is None:
             # Every later tree contains this one: further checkpoints would only repeat the finding.
-            self._findings.add(self._covered, size - 1, f"the checkpoint of {size} entries signs another tree")
-            self._diverged = True
+            self._diverged = (self._covered, size)
         self._covered = size
+
+    def place(self) -> None:
+        """Say where the first checkpoint that signs another tree puts the change: leaves and tiles may narrow it."""
+        if self._diverged is None:
+            return
+        begin, size = self._diverged
+        known = [index for index in self._altered if begin <= index < size]
+        first, last = (min(known), max(known)) if known else (begin, size - 1)
+        self._findings.add(first, last, f"the checkpoint of {size} entries signs another tree")
