@@ -157,7 +157,7 @@ def _address(dice: Dice, place: Place) -> RegistryAddress:
     full = ", ".join(part for part in (street, place.commune_name, place.province_name, "Việt Nam") if part)
     return RegistryAddress(
         city_id=100 + int(place.province),
-        district_id=None,
+        district_id=1000 + int(places.before(place).district or 0) if int(place.province) % 2 else None,
         ward_id=700_000 + int(place.commune) if dice.chance(0.95) else None,
         street=street,
         full_text=full,

@@ -100,7 +100,8 @@ class Representative:
 class RegistryAddress:
     """An address by the enterprise registry's own numbers, which are not the codes of the statistics office.
 
-    `ward_id` is None for a few; `full_text` the whole line.
+    `district_id` is the district of before July 2025 where the registry still keeps one; `ward_id` is None for a few;
+    `full_text` the whole line.
     """
 
     city_id: int

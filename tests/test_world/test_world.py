@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Mapping
 from datetime import date
 from itertools import chain
 
@@ -218,6 +219,20 @@ def test_children_mostly_bear_their_fathers_name() -> None:
     assert 0.85 < same / len(pairs) < 1
 
 
+def kin(people: Mapping[int, Person], head: int) -> dict[str, set[int | None]]:
+    """The indexes that may stand in each relation to the head of a household."""
+    who = people[head]
+    couple = {head, who.spouse.index if who.spouse else None} - {None}
+    parents = {index: {parent.index for parent in (one.father, one.mother) if parent} for index, one in people.items()}
+    return {
+        "head": {head},
+        "spouse": couple - {head},
+        "child": {index for index, of in parents.items() if of & couple},
+        "father": {who.father.index if who.father else None},
+        "mother": {who.mother.index if who.mother else None},
+    }
+
+
 @some
 @given(worlds)
 def test_every_living_person_lives_in_one_household(world: World) -> None:
@@ -229,6 +244,7 @@ def test_every_living_person_lives_in_one_household(world: World) -> None:
             assert home.members[0] == (home.head, "head")
             for member, relation in home.members:
                 assert (block.people[member].household, block.people[member].relation) == (home.number, relation)
+                assert member in kin(block.people, home.head)[relation]
             assert {block.people[member].permanent.place for member, _ in home.members} == {home.address.place}
         for person in block.people.values():
             assert person.death is None or (person.household, person.relation) == (None, None)
