@@ -65,10 +65,10 @@ def single(request: web.BaseRequest, name: str) -> str | None:
 
 def check_headers(request: web.BaseRequest) -> None:
     """Raise Malformed if a header that may come once comes twice."""
-    names = [name.lower() for name in request.headers]
-    if len(names) != len(set(names)):
-        for name in SINGLE.intersection(names):
-            if names.count(name) > 1:
+    headers = request.headers
+    if len(headers) != len(set(headers)):
+        for name in SINGLE.intersection(name.lower() for name, _ in headers.items()):
+            if len(headers.getall(name)) > 1:
                 single(request, name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -71,7 +72,7 @@ class Connection(web.RequestHandler):
         if self._request_in_progress or self._messages:
             self._ending = True
         else:
-            super().close()
+            self.force_close()
 
     async def _handle_request(
         self,
@@ -98,7 +99,8 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
         failure: BaseException = Malformed(_BAD_HTTP) if status == 400 else (exc or RuntimeError())
-        response = self._listener.refusal(request, failure)
+        # What could not be read has no headers, not even empty ones.
+        response = self._listener.refusal(request, failure, str(uuid.uuid4()))
         metrics().http_requests.labels("unreadable", "other", str(response.status)).inc()
         log.info("bad-http", kind=type(exc).__name__, status=response.status)
         response.force_close()
@@ -144,9 +146,8 @@ class Listener(web.Server):
         if not self._busy:
             self._idle.set()
 
-    def refusal(self, request: web.BaseRequest, failure: BaseException) -> web.Response:
+    def refusal(self, request: web.BaseRequest, failure: BaseException, request_id: str) -> web.Response:
         """Render `failure` for a request that the application's middlewares never saw."""
-        request_id = request_id_of(request)
         response = rendered(request, failure, request_id=request_id, base_url=self._base_url)
         finish(response, request_id)
         return response
@@ -158,7 +159,7 @@ class Listener(web.Server):
             # aiohttp answers an unknown Expect before any middleware runs.
             if failure.status < 400 or REQUEST_ID in request:
                 raise
-            response = self.refusal(request, failure)
+            response = self.refusal(request, failure, request_id_of(request))
         if self._ending and not response.prepared:
             response.force_close()
         return response

@@ -191,6 +191,8 @@ class Serving:
         """Stop accepting, let requests in flight end within `server.grace` (at once after `hurry`), clean up."""
         for server in (*self._plain, *([self._tls] if self._tls else [])):
             server.close()
+        # The kernel goes on accepting until the last copy of a listening socket is closed.
+        self._sockets.close()
         if self._main.server is not None and not await self._main.listener.drain(self._server.grace, self.hurry):
             log.warning("cut-off", hint="requests were still in flight when server.grace was over")
         await self._main.cleanup()
@@ -202,15 +204,13 @@ class Serving:
 async def running(
     settings: Settings, app: web.Application, sockets: Sockets | None = None, *, head_seconds: float = HEAD_SECONDS
 ) -> AsyncIterator[Serving]:
-    """Serve `app` in this event loop until the block ends; binds the configured addresses unless given `sockets`."""
-    bound = sockets or bind_all(settings.server)
+    """Serve `app` in this event loop until the block ends; binds the configured addresses unless given `sockets`.
+
+    The sockets are closed at the end either way.
+    """
+    serving = Serving(settings, app, sockets or bind_all(settings.server), head_seconds)
     try:
-        serving = Serving(settings, app, bound, head_seconds)
-        try:
-            await serving.start()
-            yield serving
-        finally:
-            await serving.close()
+        await serving.start()
+        yield serving
     finally:
-        if sockets is None:
-            bound.close()
+        await serving.close()

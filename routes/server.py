@@ -187,6 +187,8 @@ class _Parent:
     def _stop(self, grace: float) -> None:
         self._stopping = True
         self._kill_at = time.monotonic() + grace + _KILL_AFTER
+        # Only when nobody holds them any more are new connections refused instead of left waiting.
+        self._sockets.close()
         self._send(signal.SIGTERM)
 
     def _send(self, number: signal.Signals) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import datetime
+import io
 import ipaddress
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from config.logging import configure
 from config.settings import Settings
+from tests.test_server.wire import Client, served
 
 
 @dataclass(frozen=True)
@@ -96,3 +103,19 @@ def settings_with() -> Any:
         return Settings(server={"listen": "127.0.0.1:0", "public_url": "https://lgsp.example", "grace": 10.0, **server})
 
     return make
+
+
+@pytest.fixture
+def lines() -> Iterator[Any]:
+    stream = io.StringIO()
+    before = logging.getLogger().handlers[:]
+    configure("info", stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    logging.getLogger().handlers[:] = before
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+async def client(settings_with: Any) -> AsyncIterator[Client]:
+    async with served(settings_with()) as one:
+        yield one

@@ -2,12 +2,10 @@
 
 import asyncio
 import base64
-import io
 import json
 import logging
 import secrets
 import uuid
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +14,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.logging import MASK, configure, identifier_shaped, masked
+from config.logging import MASK, identifier_shaped, masked
 
 identifiers = st.one_of(
     st.from_regex(r"[0-9]{9}", fullmatch=True),
@@ -32,16 +30,6 @@ surroundings = st.text(st.sampled_from(' "{}:.,=/áử?&|'), max_size=8)
 
 def percent(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
-
-
-@pytest.fixture
-def lines() -> Iterator[Any]:
-    stream = io.StringIO()
-    before = logging.getLogger().handlers[:]
-    configure("info", stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    logging.getLogger().handlers[:] = before
-    structlog.reset_defaults()
 
 
 @given(identifiers, surroundings, surroundings)
