@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -34,10 +33,9 @@ class Clock:
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    url = f"sqlite:///{tmp_path}/gateway.sqlite"
-    await upgrade(url)
-    opened = await open_storage(url)
+async def storage(storage_url: str) -> AsyncIterator[Storage]:
+    await upgrade(storage_url)
+    opened = await open_storage(storage_url)
     yield opened
     await opened.close()
 
@@ -228,7 +226,10 @@ async def test_steering_reaches_the_other_workers(store: SqlBreakerStore) -> Non
     await two.breakers.close()
 
 
-async def test_storage_that_is_down_leaves_each_worker_its_own_view(storage: Storage, store: SqlBreakerStore) -> None:
+async def test_storage_that_is_down_leaves_each_worker_its_own_view(sqlite_url: str) -> None:
+    await upgrade(sqlite_url)
+    storage = await open_storage(sqlite_url)
+    store = SqlBreakerStore(storage)
     worker = Worker(store)
     await storage.write(lambda connection: connection.exec_driver_sql("DROP TABLE breakers") and None)
     with pytest.raises(StorageUnavailable):
@@ -240,6 +241,7 @@ async def test_storage_that_is_down_leaves_each_worker_its_own_view(storage: Sto
     assert worker.state() == "closed"
     await worker.breakers.force("tax", "open")
     assert worker.state("tax") == "open"
+    await storage.close()
 
 
 @pytest.mark.parametrize("lost", [True, False], ids=["rows-lost", "older-rows"])

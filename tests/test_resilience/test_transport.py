@@ -125,7 +125,8 @@ async def test_sends_and_returns_bytes_as_they_are() -> None:
         )
 
     message = Message("POST", "/a/b", {"Content-Type": "application/xml"}, b"\xef\xbb\xbf<a/>", {"msdn": "1 +&é"})
-    async with scripted(script) as url, transport(url + "/base/") as link:
+    # By name: for bare addresses nobody keeps cookies anyway.
+    async with scripted(script) as url, transport(url.replace("127.0.0.1", "localhost") + "/base/") as link:
         for _ in range(2):
             reply = await link.send(message, deadline=in_seconds(10))
     assert (reply.status, reply.body, reply.headers["X-Kind"]) == (500, b"\x00\xff\r\n", "Fault")
