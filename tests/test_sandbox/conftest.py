@@ -1,0 +1,30 @@
+"""The signing registries on real sockets."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from sandbox.run import start
+from sandbox.world.world import World
+from tests.test_sandbox.visitor import REGISTRIES, Visitor
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    return World(7, 60)
+
+
+@pytest.fixture(scope="session")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One state directory for all tests, as a restarted demo has it."""
+    return tmp_path_factory.mktemp("sandbox")
+
+
+@pytest.fixture
+async def visitor(world: World, state: Path) -> AsyncIterator[Visitor]:
+    running = await start(world, state, registries=REGISTRIES)
+    async with ClientSession() as session:
+        yield Visitor(running, session)
+    await running.close()
