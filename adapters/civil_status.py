@@ -44,12 +44,15 @@ def lookup(operation: str, module: str) -> XmlInJson:
     )
 
 
+DISAGREES = "The number and the record disagree; both are as the source has them"
+
+
 def mismatches(question: Question, data: Data) -> Iterator[Notice]:
     """Warn where a personal number disagrees with sex or birth as registered."""
     number = data["personal_id"] or ""
     if len(number) == 12 and number.isascii() and number.isdigit():
         for code in personal_id_mismatches(number, data["sex"], data["birth_date"]):
-            yield Notice(code, "/data/personal_id", "the personal number disagrees with the registered data")
+            yield Notice(code, "/data/personal_id", DISAGREES)
 
 
 DATABASE = Database(

@@ -19,6 +19,8 @@ from schemas.identifiers import personal_id_mismatches
 ACCEPTED = frozenset({"success"})
 FAULTS = {"NOT_FOUND": NoRecord}
 
+DISAGREES = "The number and the record disagree; both are as the source has them"
+
 
 def mismatches(question: Question, data: Data) -> Iterator[Notice]:
     """Warn where a representative's personal number disagrees with sex or birth as registered."""
@@ -27,7 +29,7 @@ def mismatches(question: Question, data: Data) -> Iterator[Notice]:
         if len(number) == 12 and number.isascii() and number.isdigit():
             pointer = f"/data/representatives/{position}/document_number"
             for code in personal_id_mismatches(number, person["sex"], person["birth_date"]):
-                yield Notice(code, pointer, "the personal number disagrees with the registered data")
+                yield Notice(code, pointer, DISAGREES)
 
 
 DATABASE = Database(

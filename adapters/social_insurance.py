@@ -41,10 +41,10 @@ CARD_FAULTS = {
     "401": UpstreamRefused,
 }
 CARD_NOTICES = {
-    "replaced": "the card was replaced by a new one",
-    "expired": "the card has expired",
-    "revoked": "the card was revoked",
-    "reduced": "the holder was taken off the list of the insured",
+    "replaced": "The card was replaced by a new one",
+    "expired": "The card has expired",
+    "revoked": "The card was revoked",
+    "reduced": "The holder was taken off the list of the insured",
 }
 
 

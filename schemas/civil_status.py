@@ -5,7 +5,7 @@ look-ups themselves, the names of the marital status answer and of how a marriag
 the published service only takes registrations in and reads them out by dossier.
 """
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import model_validator
 
@@ -16,6 +16,12 @@ from schemas.values import PartialDate
 
 PersonalNumber = Annotated[str, Subject("personal-id")]
 IdentityDocument = Annotated[str, Subject("identity-document")]
+
+Sex = Literal["male", "female", "other"]
+Kind = Literal["in-time", "late", "again"]
+ResidenceKind = Literal["permanent", "temporary", "current"]
+MaritalState = Literal["single", "married", "divorced", "widowed"]
+Ending = Literal["divorce", "death"]
 
 SEXES: Final = codes({"1": "male", "2": "female", "3": "other"})
 KINDS: Final = codes({"1": "in-time", "2": "late", "3": "again"})
@@ -81,8 +87,8 @@ class Registration(Record):
     number: str | None = said("Số", "Number of the entry", "so")
     book: str | None = said("Quyển số", "Number of the book", "quyenSo")
     page: str | None = said("Trang số", "Page of the book", "trangSo")
-    registered_on: str | None = said("Ngày đăng ký", "Day of registration", "ngayDangKy", DAY_MONTH_YEAR)
-    kind: str | None = said("Loại đăng ký", "Kind: in-time, late or again", "loaiDangKy", KINDS)
+    registered_on: PartialDate | None = said("Ngày đăng ký", "Day of registration", "ngayDangKy", DAY_MONTH_YEAR)
+    kind: Kind | None = said("Loại đăng ký", "Kind: in-time, late or again", "loaiDangKy", KINDS)
     office: str | None = said("Nơi đăng ký", "Registering office", "noiDangKy")
     signer: str | None = said("Người ký", "Who signed", "nguoiKy")
     signer_title: str | None = said("Chức vụ người ký", "Title of who signed", "chucVuNguoiKy")
@@ -95,18 +101,18 @@ class Birth(Registration):
 
     personal_id: PersonalNumber | None = said("Số định danh cá nhân", "Personal number of the child", "nksSoDDCN")
     full_name: str | None = said("Họ, chữ đệm, tên", "Name given at birth", "nksHoTen")
-    sex: str | None = said("Giới tính", "Sex: male, female or other", "nksGioiTinh", SEXES)
-    birth_date: str | None = said("Ngày sinh", "Date of birth, as far as known", "nksNgaySinh", DAY_MONTH_YEAR)
+    sex: Sex | None = said("Giới tính", "Sex: male, female or other", "nksGioiTinh", SEXES)
+    birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", "nksNgaySinh", DAY_MONTH_YEAR)
     birth_date_words: str | None = said("Ngày sinh bằng chữ", "Date of birth in words", "nksNgaySinhBangChu")
     birth_place: Address | None = said("Nơi sinh", "Place of birth", "nksNoiSinh")
     hometown: Address | None = said("Quê quán", "Hometown", "nksQueQuan")
     ethnicity: str | None = said("Dân tộc", "Ethnicity, two-digit national code", "nksDanToc")
     nationality: str | None = said("Quốc tịch", "Nationality, ISO 3166", "nksQuocTich")
     mother_full_name: str | None = said("Họ tên mẹ", "Mother's full name", "meHoTen")
-    mother_birth_date: str | None = said("Ngày sinh mẹ", "Mother's date of birth", "meNgaySinh", DAY_MONTH_YEAR)
+    mother_birth_date: PartialDate | None = said("Ngày sinh mẹ", "Mother's date of birth", "meNgaySinh", DAY_MONTH_YEAR)
     mother_ethnicity: str | None = said("Dân tộc mẹ", "Mother's ethnicity", "meDanToc")
     mother_nationality: str | None = said("Quốc tịch mẹ", "Mother's nationality", "meQuocTich")
-    mother_residence_kind: str | None = said(
+    mother_residence_kind: ResidenceKind | None = said(
         "Loại cư trú mẹ", "Kind of residence: permanent, temporary or current", "meLoaiCuTru", RESIDENCE_KINDS
     )
     mother_residence: Address | None = said("Nơi cư trú mẹ", "Mother's residence", "meNoiCuTru")
@@ -115,10 +121,12 @@ class Birth(Registration):
     )
     mother_personal_id: PersonalNumber | None = said("Số định danh mẹ", "Mother's personal number", "meSoDDCN")
     father_full_name: str | None = said("Họ tên cha", "Father's full name", "chaHoTen")
-    father_birth_date: str | None = said("Ngày sinh cha", "Father's date of birth", "chaNgaySinh", DAY_MONTH_YEAR)
+    father_birth_date: PartialDate | None = said(
+        "Ngày sinh cha", "Father's date of birth", "chaNgaySinh", DAY_MONTH_YEAR
+    )
     father_ethnicity: str | None = said("Dân tộc cha", "Father's ethnicity", "chaDanToc")
     father_nationality: str | None = said("Quốc tịch cha", "Father's nationality", "chaQuocTich")
-    father_residence_kind: str | None = said(
+    father_residence_kind: ResidenceKind | None = said(
         "Loại cư trú cha", "Kind of residence: permanent, temporary or current", "chaLoaiCuTru", RESIDENCE_KINDS
     )
     father_residence: Address | None = said("Nơi cư trú cha", "Father's residence", "chaNoiCuTru")
@@ -133,11 +141,11 @@ class Birth(Registration):
 class Marriage(Registration):
     """A registered marriage (kết hôn)."""
 
-    effective_on: str | None = said(
+    effective_on: PartialDate | None = said(
         "Ngày xác lập quan hệ hôn nhân", "Day it took effect", "ngayXacLapQuanHeHonNhan", DAY_MONTH_YEAR
     )
     husband_full_name: str | None = said("Họ tên chồng", "Husband's full name", "chongHoTen")
-    husband_birth_date: str | None = said("Ngày sinh chồng", "Husband's birth", "chongNgaySinh", DAY_MONTH_YEAR)
+    husband_birth_date: PartialDate | None = said("Ngày sinh chồng", "Husband's birth", "chongNgaySinh", DAY_MONTH_YEAR)
     husband_ethnicity: str | None = said("Dân tộc chồng", "Husband's ethnicity", "chongDanToc")
     husband_nationality: str | None = said("Quốc tịch chồng", "Husband's nationality", "chongQuocTich")
     husband_document_number: IdentityDocument | None = said(
@@ -148,15 +156,15 @@ class Marriage(Registration):
         "Số lần kết hôn của chồng", "Which marriage it is for him", "chongSoLanKH", INTEGER
     )
     wife_full_name: str | None = said("Họ tên vợ", "Wife's full name", "voHoTen")
-    wife_birth_date: str | None = said("Ngày sinh vợ", "Wife's birth", "voNgaySinh", DAY_MONTH_YEAR)
+    wife_birth_date: PartialDate | None = said("Ngày sinh vợ", "Wife's birth", "voNgaySinh", DAY_MONTH_YEAR)
     wife_ethnicity: str | None = said("Dân tộc vợ", "Wife's ethnicity", "voDanToc")
     wife_nationality: str | None = said("Quốc tịch vợ", "Wife's nationality", "voQuocTich")
     wife_document_number: IdentityDocument | None = said("Số giấy tờ vợ", "Wife's identity paper", "voSoGiayToTuyThan")
     wife_personal_id: PersonalNumber | None = said("Số định danh vợ", "Wife's personal number", "voSoDDCN")
     wife_marriages: int | None = said("Số lần kết hôn của vợ", "Which marriage it is for her", "voSoLanKH", INTEGER)
     annulled: bool | None = said("Huỷ kết hôn", "Whether a court annulled it", "huyKetHon", flag("1", "0"))
-    ended_on: str | None = said("Ngày chấm dứt", "Day it ended", "ngayChamDut", DAY_MONTH_YEAR)
-    ending: str | None = said("Lý do chấm dứt", "How it ended: divorce or death", "lyDoChamDut", ENDINGS)
+    ended_on: PartialDate | None = said("Ngày chấm dứt", "Day it ended", "ngayChamDut", DAY_MONTH_YEAR)
+    ending: Ending | None = said("Lý do chấm dứt", "How it ended: divorce or death", "lyDoChamDut", ENDINGS)
     ending_document: str | None = said("Văn bản chấm dứt", "Judgment or paper that ended it", "vanBanChamDut")
 
 
@@ -165,16 +173,16 @@ class Death(Registration):
 
     personal_id: PersonalNumber | None = said("Số định danh cá nhân", "Personal number of the deceased", "nktSoDDCN")
     full_name: str | None = said("Họ, chữ đệm, tên", "Full name of the deceased", "nktHoTen")
-    sex: str | None = said("Giới tính", "Sex: male, female or other", "nktGioiTinh", SEXES)
-    birth_date: str | None = said("Ngày sinh", "Date of birth, as far as known", "nktNgaySinh", DAY_MONTH_YEAR)
+    sex: Sex | None = said("Giới tính", "Sex: male, female or other", "nktGioiTinh", SEXES)
+    birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", "nktNgaySinh", DAY_MONTH_YEAR)
     ethnicity: str | None = said("Dân tộc", "Ethnicity, two-digit national code", "nktDanToc")
     nationality: str | None = said("Quốc tịch", "Nationality, ISO 3166", "nktQuocTich")
-    died_on: str | None = said("Ngày chết", "Day of death", "nktNgayChet", DAY_MONTH_YEAR)
+    died_on: PartialDate | None = said("Ngày chết", "Day of death", "nktNgayChet", DAY_MONTH_YEAR)
     died_at: str | None = said("Giờ phút chết", "Time of death, HH:mm in Vietnam", "nktGioPhutChet")
     place: str | None = said("Nơi chết", "Place of death", "nktNoiChet")
     cause: str | None = said("Nguyên nhân chết", "Cause of death", "nktNguyenNhanChet")
     notice_number: str | None = said("Số giấy báo tử", "Number of the death notice", "gbtSo")
-    notice_on: str | None = said("Ngày giấy báo tử", "Day of the death notice", "gbtNgay", DAY_MONTH_YEAR)
+    notice_on: PartialDate | None = said("Ngày giấy báo tử", "Day of the death notice", "gbtNgay", DAY_MONTH_YEAR)
     notice_issuer: str | None = said("Cơ quan cấp giấy báo tử", "Issuer of the death notice", "gbtCoQuanCap")
     declarant_name: str | None = said("Người yêu cầu", "Who declared the death", "nycHoTen")
 
@@ -184,20 +192,20 @@ class MaritalStatus(Record):
 
     personal_id: PersonalNumber | None = said("Số định danh cá nhân", "Personal number", "soDDCN")
     full_name: str | None = said("Họ và tên", "Full name", "hoTen")
-    status: str | None = said(
+    status: MaritalState | None = said(
         "Tình trạng hôn nhân",
         "Status: single, married, divorced or widowed",
         "tinhTrangHonNhan",
         MARITAL_STATUSES,
     )
-    since: str | None = said("Từ ngày", "Day since when", "tuNgay", DAY_MONTH_YEAR)
+    since: PartialDate | None = said("Từ ngày", "Day since when", "tuNgay", DAY_MONTH_YEAR)
     spouse_full_name: str | None = said("Họ tên vợ/chồng", "Spouse of the latest marriage", "voChongHoTen")
     spouse_personal_id: PersonalNumber | None = said(
         "Số định danh vợ/chồng", "Personal number of that spouse", "voChongSoDDCN"
     )
     marriage_number: str | None = said("Số kết hôn", "Entry of the latest marriage", "khSo")
     marriage_book: str | None = said("Quyển số kết hôn", "Book of the latest marriage", "khQuyenSo")
-    marriage_registered_on: str | None = said(
+    marriage_registered_on: PartialDate | None = said(
         "Ngày đăng ký kết hôn", "Day the latest marriage was registered", "khNgayDangKy", DAY_MONTH_YEAR
     )
     marriage_office: str | None = said("Nơi đăng ký kết hôn", "Where the latest marriage was registered", "khNoiDangKy")

@@ -6,19 +6,24 @@ ENTERPRISE_STATUS_ID, and the words in PROCESS_STATUS. Codes of places are the r
 statistics office.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import StringConstraints
 
 from schemas.fields import Question, Record, said
 from schemas.forms import DAY_MONTH_YEAR, DECIMAL, INTEGER, codes, flag
 from schemas.identifiers import EnterpriseCode, Subject
+from schemas.values import Decimal, PartialDate
 
 EnterpriseNumber = Annotated[str, Subject("enterprise", personal=False)]
 IdentityDocument = Annotated[str, Subject("identity-document")]
 """A number of an identity paper whose kind the source does not tell: 12 digits, 9 digits or a passport."""
 
 JournalNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,10}$")]
+
+EnterpriseType = Literal["single-member-llc", "multi-member-llc", "joint-stock", "private", "branch"]
+EnterpriseStatus = Literal["active", "suspended", "dissolving", "dissolved", "bankrupt"]
+ProcessStatus = Literal["received", "processing", "supplement-required", "approved", "refused", "withdrawn"]
 
 TYPES: Final = codes(
     {
@@ -90,8 +95,8 @@ class Member(Record):
     """One contributing member (thành viên góp vốn)."""
 
     name: str | None = said("Tên thành viên", "Name of the member", "MEMBER_NAME")
-    amount: str | None = said("Vốn góp", "Contribution in VND, a decimal", "AMOUNT", DECIMAL)
-    ratio_percent: str | None = said(
+    amount: Decimal | None = said("Vốn góp", "Contribution in VND, a decimal", "AMOUNT", DECIMAL)
+    ratio_percent: Decimal | None = said(
         "Tỷ lệ vốn góp", "Share of the capital in percent, a decimal", "RATIO_PERCENT", DECIMAL
     )
     country: str | None = said("Quốc gia", "Country of the member", "COUNTRY")
@@ -101,10 +106,10 @@ class Representative(Record):
     """One legal representative (người đại diện theo pháp luật)."""
 
     full_name: str | None = said("Họ và tên", "Full name", "FULL_NAME")
-    sex: str | None = said("Giới tính", "Sex: male or female", "GENDER_ID", SEXES)
-    birth_date: str | None = said("Ngày sinh", "Date of birth", "DATE_OF_BIRTH", DAY_MONTH_YEAR)
+    sex: Literal["male", "female"] | None = said("Giới tính", "Sex: male or female", "GENDER_ID", SEXES)
+    birth_date: PartialDate | None = said("Ngày sinh", "Date of birth", "DATE_OF_BIRTH", DAY_MONTH_YEAR)
     document_number: IdentityDocument | None = said("Số giấy tờ pháp lý", "Number of the identity paper", "PERS_DOC_NO")
-    document_issued_on: str | None = said(
+    document_issued_on: PartialDate | None = said(
         "Ngày cấp giấy tờ", "Day the paper was issued", "PERS_DOC_ISSUE_DATE", DAY_MONTH_YEAR
     )
     nationality: str | None = said("Quốc tịch", "Nationality, in words", "NATIONALITY_NAME")
@@ -122,7 +127,7 @@ class Enterprise(Record):
     old_business_code: str | None = said(
         "Số giấy chứng nhận ĐKKD cũ", "Number of the former business certificate", "MainInformation/IMP_BUSINESS_CODE"
     )
-    type: str | None = said(
+    type: EnterpriseType | None = said(
         "Loại hình doanh nghiệp",
         "Type: single-member-llc, multi-member-llc, joint-stock, private or branch",
         "MainInformation/ENTERPRISE_TYPE_ID",
@@ -134,10 +139,10 @@ class Enterprise(Record):
     name: str | None = said("Tên tiếng Việt", "Name in Vietnamese", "MainInformation/NAME")
     short_name: str | None = said("Tên viết tắt", "Short name", "MainInformation/SHORT_NAME")
     foreign_name: str | None = said("Tên tiếng nước ngoài", "Name in a foreign language", "MainInformation/NAME_F")
-    founded_on: str | None = said(
+    founded_on: PartialDate | None = said(
         "Ngày thành lập", "Day of foundation", "MainInformation/FOUNDING_DATE", DAY_MONTH_YEAR
     )
-    amended_on: str | None = said(
+    amended_on: PartialDate | None = said(
         "Ngày đăng ký thay đổi gần nhất",
         "Day of the latest amendment",
         "MainInformation/LAST_AMEND_DATE",
@@ -146,7 +151,7 @@ class Enterprise(Record):
     amendments: int | None = said(
         "Số lần đăng ký thay đổi", "Number of amendments", "MainInformation/NUMBER_CHANGES", INTEGER
     )
-    status: str | None = said(
+    status: EnterpriseStatus | None = said(
         "Tình trạng hoạt động",
         "Status: active, suspended, dissolving, dissolved or bankrupt",
         "MainInformation/ENTERPRISE_STATUS_ID",
@@ -160,7 +165,7 @@ class Enterprise(Record):
         "Names of the legal representatives, separated by semicolons",
         "MainInformation/LEGAL_NAMES",
     )
-    capital: str | None = said("Vốn điều lệ", "Charter capital in VND", "MainInformation/CAPITAL_AMOUNT", DECIMAL)
+    capital: Decimal | None = said("Vốn điều lệ", "Charter capital in VND", "MainInformation/CAPITAL_AMOUNT", DECIMAL)
     head_office: HeadOffice | None = said("Địa chỉ trụ sở chính", "Address of the head office", "HOAdress")
     activities: list[Activity] = said("Ngành nghề kinh doanh", "Lines of business", "BusinessActivity", default=[])
     members: list[Member] = said("Thành viên góp vốn", "Contributing members", "Member", default=[])
@@ -198,22 +203,26 @@ class RegistrationStatus(Record):
         "Mã số doanh nghiệp", "Enterprise code, once there is one", "MainInformation/ENTERPRISE_GDT_CODE"
     )
     enterprise_name: str | None = said("Tên doanh nghiệp", "Name of the enterprise", "MainInformation/NAME")
-    enterprise_type: str | None = said(
+    enterprise_type: EnterpriseType | None = said(
         "Loại hình doanh nghiệp", "Type, as in `enterprise`", "MainInformation/ENTERPRISE_TYPE_ID", TYPES
     )
     office_id: str | None = said("Mã cơ quan đăng ký", "Registering office, its own id", "MainInformation/SITE_ID")
-    received_on: str | None = said("Ngày tiếp nhận", "Day of receipt", "MainInformation/RECEIPT_DATE", DAY_MONTH_YEAR)
-    due_on: str | None = said("Ngày hẹn trả", "Day the result is promised", "MainInformation/PLAN_DATE", DAY_MONTH_YEAR)
-    status: str | None = said(
+    received_on: PartialDate | None = said(
+        "Ngày tiếp nhận", "Day of receipt", "MainInformation/RECEIPT_DATE", DAY_MONTH_YEAR
+    )
+    due_on: PartialDate | None = said(
+        "Ngày hẹn trả", "Day the result is promised", "MainInformation/PLAN_DATE", DAY_MONTH_YEAR
+    )
+    status: ProcessStatus | None = said(
         "Tình trạng xử lý",
         "Status: received, processing, supplement-required, approved, refused or withdrawn",
         "MainInformation/PROCESS_STATUS",
         PROCESS_STATUSES,
     )
-    approved_on: str | None = said(
+    approved_on: PartialDate | None = said(
         "Ngày chấp thuận", "Day of approval", "MainInformation/REGISTRATION_DATE", DAY_MONTH_YEAR
     )
-    supplemented_on: str | None = said(
+    supplemented_on: PartialDate | None = said(
         "Ngày nhận hồ sơ bổ sung", "Day supplements were received", "MainInformation/SUPPLEMENT_DATE", DAY_MONTH_YEAR
     )
     submission: str | None = said(

@@ -31,6 +31,11 @@ YearOrDay = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$"}),
 ]
 
+Sex = Literal["male", "female", "other"]
+Status = Literal["participating", "paused", "retired", "ended"]
+AddressKind = Literal["birth-registration", "household"]
+CardStatus = Literal["valid", "replaced", "expired", "revoked", "reduced"]
+
 SEXES: Final = codes({"1": "male", "2": "female", "3": "other"})
 STATUSES: Final = codes({"1": "participating", "2": "paused", "3": "retired", "4": "ended"})
 ADDRESS_KINDS: Final = codes({"1": "birth-registration", "0": "household"})
@@ -95,12 +100,12 @@ class Participant(Record):
 
     full_name: str | None = said("Họ và tên", "Full name", "hoTen")
     old_book_number: str | None = said("Số sổ BHXH cũ", "Number of the old insurance book", "soSoCu")
-    birth_date: str | None = said("Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH)
-    sex: str | None = said("Giới tính", "Sex: male, female or other", "gioiTinh", SEXES)
+    birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH)
+    sex: Sex | None = said("Giới tính", "Sex: male, female or other", "gioiTinh", SEXES)
     birth_province: str | None = said("Mã tỉnh khai sinh", "Province of birth registration", "maTinhKs")
     birth_district: str | None = said("Mã huyện khai sinh", "District of birth registration", "maHuyenKs")
     birth_commune: str | None = said("Mã xã khai sinh", "Commune of birth registration", "maXaKs")
-    status: str | None = said(
+    status: Status | None = said(
         "Trạng thái tham gia", "Status: participating, paused, retired or ended", "trangThai", STATUSES
     )
 
@@ -112,11 +117,11 @@ class FindNumberQuestion(Question):
     birth_date: PartialDate = said(
         "Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH, required=True, examples=["1985-04-12"]
     )
-    sex: Literal["male", "female", "other"] = said("Giới tính", "Sex", "gioiTinh", SEXES, required=True)
+    sex: Sex = said("Giới tính", "Sex", "gioiTinh", SEXES, required=True)
     province: ProvinceCode = said("Mã tỉnh", "Province code", "maTinhKs", required=True, examples=["79"])
     district: DistrictCode | None = said("Mã huyện", "District code of before July 2025, 3 digits", "maHuyenKs")
     commune: CommuneCode | None = said("Mã xã", "Commune code", "maXaKs")
-    address_kind: Literal["birth-registration", "household"] = said(
+    address_kind: AddressKind = said(
         "Loại địa chỉ", "Which address the codes are of", "isKs", ADDRESS_KINDS, required=True
     )
 
@@ -125,7 +130,7 @@ class FoundNumber(Record):
     """The number of the one person who matches (mã số BHXH tìm thấy)."""
 
     number: InsuranceNumber | None = said("Mã số BHXH", "Social insurance number", "maSoBhxh")
-    status: str | None = said(
+    status: Status | None = said(
         "Trạng thái tham gia", "Status: participating, paused, retired or ended", "trangThai", STATUSES
     )
 
@@ -138,10 +143,10 @@ class HouseholdQuestion(Question):
     birth_date: PartialDate = said(
         "Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH, required=True, examples=["1985-04-12"]
     )
-    sex: Literal["male", "female", "other"] = said("Giới tính", "Sex", "gioiTinh", SEXES, required=True)
+    sex: Sex = said("Giới tính", "Sex", "gioiTinh", SEXES, required=True)
     book_number: Plain | None = said("Số sổ BHXH", "Number of the insurance book", "soSo")
     card_number: HealthCard | None = said("Mã thẻ BHYT", "Health card number", "maThe")
-    address_kind: Literal["birth-registration", "household"] = said(
+    address_kind: AddressKind = said(
         "Loại địa chỉ", "Which address the province is of", "isKs", ADDRESS_KINDS, required=True
     )
 
@@ -151,11 +156,11 @@ class HouseholdEntry(Record):
 
     number: InsuranceNumber | None = said("Mã số BHXH", "Social insurance number", "maSo")
     full_name: str | None = said("Họ và tên", "Full name", "hoTen")
-    birth_date: str | None = said("Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH)
-    sex: str | None = said("Giới tính", "Sex: male, female or other", "gioiTinh", SEXES)
+    birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH)
+    sex: Sex | None = said("Giới tính", "Sex: male, female or other", "gioiTinh", SEXES)
     household_code: str | None = said("Mã hộ gia đình", "Code of the household", "maHo")
     address: str | None = said("Địa chỉ", "Address of the household", "diaChi")
-    status: str | None = said(
+    status: Status | None = said(
         "Trạng thái tham gia", "Status: participating, paused, retired or ended", "trangThai", STATUSES
     )
 
@@ -182,27 +187,29 @@ class HealthCardQuestion(Question):
 class Card(Record):
     """One health insurance card (thẻ BHYT) and how it stands."""
 
-    status: str | None = said(
+    status: CardStatus | None = said(
         "Tình trạng thẻ", "Status: valid, replaced, expired, revoked or reduced", "maKetQua", CARD_STATUSES
     )
     card_number: CardNumber | None = said("Mã thẻ BHYT", "Card number", "maThe")
     full_name: str | None = said("Họ và tên", "Full name", "hoTen")
-    birth_date: str | None = said("Ngày sinh", "Date of birth, as far as known", "ngaySinh", DAY_MONTH_YEAR)
-    sex: str | None = said("Giới tính", "Sex: male or female", "gioiTinh", CARD_SEXES)
+    birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", "ngaySinh", DAY_MONTH_YEAR)
+    sex: Sex | None = said("Giới tính", "Sex: male or female", "gioiTinh", CARD_SEXES)
     address: str | None = said("Địa chỉ", "Address", "diaChi")
     facility_code: str | None = said("Mã nơi đăng ký KCB ban đầu", "Code of the first-care facility", "maDKBD")
     facility_name: str | None = said("Tên nơi đăng ký KCB ban đầu", "Name of the first-care facility", "tenDKBD")
     agency: str | None = said("Cơ quan BHXH", "Issuing insurance agency", "cqBHXH")
-    valid_from: str | None = said("Giá trị từ ngày", "First day of validity", "gtTheTu", CARD_DATE)
-    valid_to: str | None = said("Giá trị đến ngày", "Last day of validity", "gtTheDen", CARD_DATE)
+    valid_from: PartialDate | None = said("Giá trị từ ngày", "First day of validity", "gtTheTu", CARD_DATE)
+    valid_to: PartialDate | None = said("Giá trị đến ngày", "Last day of validity", "gtTheDen", CARD_DATE)
     area: str | None = said("Mã khu vực", "Code of the area of residence", "maKV")
-    five_years_on: str | None = said(
+    five_years_on: PartialDate | None = said(
         "Ngày đủ 5 năm liên tục", "Day five continuous years are complete", "ngayDu5Nam", CARD_DATE
     )
     number: InsuranceNumber | None = said("Mã số BHXH", "Social insurance number", "maSoBHXH")
     previous_card_number: CardNumber | None = said("Mã thẻ cũ", "Number of the card before", "maTheCu")
     new_card_number: CardNumber | None = said("Mã thẻ mới", "Number of the card that replaced it", "maTheMoi")
-    new_valid_from: str | None = said(
+    new_valid_from: PartialDate | None = said(
         "Thẻ mới từ ngày", "First day of the new card's validity", "gtTheTuMoi", CARD_DATE
     )
-    new_valid_to: str | None = said("Thẻ mới đến ngày", "Last day of the new card's validity", "gtTheDenMoi", CARD_DATE)
+    new_valid_to: PartialDate | None = said(
+        "Thẻ mới đến ngày", "Last day of the new card's validity", "gtTheDenMoi", CARD_DATE
+    )

@@ -1,5 +1,8 @@
 """The declarations against the registries: what the world says is what the gateway answers."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -21,6 +24,10 @@ async def test_every_truth_is_answered(gateway: Any, world: World, registry: Any
         answer = await gateway.ask(registry.name, true.operation, true.request)
         assert answer.data == true.answer, true.operation
         assert answer.provenance is None
+        declared = DATABASES[registry.name].operation(true.operation)
+        assert declared is not None
+        # What is published as the answer's schema holds for it.
+        declared.answer.model_validate(answer.data)
         asked.add(true.operation)
     assert len(asked) == {"enterprise": 2, "social-insurance": 4, "civil-status": 4}[registry.name]
 
@@ -93,3 +100,20 @@ async def test_wrong_credentials_are_refused(running: Running, world: World) -> 
                 await gateway.ask(registry.name, true.operation, true.request)
     for link in links.values():
         await link.close()
+
+
+def test_the_truth_depends_on_seed_and_people_only() -> None:
+    program = (
+        "import json; from tests.test_registries_rest.wiring import REGISTRIES; from sandbox.world.world import World;"
+        "print(json.dumps([[t.operation, t.request, t.answer] for r in REGISTRIES for t in r.truth(World(3, 40))]))"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1
