@@ -23,7 +23,6 @@ from security.signature_algorithms import (
     weakness,
 )
 
-
 _MAX_FILE = 64 * 1024
 
 

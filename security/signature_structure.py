@@ -4,7 +4,7 @@ Shared by the SOAP and the enveloped profile. Whatever is not listed here is Rej
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ _ALGORITHM_ONLY = frozenset({"Algorithm"})
 _REFERENCE_ATTRIBUTES = frozenset({"URI", "Id"})
 _NOTHING: frozenset[str] = frozenset()
 _PREFIX = re.compile(r"#default|[A-Za-z_][A-Za-z0-9._-]{0,63}", re.ASCII)
+_LOCAL = re.compile(r"#[A-Za-z_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _SERIAL = re.compile(r"[0-9]{1,60}", re.ASCII)
 
@@ -80,14 +81,31 @@ def malformed(detail: str) -> Rejected:
     return Rejected("malformed", detail)
 
 
-def expect(element: Element, tags: Iterable[str], attributes: frozenset[str], what: str) -> list[Element]:
+def expect(element: Element, tags: Sequence[str], attributes: frozenset[str], what: str) -> list[Element]:
     """The children of `element`, which must have exactly these tags, at most these attributes and no text."""
+    if not attributes.issuperset(element.keys()):
+        raise malformed(f"{what} has attributes that the profile does not know")
+    if not tags:
+        if len(element) or not blank(element.text):
+            raise malformed(f"{what} must be empty")
+        return []
     found = list(element)
-    if [child.tag for child in found] != list(tags) or not attributes.issuperset(element.keys()):
+    if [child.tag for child in found] != [*tags]:
         raise malformed(f"{what} is not made as the profile says")
-    if not blank(element.text) or any(not blank(child.tail) for child in found):
+    if not element_only(element):
         raise malformed(f"there is text between the elements of {what}")
     return found
+
+
+def element_only(element: Element) -> bool:
+    """Whether there is nothing but white space between the child elements."""
+    if not blank(element.text):
+        return False
+    for child in element:
+        tail = child.tail
+        if tail is not None and not blank(tail):
+            return False
+    return True
 
 
 def text_of(element: Element, attributes: frozenset[str], what: str) -> str:
@@ -180,15 +198,29 @@ def check_digest(reference: Reference, octets: bytes) -> None:
         raise Rejected("altered", "a signed part differs from what was signed")
 
 
-_ID_VALUES = etree.XPath("//@*[local-name()='Id' or local-name()='ID' or local-name()='id']", smart_strings=False)
+def same_document(uri: str) -> str:
+    """The Id that a Reference of the form `#Id` names; Rejected("malformed") for any other reference."""
+    if not _LOCAL.fullmatch(uri):
+        raise malformed("a Reference points outside the message")
+    return uri[1:]
 
 
-def id_values(root: Element) -> list[str]:
-    """The values of every attribute that some verifier takes for an Id, in any namespace.
+_ALL_VALUES = etree.XPath("//@*", smart_strings=False)
 
-    A reference whose name occurs twice among them is refused: two verifiers could mean two elements by it.
+
+def is_unique(name: str, root: Element, document: bytes) -> bool:
+    """Whether only one attribute of the document has this value, whatever its name and namespace.
+
+    Verifiers differ in what they take for an Id (`Id`, `ID`, `id`, `xml:id`, in any namespace): a name that stands
+    twice could mean two elements to two of them. If the bytes hold no character reference that could hide it, counting
+    the quoted name is enough; the tree decides otherwise.
     """
-    return list(_ID_VALUES(root))  # type: ignore[arg-type]  # the stubs do not know what this query returns
+    quoted = name.encode()
+    count = document.count(b'"%b"' % quoted) + document.count(b"'%b'" % quoted)
+    if count == 1 and b"&#" not in document:
+        return True
+    values: list[str] = _ALL_VALUES(root)  # type: ignore[assignment]  # the stubs do not know the query's result
+    return values.count(name) == 1
 
 
 def issuer_serial(element: Element) -> ByIssuerSerial:

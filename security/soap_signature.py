@@ -8,8 +8,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from lxml import etree
-
 from security.signature import Rejected, SignaturePolicy, SoapVersion, Trusted, Verified, utc_now
 from security.signature_algorithms import encode, strict_base64
 from security.signature_structure import (
@@ -21,16 +19,18 @@ from security.signature_structure import (
     canonical_by,
     check_digest,
     check_signature,
+    element_only,
     expect,
-    id_values,
     instant,
+    is_unique,
     malformed,
     read_signature,
+    same_document,
     text_of,
 )
 from security.soap_signer import WSSE, WSSE11, presented
 from security.trust import Trust
-from security.xml import Element, XmlRefused, blank, parse
+from security.xml import Element, XmlRefused, parse
 
 SOAP: dict[SoapVersion, str] = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
@@ -43,12 +43,10 @@ _TOKEN = f"{{{WSSE}}}BinarySecurityToken"
 _TIMESTAMP = f"{{{WSU}}}Timestamp"
 _CONFIRMATION = f"{{{WSSE11}}}SignatureConfirmation"
 _SIGNABLE = frozenset({_TIMESTAMP, _TOKEN, _CONFIRMATION})
-_UNIQUE = (_SECURITY, SIGNATURE, _TIMESTAMP, _TOKEN)
 _VERSIONS: dict[str, SoapVersion] = {f"{{{namespace}}}Envelope": version for version, namespace in SOAP.items()}
-_SOAP_PARTS = tuple(f"{{{ns}}}{name}" for ns in SOAP.values() for name in ("Envelope", "Header", "Body"))
+_SOAP_PARTS = frozenset(f"{{{ns}}}{name}" for ns in SOAP.values() for name in ("Envelope", "Header", "Body"))
+_UNIQUE = (_SECURITY, SIGNATURE, _TIMESTAMP, _TOKEN, *_SOAP_PARTS)
 _ULTIMATE_RECEIVER = f"{SOAP['1.2']}/role/ultimateReceiver"
-
-_BY_ID = etree.XPath("//@wsu:Id/..", namespaces={"wsu": WSU})
 
 
 class _Message(NamedTuple):
@@ -85,7 +83,7 @@ def verify_soap(
         raise malformed(str(refused)) from None
     message = _read(root, policy)
     parts = read_signature(message.signature)
-    signed = _signed_elements(root, message, parts.references)
+    signed = _signed_elements(root, document, message, parts.references)
     headers = _signed_headers(message, signed, policy)
     signer = trust.accept(presented(parts.key_info, message.token), moment)
     if parts.method.uri != EXC_C14N:
@@ -121,18 +119,18 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
     parts = [child.tag for child in root]
     if parts == [f"{{{soap}}}Body"]:
         raise Rejected("not-covered", "the message has no header and no signature")
-    if parts != [f"{{{soap}}}Header", f"{{{soap}}}Body"] or not _element_only(root):
+    if parts != [f"{{{soap}}}Header", f"{{{soap}}}Body"] or not element_only(root):
         raise malformed("the envelope must hold exactly a Header and a Body")
     header, body = root
-    if len(body) != 1 or not _element_only(body):
+    if len(body) != 1 or not element_only(body):
         raise malformed("the Body must hold exactly one element")
-    if sum(1 for _ in root.iter(*_SOAP_PARTS)) != 3:
-        raise malformed("there are parts of another envelope inside the envelope")
     found: dict[str, Element] = {}
     for element in root.iter(*_UNIQUE):
         if element.tag in found:
-            raise malformed("there is more than one Security, Signature, Timestamp or token")
+            raise malformed("there is more than one envelope, Security, Signature, Timestamp or token")
         found[element.tag] = element
+    if len(found.keys() & _SOAP_PARTS) != 3:
+        raise malformed("there are parts of another envelope inside the envelope")
     security, signature, timestamp = found.get(_SECURITY), found.get(SIGNATURE), found.get(_TIMESTAMP)
     if security is None or signature is None:
         raise Rejected("not-covered", "the message carries no signature")
@@ -149,13 +147,9 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
             confirmations.append(child)
         elif child is not signature and child is not timestamp and child is not token:
             raise malformed("Security holds something that the profile does not know")
-    if len(security) != 2 + (token is not None) + len(confirmations) or not _element_only(security):
+    if len(security) != 2 + (token is not None) + len(confirmations) or not element_only(security):
         raise malformed("Signature, Timestamp and token must be children of Security")
     return _Message(version, header, body, security, signature, timestamp, token, confirmations)
-
-
-def _element_only(element: Element) -> bool:
-    return blank(element.text) and all(blank(child.tail) for child in element)
 
 
 def _for_us(block: Element, soap: str) -> bool:
@@ -163,34 +157,30 @@ def _for_us(block: Element, soap: str) -> bool:
     return receiver in ("", _ULTIMATE_RECEIVER)
 
 
-def _signed_elements(root: Element, message: _Message, references: tuple[Reference, ...]) -> list[Element]:
-    """The element that each reference means, Body and Timestamp among them; Rejected otherwise."""
-    by_id: dict[str, Element] = {}
-    elements: list[Element] = _BY_ID(root)  # type: ignore[assignment]  # the stubs do not know the query's result
-    for element in elements:
-        by_id[element.get(WSU_ID, "")] = element
-    targets = []
+def _signed_elements(
+    root: Element, document: bytes, message: _Message, references: tuple[Reference, ...]
+) -> list[Element]:
+    """The element that each reference means, Body and Timestamp among them; Rejected otherwise.
+
+    Only parts of the message can be meant: the Body, header blocks, and some children of Security.
+    """
+    parts = [message.body, *message.header, *(child for child in message.security if child.tag in _SIGNABLE)]
+    by_id = {part.get(WSU_ID): part for part in parts if part is not message.security}
+    names: list[str] = []
     for reference in references:
         if len(reference.transforms) != 1 or reference.transforms[0].uri != EXC_C14N:
             raise malformed("a Reference must have exactly one transform, exclusive C14N")
-        if not reference.uri.startswith("#"):
-            raise malformed("a Reference points outside the message")
-        targets.append(by_id.get(reference.uri[1:]))
-    for required, what in ((message.body, "Body"), (message.timestamp, "Timestamp")):
-        if not any(target is required for target in targets):
-            raise Rejected("not-covered", f"the signature does not cover the {what}")
+        names.append(same_document(reference.uri))
+    targets = [by_id.get(name) for name in names]
+    if message.body not in targets:
+        raise Rejected("not-covered", "the signature does not cover the Body")
+    if message.timestamp not in targets:
+        raise Rejected("not-covered", "the signature does not cover the Timestamp")
     signed = [target for target in targets if target is not None]
     if len(signed) != len(targets):
-        raise malformed("a Reference points at nothing")
-    names = {reference.uri[1:] for reference in references}
-    values = id_values(root)
-    if len(by_id) != len(elements) or len(names) != len(targets) or any(values.count(name) != 1 for name in names):
+        raise malformed("a Reference points at something that is not a part of the message")
+    if len(set(names)) != len(names) or not all(is_unique(name, root, document) for name in names):
         raise malformed("an Id is not unique")
-    for element in signed:
-        parent = element.getparent()
-        allowed = element is message.body or parent is message.header
-        if not (allowed or (parent is message.security and element.tag in _SIGNABLE)) or element is message.security:
-            raise malformed("a Reference points at something that is not a part of the message")
     return signed
 
 
@@ -203,7 +193,7 @@ def _signed_headers(message: _Message, signed: list[Element], policy: SignatureP
     for block in message.header:
         if block is message.security:
             continue
-        if any(block is element for element in signed):
+        if block in signed:
             covered.append(block)
         elif block.get(must_understand, "0").strip() not in ("0", "false"):
             raise Rejected("not-covered", "a mandatory header block is not signed")
@@ -247,7 +237,7 @@ def _forget_unsigned(root: Element, message: _Message, headers: list[Element]) -
     The Body stays where it is: lxml renames prefixes in what it moves, and values such as xsi:type may hold them.
     """
     for block in list(message.header):
-        if not any(block is signed for signed in headers):
+        if block not in headers:
             message.header.remove(block)
     root.attrib.clear()
     message.header.attrib.clear()
@@ -256,7 +246,7 @@ def _forget_unsigned(root: Element, message: _Message, headers: list[Element]) -
 def _confirmed(message: _Message, signed: list[Element]) -> tuple[bytes, ...]:
     values = []
     for confirmation in message.confirmations:
-        if not any(confirmation is element for element in signed):
+        if confirmation not in signed:
             raise Rejected("not-covered", "a SignatureConfirmation is not signed")
         expect(confirmation, (), frozenset({WSU_ID, "Value"}), "SignatureConfirmation")
         value = confirmation.get("Value")

@@ -1,7 +1,7 @@
 """Which certificate a WS-Security message names as its signer's (X.509 token profile 1.1.1), in exactly one form."""
 
 from security.signature_algorithms import strict_base64
-from security.signature_structure import DS, WSU_ID, expect, issuer_serial, malformed, text_of
+from security.signature_structure import DS, WSU_ID, expect, issuer_serial, malformed, same_document, text_of
 from security.trust import ByKeyIdentifier, ByThumbprint, Presented
 from security.xml import Element
 
@@ -28,7 +28,7 @@ def presented(key_info: Element, token: Element | None) -> Presented:
     form = named[0]
     if token is not None:
         expect(form, (), _REFERENCE_FORM, "the reference to the token")
-        if form.tag != f"{{{WSSE}}}Reference" or form.get("URI") != f"#{token.get(WSU_ID, '')}":
+        if form.tag != f"{{{WSSE}}}Reference" or same_document(form.get("URI", "")) != token.get(WSU_ID):
             raise malformed("the token in the message is not the one that KeyInfo names")
         if form.get("ValueType", X509V3) != X509V3:
             raise malformed("the token is not one X.509 certificate")

@@ -21,11 +21,12 @@ from security.signature_structure import (
     check_digest,
     check_signature,
     expect,
-    id_values,
     instant,
+    is_unique,
     issuer_serial,
     malformed,
     read_signature,
+    same_document,
     text_of,
 )
 from security.soap_signature import fresh_until
@@ -62,7 +63,7 @@ def verify_enveloped(
     if len(parts.references) != 1:
         raise malformed("there must be exactly one Reference")
     (reference,) = parts.references
-    _check_target(root, reference)
+    _check_target(root, document, reference)
     signer = trust.accept(_presented(parts.key_info), moment)
     signed_info = canonical_by(parts.method, parts.signed_info, inclusive=policy.inclusive_c14n)
     check_signature(parts, signer, signed_info)
@@ -79,17 +80,15 @@ def verify_enveloped(
     return Verified(Trusted(root), (), signer.certificate, issued, signature_digest, value, until)
 
 
-def _check_target(root: Element, reference: Reference) -> None:
+def _check_target(root: Element, document: bytes, reference: Reference) -> None:
     if len(reference.transforms) != 2 or reference.transforms[0] != (ENVELOPED, None):
         raise malformed("the transforms must be enveloped-signature and one canonicalisation")
     if reference.uri == "":
         return
-    name = reference.uri[1:]
-    if not reference.uri.startswith("#") or not name:
-        raise malformed("the Reference points outside the document")
+    name = same_document(reference.uri)
     if not any(root.get(attribute) == name for attribute in _ROOT_IDS):
         raise Rejected("not-covered", "the signature does not cover the root")
-    if id_values(root).count(name) != 1:
+    if not is_unique(name, root, document):
         raise malformed("an Id is not unique")
 
 
