@@ -1,8 +1,9 @@
 """All breakers of a process, kept in step with the other workers and with the storage, which outlives them.
 
-The storage is read at most once a second and never waited for on the way of a call, except by a probe: of all workers
-one may try a source that is coming back, and a compare-and-swap on the revision decides which. A storage that is down
-leaves each worker with its own view; the breaker protects sources, it decides nothing about data.
+The storage is read at most once a second and not waited for on the way of a call, except by the first call of a process
+and by a probe: of all workers one may try a source that is coming back, and a compare-and-swap on the revision decides
+which. A storage that is down leaves each worker with its own view; the breaker protects sources, it decides nothing
+about data.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ class Breakers:
         self._wall = wall
         self._read_at = float("-inf")
         self._sharing = asyncio.Lock()
+        self._first_reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         for name in self._breakers:
             self._tell(name)
@@ -118,8 +120,14 @@ class Breakers:
     async def admit(self, endpoint: str) -> Permit:
         """Give leave for one call to `endpoint`; raises CircuitOpen with `retry_after`."""
         if self._clock() - self._read_at >= REFRESH:
+            started = self._read_at == float("-inf")
             self._read_at = self._clock()
-            self._spawn(self.refresh())
+            reading = self._spawn(self.refresh())
+            if started:
+                self._first_reading = reading
+        if self._first_reading is not None and not self._first_reading.done():
+            # What was known before a restart counts for the very first call; later readings hold up nobody.
+            await asyncio.shield(self._first_reading)
         breaker = self._breakers[endpoint]
         permit = breaker.admit()
         while permit.probe:
@@ -201,7 +209,8 @@ class Breakers:
     def _tell(self, endpoint: str) -> None:
         self._gauge.labels(endpoint).set(_SHOWN[self._breakers[endpoint].snapshot().state])
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

@@ -138,6 +138,14 @@ async def test_open_survives_a_restart_for_the_rest_of_its_pause(store: SqlBreak
     assert again.state() == "closed"
 
 
+async def test_first_calls_after_a_restart_wait_for_what_was_known(store: SqlBreakerStore) -> None:
+    before = Worker(store)
+    await before.break_down()
+    after = Worker(store, wall=before.wall.now)
+    results = await asyncio.gather(*(after.breakers.admit("population") for _ in range(3)), return_exceptions=True)
+    assert [type(result) for result in results] == [CircuitOpen] * 3
+
+
 async def test_restart_with_a_clock_set_back_waits_one_pause(store: SqlBreakerStore) -> None:
     before = Worker(store)
     await before.break_down()
