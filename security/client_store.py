@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, String, Table, Text, delete, func, insert, select
@@ -34,7 +35,7 @@ CREDENTIALS = Table(
     "client_credentials",
     METADATA,
     Column("client_id", String(64), primary_key=True),
-    Column("credential_id", String(80), primary_key=True),
+    Column("credential_id", String(80), primary_key=True, index=True),
     Column("kind", String(32), nullable=False),
     Column("material", Text, nullable=False),
     Column("created_at", String(32), nullable=False),
@@ -106,8 +107,8 @@ def _loaded(connection: Connection, condition: Any, limit: int) -> list[Client]:
             Grant(
                 row.database,
                 row.operation,
-                frozenset(row.purposes.split()),
-                frozenset(row.fields.split()),
+                _words(row.purposes),
+                _words(row.fields),
                 row.dossier_required,
                 row.officer_required,
                 row.signature_required,
@@ -124,7 +125,7 @@ def _loaded(connection: Connection, condition: Any, limit: int) -> list[Client]:
             version=row.version,
             name=row.name,
             agency=row.agency,
-            rights=frozenset(row.rights.split()),
+            rights=_words(row.rights),
             created_at=datetime.fromisoformat(row.created_at),
             revoked_at=_time(row.revoked_at),
             credentials=tuple(credentials.get(row.client_id, ())),
@@ -132,6 +133,12 @@ def _loaded(connection: Connection, condition: Any, limit: int) -> list[Client]:
         )
         for row in rows
     ]
+
+
+# Thousands of grants name the same few sets: one object for all of them.
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 class Stale(Exception):
@@ -150,16 +157,7 @@ def store(connection: Connection, client: Client) -> None:
     found = connection.execute(select(CLIENTS.c.version).where(CLIENTS.c.client_id == client.client_id)).scalar()
     if (found or 0) != client.version:
         raise Stale(f"client {client.client_id} was changed meanwhile: run the command again")
-    pinned = [item.id for item in client.credentials if "sha256" in item.material and item.revoked_at is None]
-    holder = connection.execute(
-        select(CREDENTIALS.c.client_id).where(
-            CREDENTIALS.c.credential_id.in_(pinned),
-            CREDENTIALS.c.client_id != client.client_id,
-            CREDENTIALS.c.revoked_at.is_(None),
-        )
-    ).scalar()
-    if holder is not None:
-        raise Taken(f"the certificate is already registered for client {holder}: revoke it there first")
+    _check_pinned(connection, client)
     # Writers are serialised by the storage, so this cannot collide.
     version = (connection.execute(select(func.max(CLIENTS.c.version))).scalar() or 0) + 1
     for table in (CLIENTS, CREDENTIALS, GRANTS):
@@ -177,6 +175,21 @@ def store(connection: Connection, client: Client) -> None:
     )
     _insert(connection, CREDENTIALS, _credential_rows(client.client_id, client.credentials))
     _insert(connection, GRANTS, _grant_rows(client.client_id, client.grants))
+
+
+def _check_pinned(connection: Connection, client: Client) -> None:
+    pinned = [item.id for item in client.credentials if "sha256" in item.material and item.revoked_at is None]
+    if not pinned:
+        return
+    holder = connection.execute(
+        select(CREDENTIALS.c.client_id).where(
+            CREDENTIALS.c.credential_id.in_(pinned),
+            CREDENTIALS.c.client_id != client.client_id,
+            CREDENTIALS.c.revoked_at.is_(None),
+        )
+    ).scalar()
+    if holder is not None:
+        raise Taken(f"the certificate is already registered for client {holder}: revoke it there first")
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

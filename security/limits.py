@@ -90,11 +90,15 @@ class LocalLimiter:
         """Count one request; takes microseconds and never waits long for another process."""
         digest = _digest(key, rate, burst)
         start = int.from_bytes(digest[:4], "big") % self._buckets * _BUCKET
-        with self._held(start):
+        held = self._lock(start)
+        try:
             now = self._clock()
             offset, tat = self._find(start, digest, now)
             tat, verdict = gcra(tat, now, rate, burst)
             _SLOT.pack_into(self._map, offset, digest, tat)
+        finally:
+            if held:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, _BUCKET, start)
         return verdict
 
     def _find(self, start: int, digest: bytes, now: float) -> tuple[int, float]:
@@ -107,28 +111,27 @@ class LocalLimiter:
                 spare, nearest = offset, tat
         return spare, now
 
-    @contextmanager
-    def _held(self, start: int) -> Iterator[None]:
-        # A process that was stopped while holding the lock must not stop the others: they wait for a moment once, then
-        # go on without it for a while; at worst a few requests are not counted.
-        held, give_up = False, 0.0
-        while not held:
+    def _lock(self, start: int) -> bool:
+        """Lock a bucket against the other processes; give False where that did not succeed in time.
+
+        A process that was stopped with the lock held must not stop the others: they wait for a moment once, then go on
+        without the lock for a while, and at worst a few requests are not counted.
+        """
+        give_up = 0.0
+        while True:
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _BUCKET, start)
-                held = True
             except (BlockingIOError, PermissionError):
                 now = time.monotonic()
+                if now < self._lockless_until:
+                    return False
                 give_up = give_up or now + _PATIENCE
-                if now >= give_up or now < self._lockless_until:
-                    if now >= give_up:
-                        self._lockless_until = now + _LOCKLESS
-                    break
+                if now >= give_up:
+                    self._lockless_until = now + _LOCKLESS
+                    return False
                 os.sched_yield()
-        try:
-            yield
-        finally:
-            if held:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, _BUCKET, start)
+            else:
+                return True
 
 
 # The rate is part of the key: a changed grant starts afresh and two grants of one operation do not disturb each other.

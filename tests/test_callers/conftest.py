@@ -1,5 +1,7 @@
 """A small deployment for the tests of callers: real SQLite, real keys, real audit log, one declared database."""
 
+import asyncio
+import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -125,12 +127,20 @@ class Deployment:
         return await self.commit(add(client_id, **given))  # type: ignore[arg-type]
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database and a set of keys, to be copied: making them anew for each test costs most of its time."""
+    folder = tmp_path_factory.mktemp("prepared")
+    asyncio.run(upgrade(f"sqlite:///{folder}/lgsp.sqlite"))
+    KeyRing.create(folder / "keys")
+    return folder
+
+
 @pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
-    url = f"sqlite:///{tmp_path}/lgsp.sqlite"
-    await upgrade(url)
-    storage = await open_storage(url)
-    keys = KeyRing.create(tmp_path / "keys")
+async def deployment(tmp_path: Path, prepared: Path) -> AsyncIterator[Deployment]:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    storage = await open_storage(f"sqlite:///{tmp_path}/lgsp.sqlite")
+    keys = KeyRing(tmp_path / "keys")
     log = await open_log(storage, keys, "lgsp.test/log", tmp_path / "vault")
     clock = Clock()
     registry = ClientRegistry(storage)
