@@ -30,6 +30,8 @@ def bind(listen: str) -> socket.socket:
     """Bind `host:port` or `[host]:port`, port 0 for a free one, without listening; raises ConfigurationError."""
     host, _, port = listen.rpartition(":")
     try:
+        if not 0 <= int(port) <= 65_535:
+            raise ValueError
         family, kind, protocol, _, address = socket.getaddrinfo(
             host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
