@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from lxml import etree
@@ -181,3 +182,67 @@ def canonical_inclusive(element: Element) -> bytes:
 def blank(text: str | None) -> bool:
     """Whether the text between elements is nothing but XML white space."""
     return text is None or not text.strip(WHITESPACE)
+
+
+_XS = "http://www.w3.org/2001/XMLSchema"
+
+
+class _Nearby(etree.Resolver):
+    """Gives a schema the neighbours that it imports, out of the same WSDL or the same folder, and nothing else."""
+
+    def __init__(self, inline: dict[str, bytes], folder: Path | None) -> None:
+        super().__init__()
+        self._inline = inline
+        self._folder = folder
+
+    def resolve(  # type: ignore[override]  # the stubs forget the context
+        self, system_url: str, public_id: str, context: object
+    ) -> object:
+        text = self._inline.get(system_url)
+        if text is None:
+            if self._folder is None or Path(system_url).name != system_url:
+                raise LookupError(f"{system_url} is not a file beside the contract")
+            text = (self._folder / system_url).read_bytes()
+            parse(text, CONTRACT)
+        # The name itself is the base, so that what a neighbour imports is asked for by its plain name again.
+        return self.resolve_string(text, context, base_url=system_url)
+
+
+def compile_schema(document: bytes, folder: Path | None = None) -> etree.XMLSchema:
+    """The schema of an XSD, or of all schemas in the types of a WSDL together, whatever they import of each other.
+
+    Files named by schemaLocation are looked for in `folder` only. XmlRefused if the document cannot be parsed,
+    LookupError if it holds no schema, `etree.XMLSchemaParseError` if a schema is wrong or a neighbour is missing.
+    """
+    root = parse(document, CONTRACT)
+    found = list(root.iter(f"{{{_XS}}}schema"))
+    if not found:
+        raise LookupError("the document holds no XML schema")
+    names = sorted({schema.get("targetNamespace", "") for schema in found})
+    inline: dict[str, bytes] = {}
+    for schema in found:
+        for one in schema.iter(f"{{{_XS}}}import"):
+            if one.get("namespace", "") in names:
+                one.set("schemaLocation", f"lgsp:{names.index(one.get('namespace', ''))}")
+    for number, name in enumerate(names):
+        parts = [schema for schema in found if schema.get("targetNamespace", "") == name]
+        for index, schema in enumerate(parts):
+            inline[f"lgsp:{number}.{index}"] = etree.tostring(schema, with_tail=False, encoding="utf-8")
+        includes = [("include", {"schemaLocation": f"lgsp:{number}.{index}"}) for index in range(len(parts))]
+        inline[f"lgsp:{number}"] = etree.tostring(_holder(name, includes))
+    imports = [
+        ("import", {"schemaLocation": f"lgsp:{number}"} | ({"namespace": name} if name else {}))
+        for number, name in enumerate(names)
+    ]
+    parser = _hardened()
+    parser.resolvers.add(_Nearby(inline, folder))
+    # A schema cannot import its own namespace: the outermost one has a namespace that nobody else has.
+    outermost = _holder("urn:lgsp:contract", imports)
+    return etree.XMLSchema(etree.fromstring(etree.tostring(outermost), parser))
+
+
+def _holder(namespace: str, references: list[tuple[str, dict[str, str]]]) -> Element:
+    holder = etree.Element(f"{{{_XS}}}schema", {"targetNamespace": namespace} if namespace else {})
+    for name, attributes in references:
+        etree.SubElement(holder, f"{{{_XS}}}{name}", attributes)
+    return holder
