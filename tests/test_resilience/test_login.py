@@ -4,102 +4,18 @@ import asyncio
 import hashlib
 import json
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hypothesis import given
-from hypothesis import strategies as st
 
 from adapters.login import MARGIN, Link, Login
-from adapters.schemes import ClientCredentials, HashedBasic, NoLogin, PasswordGrant, Scheme, TakeToken, Token
-from adapters.transport import Impatient, Message, Reply, Transport, Unsent, maybe_applied
+from adapters.schemes import ClientCredentials, HashedBasic, NoLogin, PasswordGrant, TakeToken, Token
+from adapters.transport import Impatient, Reply, Transport, Unsent, maybe_applied
 from config.settings import Endpoint, Timeout
-from schemas.errors import GatewayError, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable, UpstreamUnreadable
-
-SECRET = "s3cr&t+ bí mật"
-CALL = Message("POST", "/api", {"Content-Type": "application/json"}, b"{}")
-
-
-class Clock:
-    """Seconds that pass only when told."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class Source:
-    """A source with a token endpoint; `answer` makes the token answer from the number of the log-in."""
-
-    answer: Callable[[int], web.StreamResponse] | None = None
-    life: object = 3600
-    logins: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    calls: list[dict[str, str]] = field(default_factory=list)
-    dead: set[str] = field(default_factory=set)
-    gate: asyncio.Event | None = None
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def token(self, request: web.Request) -> web.StreamResponse:
-        self.logins.append((request.path, dict(request.headers), await request.read()))
-        number = len(self.logins)
-        self.reached.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.answer is not None:
-            return self.answer(number)
-        return web.json_response({"access_token": f"T{number}", "expires_in": self.life, "token_type": "Bearer"})
-
-    async def call(self, request: web.Request) -> web.Response:
-        await request.read()
-        self.calls.append(dict(request.headers))
-        if request.headers.get("Authorization") in self.dead:
-            return web.Response(status=401, body=b"expired")
-        return web.Response(body=b"answer")
-
-
-@asynccontextmanager
-async def serving(source: Source) -> AsyncIterator[Endpoint]:
-    app = web.Application()
-    for path in ("/token", "/oauth/token", "/api/token/take"):
-        app.router.add_post(path, source.token)
-    app.router.add_post("/api", source.call)
-    async with TestServer(app) as server:
-        yield Endpoint.model_validate(
-            {
-                "url": str(server.make_url("/")),
-                "username": "consumer",
-                "secret": SECRET,
-                "params": {"client_id": "gateway", "api_key": "K", "x_road_client": "VN/GOV/G01/lgsp"},
-                "timeout": Timeout(connect=2, read=5, total=5),
-            }
-        )
-
-
-@asynccontextmanager
-async def linked(source: Source, scheme: Scheme) -> AsyncIterator[Link]:
-    async with serving(source) as endpoint:
-        link = Link("source", endpoint, scheme)
-        try:
-            yield link
-        finally:
-            await link.close()
-
-
-def in_seconds(seconds: float) -> float:
-    return asyncio.get_running_loop().time() + seconds
-
-
-async def ask(link: Link, wire: list[tuple[str, bytes]] | None = None) -> Reply:
-    noted = wire if wire is not None else []
-    return await link.send(CALL, deadline=in_seconds(20), on_wire=lambda way, body: noted.append((way, body)))
+from schemas.errors import UpstreamTimeout, UpstreamUnavailable
+from tests.test_resilience.token_sources import CALL, SECRET, Clock, Source, ask, in_seconds, linked, serving
 
 
 def basic(header: str) -> str:
@@ -287,62 +203,6 @@ async def test_close_ends_a_log_in_under_way() -> None:
         await link.close()
         await asyncio.wait([caller])
         assert caller.cancelled()
-
-
-BEARERS = (
-    b"",
-    b"\xff",
-    b"[]",
-    b"null",
-    b"[" * 100_000,
-    b'{"access_token":"T"}',
-    b'{"access_token":"T","expires_in":null}',
-    b'{"access_token":"T","expires_in":"soon"}',
-    b'{"access_token":"T","expires_in":0}',
-    b'{"access_token":"T","expires_in":-5}',
-    b'{"access_token":"T","expires_in":NaN}',
-    b'{"access_token":"T","expires_in":%b}' % (b"9" * 400),
-    b'{"access_token":7,"expires_in":60}',
-    b'{"access_token":"","expires_in":60}',
-    b'{"access_token":"a\\r\\nX: 1","expires_in":60}',
-    '{"access_token":"ệ","expires_in":60}'.encode(),
-)
-
-
-@pytest.mark.parametrize(
-    ("scheme", "status", "body", "kind"),
-    [
-        *((ClientCredentials(), 200, body, UpstreamUnreadable) for body in BEARERS),
-        *((PasswordGrant(), status, b'{"error":"invalid_grant"}', UpstreamRefused) for status in (400, 401, 403)),
-        (ClientCredentials(), 500, b"oops " + SECRET.encode(), UpstreamUnavailable),
-        (ClientCredentials(), 429, b"", UpstreamUnavailable),
-        (ClientCredentials(), 302, b"", UpstreamUnreadable),
-        (TakeToken(), 200, b'{"maKetQua":"401"}', UpstreamRefused),
-        (TakeToken(), 200, b'{"maKetQua":"401","APIKey":null}', UpstreamRefused),
-        (TakeToken(), 200, b'{"APIKey":[]}', UpstreamUnreadable),
-        (TakeToken(), 200, b'{"APIKey":{"access_token":"A","expires_in":60}}', UpstreamUnreadable),
-        (TakeToken(), 200, b'{"APIKey":{"access_token":"A","id_token":"a\\nb","expires_in":60}}', UpstreamUnreadable),
-    ],
-)
-async def test_log_ins_that_fail(scheme: Scheme, status: int, body: bytes, kind: type[GatewayError]) -> None:
-    source = Source(answer=lambda _: web.Response(status=status, body=body))
-    async with linked(source, scheme) as link:
-        with pytest.raises(kind) as caught:
-            await ask(link)
-        assert not source.calls
-    shown = f"{caught.value} {caught.value.detail}"
-    for hidden in (SECRET, "consumer", "invalid_grant", "oops"):
-        assert hidden not in shown
-
-
-@given(st.binary())
-def test_no_token_answer_breaks_a_scheme(body: bytes) -> None:
-    endpoint = Endpoint(url="http://127.0.0.1:9")
-    for scheme in (ClientCredentials(), PasswordGrant(), TakeToken()):
-        steps = scheme.log_in(endpoint)
-        next(steps)
-        with pytest.raises((UpstreamUnreadable, UpstreamRefused)):
-            steps.send(Reply(200, {}, body))
 
 
 def test_tokens_do_not_show_themselves() -> None:

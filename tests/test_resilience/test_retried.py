@@ -1,9 +1,5 @@
-"""The stage `retried`: what is repeated, how often, after which pause, and what bounds it."""
+"""The stage `retried`: what is repeated, how often and after which pause."""
 
-import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import chain, repeat
 
 import pytest
@@ -11,12 +7,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import REGISTRY
 
-from adapters.breaker import Record
 from adapters.breakers import Breakers
 from adapters.login import Link
 from adapters.resilience import retried
 from adapters.transport import Message, Throttled, Undelivered, refusal
-from config.settings import Breaker as BreakerLimits
 from config.settings import Endpoint, Retry, Timeout
 from schemas.errors import (
     CircuitOpen,
@@ -24,93 +18,14 @@ from schemas.errors import (
     GatewayError,
     NoRecord,
     Overloaded,
-    Text,
     UpstreamRefused,
     UpstreamSignatureRejected,
     UpstreamTimeout,
     UpstreamUnavailable,
     UpstreamUnreadable,
 )
-from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Operation
-from schemas.fields import Question
-from schemas.fields import Record as AnswerRecord
-
-TITLE = Text("Thử", "Trial")
-RETRY = Retry(attempts=3, initial=0.1, maximum=2.0)
-DONE = Answer({"name": "x"})
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """A binding that nobody compiles here: the handlers of these tests stand where dispatch would."""
-
-    protocol: str = "none"
-
-
-class NoStore:
-    """Shares with nobody; `test_breakers` has the real one."""
-
-    async def load(self) -> Mapping[str, Record]:
-        return {}
-
-    async def save(self, endpoint: str, record: Record) -> bool:
-        return True
-
-
-@dataclass
-class Source:
-    """A handler that fails as told and answers from then on; sleeping is noted, not done."""
-
-    failures: list[BaseException] = field(default_factory=list)
-    pauses: list[float] = field(default_factory=list)
-    calls: int = 0
-
-    async def __call__(self, exchange: Exchange) -> Answer:
-        self.calls += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        return DONE
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-
-
-def exchange(*, repeatable: bool = True, seconds: float = 60.0, endpoint: str | None = None) -> Exchange:
-    operation = Operation(
-        name="person",
-        title=TITLE,
-        question=Question,
-        answer=AnswerRecord,
-        binding=Nothing(),
-        repeatable=repeatable,
-        endpoint=endpoint,
-    )
-    return Exchange(
-        id="e",
-        database=Database(name="population", title=TITLE, owner=TITLE, operations=(operation,)),
-        operation=operation,
-        question=Question.model_construct(),
-        caller=Caller("c", "G01", Credential("secret", "s"), {}),
-        purpose=None,
-        asked_at=datetime.now(UTC),
-        deadline=asyncio.get_running_loop().time() + seconds,
-    )
-
-
-def endpoint(*, retry: Retry = RETRY, failures: int = 1000) -> Endpoint:
-    return Endpoint(url="http://127.0.0.1:9", retry=retry, breaker=BreakerLimits(failures=failures, open_for=10))
-
-
-async def run(
-    source: Source, asked: Exchange, settings: Endpoint | None = None, breakers: Breakers | None = None
-) -> Answer:
-    endpoints = {"population": settings or endpoint(), "health-card": endpoint()}
-    breakers = breakers or Breakers(endpoints, NoStore())
-    try:
-        return await retried(breakers, endpoints, sleep=source.sleep)(source)(asked)
-    finally:
-        await breakers.close()
-
+from schemas.exchange import Answer, Exchange
+from tests.test_resilience.exchanges import DONE, RETRY, NoStore, Source, endpoint, exchange, run
 
 REPEATED = (UpstreamUnavailable, UpstreamTimeout, Undelivered, Throttled)
 FINAL = (
@@ -202,72 +117,6 @@ async def test_retry_after_beyond_the_deadline_ends_at_once_with_that_error() ->
         await run(source, exchange(seconds=60))
     assert caught.value.retry_after == 61
     assert (source.calls, source.pauses) == (1, [])
-
-
-@pytest.mark.parametrize("repeatable", [True, False])
-async def test_deadline_ends_whatever_is_under_way(repeatable: bool) -> None:
-    ended = asyncio.Event()
-
-    async def hangs(_: Exchange) -> Answer:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-        return DONE
-
-    endpoints = {"population": endpoint(failures=1)}
-    breakers = Breakers(endpoints, NoStore())
-    asked = exchange(repeatable=repeatable, seconds=0.05)
-    with pytest.raises(UpstreamTimeout):
-        await retried(breakers, endpoints)(hangs)(asked)
-    assert ended.is_set()
-    assert asked.trail.attempts == 1
-    # An impatient caller must not close the source for the others.
-    assert [shown.state for shown in breakers.snapshots()] == ["closed"]
-    await breakers.close()
-
-
-async def test_deadline_ends_a_pause() -> None:
-    async def forever(_: float) -> None:
-        await asyncio.Event().wait()
-
-    endpoints = {"population": endpoint(retry=Retry(initial=0.0))}
-    breakers = Breakers(endpoints, NoStore())
-    source = Source(failures=[UpstreamUnavailable()])
-    with pytest.raises(UpstreamTimeout):
-        await retried(breakers, endpoints, sleep=forever)(source)(exchange(seconds=0.5))
-    await breakers.close()
-
-
-async def test_deadline_already_past_is_a_timeout() -> None:
-    async def slow(_: Exchange) -> Answer:
-        await asyncio.Event().wait()
-        return DONE
-
-    endpoints = {"population": endpoint()}
-    breakers = Breakers(endpoints, NoStore())
-    with pytest.raises(UpstreamTimeout):
-        await retried(breakers, endpoints)(slow)(exchange(seconds=-1))
-    await breakers.close()
-
-
-async def test_a_caller_that_goes_away_is_let_go() -> None:
-    inside = asyncio.Event()
-
-    async def hangs(_: Exchange) -> Answer:
-        inside.set()
-        await asyncio.Event().wait()
-        return DONE
-
-    endpoints = {"population": endpoint(failures=1)}
-    breakers = Breakers(endpoints, NoStore())
-    call = asyncio.create_task(retried(breakers, endpoints)(hangs)(exchange()))
-    await inside.wait()
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    assert [shown.state for shown in breakers.snapshots()] == ["closed"]
-    await breakers.close()
 
 
 async def test_open_breaker_refuses_before_dispatch() -> None:

@@ -3,90 +3,37 @@
 import asyncio
 import gzip
 import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from hypothesis import given
-from hypothesis import strategies as st
-from multidict import CIMultiDict
 
 from adapters.transport import (
     Impatient,
     Message,
-    Reply,
-    Throttled,
-    Transport,
     Undelivered,
     Unsent,
     maybe_applied,
     refusal,
-    retry_after,
 )
-from config.settings import Endpoint, Timeout
+from config.settings import Timeout
 from schemas.errors import (
     GatewayError,
-    Internal,
     Overloaded,
-    UpstreamRefused,
     UpstreamTimeout,
     UpstreamUnavailable,
     UpstreamUnreadable,
 )
-
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-ASK = Message("POST", "/ask", {"Content-Type": "text/plain"}, b"question")
-FAST = Timeout(connect=2, read=5, total=5)
-
-
-def in_seconds(seconds: float) -> float:
-    return asyncio.get_running_loop().time() + seconds
-
-
-async def request(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
-    )
-    return head + await reader.readexactly(length)
-
-
-@asynccontextmanager
-async def scripted(script: Script) -> AsyncIterator[str]:
-    """A TCP server that reads one request and then does what `script` says."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await script(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-
-
-@asynccontextmanager
-async def transport(url: str, **settings: object) -> AsyncIterator[Transport]:
-    made = Transport("source", Endpoint.model_validate({"url": url, "timeout": FAST, **settings}))
-    try:
-        yield made
-    finally:
-        await made.close()
+from tests.test_resilience.doubles import (
+    ASK,
+    Script,
+    answering,
+    hanging,
+    in_seconds,
+    request,
+    scripted,
+    transport,
+)
 
 
 async def failure(script: Script, *, message: Message = ASK, deadline: float = 30, **settings: object) -> GatewayError:
@@ -94,24 +41,6 @@ async def failure(script: Script, *, message: Message = ASK, deadline: float = 3
         with pytest.raises(GatewayError) as caught:
             await link.send(message, deadline=in_seconds(deadline))
     return caught.value
-
-
-def answering(*parts: bytes) -> Script:
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await request(reader)
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-
-    return script
-
-
-def hanging(*parts: bytes) -> Script:
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await answering(*parts)(reader, writer)
-        await reader.read()
-
-    return script
 
 
 async def test_sends_and_returns_bytes_as_they_are() -> None:
@@ -362,122 +291,3 @@ async def test_failures_give_their_slot_back() -> None:
         for _ in range(3):
             with pytest.raises(UpstreamUnavailable):
                 await link.send(ASK, deadline=in_seconds(10))
-
-
-def reply_with(status: int, **headers: str) -> Reply:
-    return Reply(status, CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}), b"secret")
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (200, None),
-        (204, None),
-        (301, UpstreamUnreadable),
-        (304, UpstreamUnreadable),
-        (400, UpstreamRefused),
-        (401, UpstreamRefused),
-        (404, UpstreamRefused),
-        (429, Throttled),
-        (500, UpstreamUnavailable),
-        (503, UpstreamUnavailable),
-        (999, UpstreamUnavailable),
-    ],
-)
-def test_meaning_of_a_status(status: int, kind: type[GatewayError] | None) -> None:
-    error = refusal("source", reply_with(status, Retry_After="7"))
-    assert type(error) is (kind or type(None))
-    if isinstance(error, UpstreamUnavailable):
-        assert error.retry_after == 7
-    assert "secret" not in str(error)
-
-
-def test_retry_after_reads_both_forms() -> None:
-    now = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-    assert retry_after(reply_with(503, Retry_After=" 120 "), now) == 120
-    assert retry_after(reply_with(503, Retry_After="Sun, 22 Nov 2026 12:00:30 GMT"), now) == 30
-    assert retry_after(reply_with(503, Retry_After="Sun, 22 Nov 2026 11:00:00 GMT"), now) == 0
-    assert retry_after(reply_with(503), now) is None
-
-
-@given(st.text())
-def test_retry_after_never_fails(text: str) -> None:
-    seconds = retry_after(Reply(503, {"Retry-After": text}, b""))
-    assert seconds is None or seconds >= 0
-
-
-def test_what_is_not_known_to_be_harmless_may_have_been_applied() -> None:
-    assert maybe_applied(Internal())
-    assert maybe_applied(KeyError("x"))
-    assert maybe_applied(asyncio.CancelledError())
-    assert not maybe_applied(Throttled())
-
-
-def test_messages_do_not_show_what_they_carry() -> None:
-    shown = repr(Message("POST", "/p", {"Authorization": "Basic c2VjcmV0"}, b"001085012345", {"q": "001085012345"}))
-    assert "c2VjcmV0" not in shown
-    assert "001085012345" not in shown
-    assert "001085012345" not in repr(Reply(200, {"x": "001085012345"}, b"001085012345"))
-
-
-def test_the_question_is_the_body_or_the_target() -> None:
-    assert ASK.question == b"question"
-    assert Message("GET", "/a", {}, b"", {"msdn": "1 2"}).question == b"/a?msdn=1+2"
-
-
-def issue(
-    name: str, directory: Path, issuer: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """Make a certificate for loopback, self-signed or by `issuer`, and leave NAME.pem and NAME.key in `directory`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer[0].subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-    )
-    certificate = builder.sign(issuer[1] if issuer else key, hashes.SHA256())
-    (directory / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (directory / f"{name}.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return certificate, key
-
-
-async def test_tls_trusts_its_own_authority_only_and_shows_its_certificate(tmp_path: Path) -> None:
-    authority = issue("ca", tmp_path)
-    issue("server", tmp_path, authority)
-    issue("client", tmp_path, authority)
-    issue("other", tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "ca.pem")
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
-
-    async def handle(received: web.Request) -> web.Response:
-        assert received.transport is not None
-        subject = received.transport.get_extra_info("peercert")["subject"]
-        return web.Response(text=subject[0][0][1])
-
-    app = web.Application()
-    app.router.add_post("/ask", handle)
-    mine = {"tls_certificate": tmp_path / "client.pem", "tls_key": tmp_path / "client.key"}
-    server = TestServer(app, scheme="https")
-    await server.start_server(ssl=context)
-    try:
-        async with transport(str(server.make_url("/")), tls_ca=tmp_path / "ca.pem", **mine) as link:
-            assert (await link.send(ASK, deadline=in_seconds(10))).body == b"client"
-        async with transport(str(server.make_url("/")), tls_ca=tmp_path / "other.pem", **mine) as link:
-            with pytest.raises(Undelivered):
-                await link.send(ASK, deadline=in_seconds(10))
-        async with transport(str(server.make_url("/")), tls_ca=tmp_path / "ca.pem") as link:
-            with pytest.raises(UpstreamUnavailable):
-                await link.send(ASK, deadline=in_seconds(10))
-    finally:
-        await server.close()

@@ -1,0 +1,73 @@
+"""Sources over real sockets that do what a test tells them, byte for byte."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from adapters.transport import (
+    Message,
+    Transport,
+)
+from config.settings import Endpoint, Timeout
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ASK = Message("POST", "/ask", {"Content-Type": "text/plain"}, b"question")
+FAST = Timeout(connect=2, read=5, total=5)
+
+
+def in_seconds(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+    )
+    return head + await reader.readexactly(length)
+
+
+@asynccontextmanager
+async def scripted(script: Script) -> AsyncIterator[str]:
+    """A TCP server that reads one request and then does what `script` says."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await script(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def transport(url: str, **settings: object) -> AsyncIterator[Transport]:
+    made = Transport("source", Endpoint.model_validate({"url": url, "timeout": FAST, **settings}))
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def answering(*parts: bytes) -> Script:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return script
+
+
+def hanging(*parts: bytes) -> Script:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answering(*parts)(reader, writer)
+        await reader.read()
+
+    return script
