@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,8 +72,9 @@ class SqliteStorage(Storage):
                 await self._in(self._writer_thread, lambda: self._begin(checked=checked))
                 yield run
                 await self._in(self._writer_thread, self._commit)
-            finally:
-                await self._in(self._writer_thread, self._end)
+            except BaseException:
+                await self._in(self._writer_thread, self._drop_writer)
+                raise
 
     async def close(self) -> None:
         if self._closed:
@@ -102,8 +103,9 @@ class SqliteStorage(Storage):
             self._begin(checked=True)
             result = work(self._connection())
             self._commit()
-        finally:
-            self._end()
+        except BaseException:
+            self._drop_writer()
+            raise
         return result
 
     def _begin(self, *, checked: bool) -> None:
@@ -115,20 +117,7 @@ class SqliteStorage(Storage):
 
     def _commit(self) -> None:
         self._connection().commit()
-
-    def _end(self) -> None:
-        """Leave nothing open, whatever happened; a connection that cannot even roll back is thrown away."""
-        try:
-            if self._writer is not None and self._writer.in_transaction():
-                self._writer.rollback()
-            if self._writer is not None and _raw(self._writer).in_transaction:
-                self._drop_writer()
-        except Exception:
-            self._drop_writer()
-            raise
-        finally:
-            if self._lock_fd is not None:
-                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+        fcntl.flock(self._lock(), fcntl.LOCK_UN)
 
     def _lock(self) -> int:
         if self._lock_fd is None:
@@ -137,12 +126,15 @@ class SqliteStorage(Storage):
 
     def _connection(self) -> Connection:
         if self._writer is None:
-            # SQLite would create it readable for everybody; the journal files inherit its mode.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # SQLite would create it readable for everybody; the journal files inherit its mode. An existing file must
+            # not be opened here: closing it again would drop the POSIX locks of this process's other connections.
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             self._writer = self._write_engine.connect()
         return self._writer
 
     def _drop_writer(self) -> None:
+        """Give up connection and lock: after a failure, closing is the one rollback that cannot fail half-way."""
         writer, self._writer = self._writer, None
         lock, self._lock_fd = self._lock_fd, None
         try:
@@ -152,12 +144,6 @@ class SqliteStorage(Storage):
         finally:
             if lock is not None:
                 os.close(lock)
-
-
-def _raw(connection: Connection) -> sqlite3.Connection:
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, sqlite3.Connection)
-    return raw
 
 
 def _engine(url: URL, *, begin: str, **options: Any) -> Engine:

@@ -1,0 +1,179 @@
+"""When storage fails: nobody gets a receipt, nothing is half written, and it works again without a restart."""
+
+import asyncio
+import errno
+import os
+import resource
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import EvidenceUnavailable
+from security.audit.log import AuditLog
+from security.audit.vault import Vault
+from security.audit.verification import verify
+from storage.sqlite import plain
+from tests.services import Postgres
+from tests.test_audit.audit_world import World, a_world, evidence
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """A disk that is full, as the kernel shows it to this process: writes beyond `size` fail with EFBIG."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+async def still_whole(world: World, entries: int) -> None:
+    receipt = await world.log.record(evidence("001090123456"))
+    assert receipt.index == entries
+    found = await verify(world.storage, [world.signer.verifier], world.sealer)
+    assert found.valid, found
+    assert found.entries == entries + 1
+
+
+async def test_full_disk(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await world.log.record(evidence("001090123456"))
+        with no_file_larger_than((tmp_path / "gateway.db-wal").stat().st_size + 100):
+            refused = await asyncio.gather(
+                *(world.log.record(evidence("001090123456")) for _ in range(20)), return_exceptions=True
+            )
+            again = await asyncio.gather(world.log.record(evidence()), return_exceptions=True)
+        assert all(isinstance(each, EvidenceUnavailable) for each in [*refused, *again]), refused
+        await still_whole(world, 1)
+
+
+async def test_vault_that_takes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.log.record(evidence("001090123456"))
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Vault, "put", full)
+        with pytest.raises(EvidenceUnavailable):
+            await world.log.record(evidence("001090123456"))
+    await still_whole(world, 1)
+
+
+async def test_torn_vault_write_is_not_trusted(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await world.log.record(evidence("001090123456"))
+        slots = next((tmp_path / "vault").glob("2*.slots"))
+        with no_file_larger_than(slots.stat().st_size + 50), pytest.raises(EvidenceUnavailable):
+            await world.log.record(evidence("001090123456"))
+        await still_whole(world, 1)
+
+
+async def test_database_that_is_gone(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        with plain(tmp_path / "gateway.db") as other:
+            other.execute("DROP TABLE audit_entries")
+        with pytest.raises(EvidenceUnavailable):
+            await world.log.record(evidence("001090123456"))
+
+
+async def test_locked_database_is_waited_for_then_refused(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite.BUSY_TIMEOUT_MS", 50)
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await world.log.record(evidence())
+        other = sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(EvidenceUnavailable):
+            await world.log.record(evidence())
+        other.execute("ROLLBACK")
+        other.close()
+        await still_whole(world, 1)
+
+
+async def test_writer_that_holds_the_lock_too_long(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("security.audit.log.PATIENCE_S", 0.05)
+    async with a_world(sqlite_url, tmp_path / "vault") as world, a_world(sqlite_url, tmp_path / "vault") as other:
+        async with other.storage.writing():
+            with pytest.raises(EvidenceUnavailable):
+                await world.log.record(evidence("001090123456"))
+        monkeypatch.setattr("security.audit.log.PATIENCE_S", 10)
+        # What nobody waits for any more may still be written: an entry without a receipt harms nobody.
+        receipt = await world.log.record(evidence("001090123456"))
+        assert receipt.index in {0, 1}
+        assert (await verify(world.storage, [world.signer.verifier], world.sealer)).valid
+
+
+async def test_too_many_waiting_entries_are_refused_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("security.audit.log.BACKLOG", 10)
+    results = await asyncio.gather(*(world.log.record(evidence()) for _ in range(30)), return_exceptions=True)
+    assert sum(isinstance(each, EvidenceUnavailable) for each in results) == 20
+    await still_whole(world, 10)
+
+
+async def test_postgres_restart(postgres: Postgres, postgres_url: str, tmp_path: Path) -> None:
+    async with a_world(postgres_url, tmp_path / "vault") as world:
+        await world.log.record(evidence("001090123456"))
+        await asyncio.to_thread(postgres.stop)
+        try:
+            with pytest.raises(EvidenceUnavailable):
+                await world.log.record(evidence("001090123456"))
+            with pytest.raises(EvidenceUnavailable):
+                await AuditLog.open(world.storage, world.signer, world.sealer)
+        finally:
+            await asyncio.to_thread(postgres.start)
+        await still_whole(world, 1)
+
+
+async def test_postgres_connections_cut_while_idle_are_not_noticed(
+    postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    async with a_world(postgres_url, tmp_path / "vault") as world:
+        await world.log.record(evidence("001090123456"))
+        await asyncio.to_thread(postgres.stop)
+        await asyncio.to_thread(postgres.start)
+        await still_whole(world, 1)
+
+
+async def test_postgres_restart_under_load_loses_no_receipt(
+    postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    async with a_world(postgres_url, tmp_path / "vault") as world:
+        given: list[tuple[int, str]] = []
+        stop = asyncio.Event()
+
+        async def caller() -> None:
+            while not stop.is_set():
+                event = evidence("001090123456")
+                try:
+                    given.append(((await world.log.record(event)).index, event.id))
+                except EvidenceUnavailable:
+                    await asyncio.sleep(0.01)
+
+        callers = [asyncio.create_task(caller()) for _ in range(8)]
+        for _ in range(2):
+            before = len(given)
+            while len(given) < before + 50:
+                await asyncio.sleep(0.01)
+            await asyncio.to_thread(postgres.stop)
+            await asyncio.to_thread(postgres.start)
+        before = len(given)
+        while len(given) < before + 50:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await asyncio.gather(*callers)
+        for index, event in given:
+            assert (await world.reader.show(index)).entry["id"] == event
+        assert len({index for index, _ in given}) == len(given)
+        found = await verify(world.storage, [world.signer.verifier], world.sealer)
+        assert found.valid, found
