@@ -50,6 +50,7 @@ class Pki:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory
+        self._signers: dict[str, SigningKey] = {}
         self.registries_ca = self._authority("registries-ca", "Registries CA")
         self.gateway_ca = self._authority("gateway-ca", "Gateway CA")
         self.clients_ca = self._authority("clients-ca", "Clients CA")
@@ -60,13 +61,17 @@ class Pki:
 
     def signer(self, name: str, variant: Variant = "genuine") -> SigningKey:
         """Return a registry's key with its genuine certificate or one of the same name that no longer holds."""
-        pair = self.registry(name)
+        if name not in self._signers:
+            # Reading an RSA key costs more than everything else here: it is done once for all variants.
+            pair = self.registry(name)
+            self._signers[name] = SigningKey.load(pair.key, pair.certificate)
+        genuine = self._signers[name]
         if variant == "genuine":
-            return SigningKey.load(pair.key, pair.certificate)
+            return genuine
         path = self._path(f"registry-{name}-{variant}.pem")
         if not path.exists():
-            self._vary(name, variant, path)
-        return SigningKey.load(pair.key, path)
+            self._vary(name, variant, genuine, path)
+        return SigningKey.of(genuine.private, x509.load_pem_x509_certificate(path.read_bytes()))
 
     def stranger(self) -> SigningKey:
         """Return the key of another member of the registries' authority, whom nobody expects as a source."""
@@ -74,19 +79,20 @@ class Pki:
         return SigningKey.load(pair.key, pair.certificate)
 
     def revocations(self, names: tuple[str, ...]) -> Path:
-        """Return the registries' revocation list, which names the revoked certificate of each of `names`."""
+        """Return the registries' revocation list; it names at least the revoked certificate of each of `names`."""
         path = self._path("registries.crl")
-        if not path.exists():
+        held = x509.load_pem_x509_crl(path.read_bytes()) if path.exists() else None
+        serials = {self.signer(name, "revoked").certificate.serial_number for name in names}
+        known = {entry.serial_number for entry in held} if held else set()
+        if held is None or not serials <= known:
             authority, key = self._load("registries-ca")
             now = datetime.now(UTC)
             crl = x509.CertificateRevocationListBuilder().issuer_name(authority.subject)
             crl = crl.last_update(now - _BEFORE).next_update(authority.not_valid_after_utc)
-            crl = crl.add_extension(x509.CRLNumber(1), critical=False)
-            for name in names:
-                self.signer(name, "revoked")
-                certificate = x509.load_pem_x509_certificate(self._path(f"registry-{name}-revoked.pem").read_bytes())
-                entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
-                crl = crl.add_revoked_certificate(entry.revocation_date(now - _BEFORE).build())
+            crl = crl.add_extension(x509.CRLNumber(len(known) + 1), critical=False)
+            for serial in sorted(serials | known):
+                entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - _BEFORE)
+                crl = crl.add_revoked_certificate(entry.build())
             _write(path, crl.sign(key, SHA256()).public_bytes(Encoding.PEM), 0o644)
         return path
 
@@ -158,11 +164,10 @@ class Pki:
             builder = builder.add_extension(usage, critical=False)
         return builder.sign(issuer_key, SHA256())
 
-    def _vary(self, name: str, variant: Variant, path: Path) -> None:
-        _, key = self._load(f"registry-{name}")
+    def _vary(self, name: str, variant: Variant, genuine: SigningKey, path: Path) -> None:
         now = datetime.now(UTC)
         begin, years = (now - timedelta(days=730), 1) if variant == "expired" else (now - _BEFORE, 5)
-        certificate = self._issue("registries-ca", f"Registry {name}", key, begin, years=years)
+        certificate = self._issue("registries-ca", f"Registry {name}", genuine.private, begin, years=years)
         _write(path, certificate.public_bytes(Encoding.PEM), 0o644)
 
 
