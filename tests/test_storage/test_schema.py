@@ -1,0 +1,112 @@
+"""What is created, what is brought up to date, and what is refused with the name of the command that helps."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text, update
+
+import storage.schema
+from security.audit.tables import ENTRIES
+from storage.commands import status
+from storage.errors import SchemaUnknown
+from storage.metadata import STATE
+from storage.schema import STEPS, VERSION, Step, open_storage, upgrade
+
+
+async def set_version(url: str, version: int) -> None:
+    opened = await open_storage(url)
+    await opened.write(lambda connection: connection.execute(update(STATE).values(version=version)))
+    await opened.close()
+
+
+async def test_new_database_is_created_once_even_by_several_at_once(storage_url: str) -> None:
+    results = await asyncio.gather(*(upgrade(storage_url) for _ in range(4)))
+    assert sorted(results) == [(), (), (), ("first schema",)]
+    opened = await open_storage(storage_url)
+    await opened.close()
+
+
+async def test_missing_and_empty_databases_are_refused_and_not_created(storage_url: str, tmp_path: Path) -> None:
+    with pytest.raises(SchemaUnknown, match="lgsp storage upgrade"):
+        await open_storage(storage_url)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_newer_schema_is_refused_and_left_alone(storage_url: str) -> None:
+    await upgrade(storage_url)
+    await set_version(storage_url, VERSION + 1)
+    with pytest.raises(SchemaUnknown, match="newer release"):
+        await open_storage(storage_url)
+    with pytest.raises(SchemaUnknown, match="newer release"):
+        await upgrade(storage_url)
+    found = await status(storage_url)
+    assert found.reachable
+    assert found.refusal is not None
+    assert "newer release" in found.refusal
+
+
+async def test_older_schema_goes_through_its_steps(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await upgrade(storage_url)
+
+    def add_column(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE audit_head ADD COLUMN remark TEXT"))
+
+    monkeypatch.setattr(storage.schema, "STEPS", (*STEPS, Step(VERSION + 1, "remarks", add_column)))
+    monkeypatch.setattr(storage.schema, "VERSION", VERSION + 1)
+    with pytest.raises(SchemaUnknown, match="lgsp storage upgrade"):
+        await open_storage(storage_url)
+    found = await status(storage_url)
+    assert found.state is not None
+    assert found.state.pending == ("remarks",)
+    assert await upgrade(storage_url) == ("remarks",)
+    assert await upgrade(storage_url) == ()
+    opened = await open_storage(storage_url)
+    await opened.read(lambda connection: connection.execute(text("SELECT remark FROM audit_head")).all())
+    await opened.close()
+
+
+async def test_failed_step_leaves_the_older_schema(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await upgrade(storage_url)
+
+    def fail(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE audit_head ADD COLUMN remark TEXT"))
+        raise RuntimeError("on purpose")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.schema, "STEPS", (*STEPS, Step(VERSION + 1, "fails", fail)))
+        patch.setattr(storage.schema, "VERSION", VERSION + 1)
+        with pytest.raises(RuntimeError):
+            await upgrade(storage_url)
+    opened = await open_storage(storage_url)
+    columns = await opened.read(lambda connection: connection.execute(text("SELECT * FROM audit_head")).keys())
+    await opened.close()
+    assert "remark" not in list(columns)
+
+
+async def test_missing_table_is_noticed_and_created(storage_url: str) -> None:
+    await upgrade(storage_url)
+    opened = await open_storage(storage_url)
+    await opened.write(ENTRIES.drop)
+    await opened.close()
+    with pytest.raises(SchemaUnknown, match="lgsp storage upgrade"):
+        await open_storage(storage_url)
+    await upgrade(storage_url)
+    opened = await open_storage(storage_url)
+    await opened.close()
+
+
+async def test_status_of_what_works_and_of_what_does_not(storage_url: str, tmp_path: Path) -> None:
+    await upgrade(storage_url)
+    good = await status(storage_url)
+    assert (good.reachable, good.refusal) == (True, None)
+    assert good.size is not None
+    assert good.size > 10_000
+    assert good.state is not None
+    assert good.state.version == VERSION
+    for url in (f"sqlite:///{tmp_path}/none", f"postgresql+asyncpg://u:secret@/x?host={tmp_path}"):
+        bad = await status(url)
+        assert not bad.reachable
+        assert bad.refusal
+        assert "secret" not in bad.url
+    assert not (tmp_path / "none").exists()
