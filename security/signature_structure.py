@@ -208,19 +208,19 @@ def same_document(uri: str) -> str:
 _ALL_VALUES = etree.XPath("//@*", smart_strings=False)
 
 
-def is_unique(name: str, root: Element, document: bytes) -> bool:
-    """Whether only one attribute of the document has this value, whatever its name and namespace.
+def are_unique(names: list[str], root: Element, document: bytes) -> bool:
+    """Whether each of these values stands in one attribute of the document, whatever its name and namespace.
 
-    Verifiers differ in what they take for an Id (`Id`, `ID`, `id`, `xml:id`, in any namespace): a name that stands
-    twice could mean two elements to two of them. If the bytes hold no character reference that could hide it, counting
-    the quoted name is enough; the tree decides otherwise.
+    Verifiers differ in what they take for an Id (`Id`, `ID`, `id`, `xml:id`, in any namespace): a value that stands
+    twice could mean two elements to two of them. It occurs in the bytes once as Id and once in the Reference; where it
+    occurs otherwise, or a character reference could hide it, the tree decides.
     """
-    quoted = name.encode()
-    count = document.count(b'"%b"' % quoted) + document.count(b"'%b'" % quoted)
-    if count == 1 and b"&#" not in document:
+    if len(set(names)) != len(names):
+        return False
+    if b"&#" not in document and all(document.count(name.encode()) == 2 for name in names):
         return True
     values: list[str] = _ALL_VALUES(root)  # type: ignore[assignment]  # the stubs do not know the query's result
-    return values.count(name) == 1
+    return all(values.count(name) == 1 for name in names)
 
 
 def issuer_serial(element: Element) -> ByIssuerSerial:

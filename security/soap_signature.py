@@ -16,13 +16,13 @@ from security.signature_structure import (
     WSU,
     WSU_ID,
     Reference,
+    are_unique,
     canonical_by,
     check_digest,
     check_signature,
     element_only,
     expect,
     instant,
-    is_unique,
     malformed,
     read_signature,
     same_document,
@@ -179,7 +179,7 @@ def _signed_elements(
     signed = [target for target in targets if target is not None]
     if len(signed) != len(targets):
         raise malformed("a Reference points at something that is not a part of the message")
-    if len(set(names)) != len(names) or not all(is_unique(name, root, document) for name in names):
+    if not are_unique(names, root, document):
         raise malformed("an Id is not unique")
     return signed
 

@@ -17,12 +17,12 @@ from security.signature_structure import (
     SIGNATURE,
     WSU_ID,
     Reference,
+    are_unique,
     canonical_by,
     check_digest,
     check_signature,
     expect,
     instant,
-    is_unique,
     issuer_serial,
     malformed,
     read_signature,
@@ -88,7 +88,7 @@ def _check_target(root: Element, document: bytes, reference: Reference) -> None:
     name = same_document(reference.uri)
     if not any(root.get(attribute) == name for attribute in _ROOT_IDS):
         raise Rejected("not-covered", "the signature does not cover the root")
-    if not is_unique(name, root, document):
+    if not are_unique([name], root, document):
         raise malformed("an Id is not unique")
 
 
