@@ -54,7 +54,7 @@ def said(
 class Question(BaseModel):
     """Base of everything a caller may ask: unknown members are refused, text is brought to NFC."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class Record(BaseModel):
