@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adapters.bindings import XmlInJson, constant, param
+from adapters.notices import number_notices
 from adapters.schemes import ClientCredentials
 from schemas.civil_status import (
     Birth,
@@ -23,7 +24,6 @@ from schemas.civil_status import (
 from schemas.errors import NoRecord, Text, UpstreamRefused
 from schemas.exchange import Data, Database, Notice, Operation
 from schemas.fields import Question
-from schemas.identifiers import personal_id_mismatches
 
 FAULTS = {
     "201": NoRecord,
@@ -44,15 +44,9 @@ def lookup(operation: str, module: str) -> XmlInJson:
     )
 
 
-DISAGREES = "The number and the record disagree; both are as the source has them"
-
-
 def mismatches(question: Question, data: Data) -> Iterator[Notice]:
     """Warn where a personal number disagrees with sex or birth as registered."""
-    number = data["personal_id"] or ""
-    if len(number) == 12 and number.isascii() and number.isdigit():
-        for code in personal_id_mismatches(number, data["sex"], data["birth_date"]):
-            yield Notice(code, "/data/personal_id", DISAGREES)
+    return number_notices(data)
 
 
 DATABASE = Database(

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adapters.bindings import Rest
+from adapters.notices import number_notices
 from adapters.schemes import ClientCredentials
 from schemas.enterprise import Enterprise, EnterpriseQuestion, RegistrationStatus, RegistrationStatusQuestion
 from schemas.errors import NoRecord, Text
 from schemas.exchange import Data, Database, Notice, Operation
 from schemas.fields import Question
-from schemas.identifiers import personal_id_mismatches
 
 ACCEPTED = frozenset({"success"})
 FAULTS = {"NOT_FOUND": NoRecord}
@@ -25,11 +25,7 @@ DISAGREES = "The number and the record disagree; both are as the source has them
 def mismatches(question: Question, data: Data) -> Iterator[Notice]:
     """Warn where a representative's personal number disagrees with sex or birth as registered."""
     for position, person in enumerate(data["representatives"]):
-        number = person["document_number"] or ""
-        if len(number) == 12 and number.isascii() and number.isdigit():
-            pointer = f"/data/representatives/{position}/document_number"
-            for code in personal_id_mismatches(number, person["sex"], person["birth_date"]):
-                yield Notice(code, pointer, DISAGREES)
+        yield from number_notices(person, f"/data/representatives/{position}", "document_number")
 
 
 DATABASE = Database(

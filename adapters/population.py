@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adapters.bindings import constant, message_id, officer_or, param
+from adapters.notices import number_notices
 from adapters.schemes import HashedBasic
 from adapters.soap import Soap
 from schemas import population as p
 from schemas.errors import Text, UpstreamRefused, UpstreamUnavailable
 from schemas.exchange import Data, Database, Notice, Operation
 from schemas.fields import Question
-from schemas.identifiers import personal_id_mismatches
 
 _ASKED = "http://dancuquocgia.bca"
 _ANSWERED = "http://www.mic.gov.vn/dancu/1.0"
@@ -47,13 +47,7 @@ def _soap(integration: str, request: tuple[str, str], answer: tuple[str, str], r
 
 
 def _mismatches(question: Question, data: Data) -> Iterator[Notice]:
-    """Warn where the number does not agree with the record; the law never recodes a number (Decree 137/2015)."""
-    number = data["personal_id"]
-    if number:
-        for code in personal_id_mismatches(number, data["sex"], data["birth_date"]):
-            yield Notice(
-                code, "/data/personal_id", "The number and the record disagree; both are as the source has them"
-            )
+    return number_notices(data)
 
 
 DATABASE = Database(

@@ -31,7 +31,7 @@ class Subject:
     """Metadata of a type: values of it identify a subject of this `kind`; `personal` when that is a natural person.
 
     The audit trail finds the subjects of an exchange by this mark. Kinds: personal-id, id-card,
-    social-insurance-number, health-card, tax-code, enterprise, officer.
+    social-insurance-number, health-card, identity-document (of unknown kind), tax-code, enterprise, officer.
     """
 
     kind: str
@@ -51,6 +51,8 @@ _SOCIAL = Subject("social-insurance-number")
 _NARROWER: Final = {
     ("tax-code", 12): _PERSONAL_ID,
     ("health-card", 10): _SOCIAL,
+    ("identity-document", 9): _ID_CARD,
+    ("identity-document", 12): _PERSONAL_ID,
     ("officer", 9): _ID_CARD,
     ("officer", 12): _PERSONAL_ID,
 }
@@ -108,6 +110,11 @@ def personal_id_parts(value: str) -> PersonalIdParts:
     check_personal_id(value)
     century, female = divmod(int(value[3]), 2)
     return PersonalIdParts(place=value[:3], male=not female, year=1900 + 100 * century + int(value[4:6]))
+
+
+def is_personal_id(text: str) -> bool:
+    """Tell whether a text has the shape of a personal number."""
+    return len(text) == 12 and _digits(text)
 
 
 def personal_id_mismatches(personal_id: str, sex: str | None, birth_date: str | None) -> list[str]:
