@@ -19,8 +19,6 @@ from schemas.fields import Question
 ACCEPTED = frozenset({"success"})
 FAULTS = {"NOT_FOUND": NoRecord}
 
-DISAGREES = "The number and the record disagree; both are as the source has them"
-
 
 def mismatches(question: Question, data: Data) -> Iterator[Notice]:
     """Warn where a representative's personal number disagrees with sex or birth as registered."""
