@@ -1,7 +1,6 @@
 """The population database of the sandbox (CSDL quốc gia về dân cư): SOAP 1.1, signed both ways, hashed Basic log-in.
 
-Writes the world's people the way the source does: the name split for some and all in Ten for others, elements left
-out, nil or blank where nothing is known. What is ours in this profile is said in `schemas.population`.
+What is ours in this profile is said in `schemas.population`.
 """
 
 from __future__ import annotations
@@ -19,17 +18,18 @@ from aiohttp import web
 
 from sandbox import population_truth
 from sandbox.contracts import Contract
+from sandbox.population_records import NAMESPACE as ANSWERED
+from sandbox.population_records import SEX, write_citizen, written
 from sandbox.registry import Account, Context, Registry
 from sandbox.soap import Refusal, SoapService, soap_application
 from sandbox.wire import Writer
-from sandbox.world.model import Address, PartialDate, Person, Relative
+from sandbox.world.model import Person
 from sandbox.world.world import World
 from security.xml import Element
 
 NAME = "population"
 PATH = "/dancu"
 ASKED = "http://dancuquocgia.bca"
-ANSWERED = "http://www.mic.gov.vn/dancu/1.0"
 RELATION = "http://gtel.vn/qldc"
 INTEGRATIONS: Mapping[str, tuple[str, ...]] = {
     "TraCuuThongTinCongDan": ("037",),
@@ -38,10 +38,6 @@ INTEGRATIONS: Mapping[str, tuple[str, ...]] = {
 }
 """MaTichHop of each operation; that of the last is ours."""
 
-_SEX = {"male": "1", "female": "2", "other": "3"}
-_MARITAL = {"single": "1", "married": "2", "divorced": "3", "widowed": "4"}
-_BLOOD = {"A": "01", "B": "02", "AB": "03", "O": "04"}
-_IN_HOUSEHOLD = {"head": "01", "spouse": "02", "child": "03", "father": "04", "mother": "05", "relative": "99"}
 _KINSHIP = {"father": "01", "mother": "02", "spouse": "03", "child": "04", "representative": "05", "household": "06"}
 _SKEW = 300.0
 
@@ -61,7 +57,7 @@ class _People:
         writer = Writer(ANSWERED, "")
         collection = writer.root("CongdanCollection", MaYeuCau=asked["MaYeuCau"])
         for number, person in enumerate(self._found(asked), 1):
-            self._citizen(collection, person, number)
+            write_citizen(self._world, collection, person, number)
         return collection
 
     def authenticate(self, question: Element) -> Element:
@@ -77,8 +73,8 @@ class _People:
         verdict = writer.below(answer, "KetQuaXacThuc")
         held: tuple[tuple[str, str, Callable[[str], bool | None]], ...] = (
             ("HoVaTen", "HoVaTen", lambda claim: _same_name(claim, person.full_name)),
-            ("NgayThangNamSinh", "birth", lambda claim: claim == _written(person.birth)),
-            ("GioiTinh", "GioiTinh", lambda claim: claim == _SEX[person.sex]),
+            ("NgayThangNamSinh", "birth", lambda claim: claim == written(person.birth)),
+            ("GioiTinh", "GioiTinh", lambda claim: claim == SEX[person.sex]),
             ("QuocTich", "QuocTich", lambda claim: claim == person.nationality),
             ("SoSoHoKhau", "SoSoHoKhau", lambda claim: None if not person.household else claim == person.household),
         )
@@ -143,51 +139,6 @@ class _People:
         agrees = person.birth.text == birth or person.birth.text.startswith(f"{birth}-" if birth else "")
         return (person,) if agrees else ()
 
-    def _citizen(self, collection: Element, person: Person, number: int) -> None:
-        writer = Writer(ANSWERED, person.personal_id or person.old_id_card or "")
-        citizen = writer.below(
-            collection,
-            "CongDan",
-            SoCongDan=str(number),
-            GhiChu=person.note,
-            ThoiDiemDuLieu=f"{person.updated_on:%Y%m%d}000000",
-        )
-        writer.text(citizen, "SoDinhDanh", person.personal_id)
-        writer.text(citizen, "SoCMND", person.old_id_card)
-        _name(writer, citizen, person.full_name, split=person if person.index % 3 == 0 else None)
-        writer.text(citizen, "TenGoiKhac", person.other_name, blank=True)
-        writer.text(citizen, "GioiTinh", _SEX[person.sex])
-        writer.text(citizen, "DanToc", person.ethnicity, blank=True)
-        writer.text(citizen, "TonGiao", person.religion, blank=True)
-        writer.text(citizen, "TinhTrangHonNhan", _MARITAL[person.marital])
-        writer.text(citizen, "NhomMau", _BLOOD[person.blood_group] if person.blood_group else _no_blood(person))
-        _date(writer, citizen, "NgayThangNamSinh", person.birth)
-        death = person.death
-        _date(writer, citizen, "NgayChetMatTich", _whole(death.day.isoformat()) if death else None)
-        _place(writer, citizen, "NoiDangKyKhaiSinh", person.birth_place)
-        _place(writer, citizen, "QueQuan", person.hometown)
-        _place(writer, citizen, "ThuongTru", person.permanent)
-        _place(writer, citizen, "NoiOHienTai", person.current)
-        writer.text(citizen, "QuocTich", person.nationality)
-        _relative(writer, citizen, "Cha", person.father)
-        _relative(writer, citizen, "Me", person.mother)
-        _relative(writer, citizen, "VoChong", person.spouse)
-        _relative(writer, citizen, "NguoiDaiDien", person.representative)
-        self._head(writer, citizen, person)
-        writer.text(citizen, "SoSoHoKhau", person.household, blank=True)
-
-    def _head(self, writer: Writer, citizen: Element, person: Person) -> None:
-        household = self._world.household(person.household) if person.household else None
-        if household is None or person.relation is None:
-            writer.nothing(citizen, "ChuHo")
-            return
-        head = self._world.person(household.head)
-        place = writer.below(citizen, "ChuHo")
-        writer.text(place, "QuanHe", _IN_HOUSEHOLD[person.relation])
-        _name(writer, place, head.full_name)
-        writer.text(place, "SoDinhDanh", head.personal_id)
-        writer.text(place, "SoCMND", head.old_id_card)
-
 
 def _members(question: Element) -> dict[str, str]:
     """The texts of a question by local name, the birth date under `birth`."""
@@ -212,59 +163,6 @@ def _same_name(claim: str, held: str) -> bool:
 
 def _dashed(digits: str) -> str:
     return "-".join(part for part in (digits[:4], digits[4:6], digits[6:]) if part)
-
-
-def _whole(day: str) -> PartialDate:
-    return PartialDate(*map(int, day.split("-")))
-
-
-def _written(day: PartialDate) -> str:
-    return day.text.replace("-", "")
-
-
-def _no_blood(person: Person) -> str | None:
-    return "00" if person.index % 2 else None
-
-
-def _date(writer: Writer, parent: Element, name: str, day: PartialDate | None) -> None:
-    if day is None:
-        writer.nothing(parent, name)
-        return
-    place = writer.below(parent, name)
-    if day.month is None:
-        writer.text(place, "Nam", _written(day))
-    else:
-        writer.text(place, "NgayThangNam", _written(day))
-
-
-def _name(writer: Writer, parent: Element, full_name: str, split: Person | None = None) -> None:
-    place = writer.below(parent, "HoVaTen")
-    if split is None:
-        writer.text(place, "Ten", full_name)
-        return
-    writer.text(place, "Ho", split.surname)
-    writer.text(place, "ChuDem", split.middle)
-    writer.text(place, "Ten", split.given)
-
-
-def _place(writer: Writer, parent: Element, name: str, address: Address) -> None:
-    place, held = writer.below(parent, name), address.place
-    writer.text(place, "MaTinhThanh", held.province if held else None)
-    writer.text(place, "MaQuanHuyen", held.district if held else None, blank=True)
-    writer.text(place, "MaPhuongXa", held.commune if held else None)
-    writer.text(place, "ChiTiet", address.detail, blank=True)
-    writer.text(place, "QuocGia", address.country)
-
-
-def _relative(writer: Writer, parent: Element, name: str, relative: Relative | None) -> None:
-    if relative is None:
-        writer.nothing(parent, name)
-        return
-    place = writer.below(parent, name)
-    _name(writer, place, relative.full_name)
-    writer.text(place, "QuocTich", relative.nationality)
-    writer.text(place, "SoDinhDanh", relative.personal_id)
-    writer.text(place, "SoCMND", relative.old_id_card)
 
 
 def _relations(person: Person, other: Person) -> list[str]:

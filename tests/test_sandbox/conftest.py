@@ -13,7 +13,7 @@ from tests.test_sandbox.visitor import REGISTRIES, Visitor
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    return World(7, 60)
+    return World(7, 40)
 
 
 @pytest.fixture(scope="session")
