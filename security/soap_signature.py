@@ -86,8 +86,6 @@ def verify_soap(
     signed = _signed_elements(root, document, message, parts.references)
     headers = _signed_headers(message, signed, policy)
     signer = trust.accept(presented(parts.key_info, message.token), moment)
-    if parts.method.uri != EXC_C14N:
-        raise malformed("SignedInfo must be canonicalised by exclusive C14N")
     signed_info = canonical_by(parts.method, parts.signed_info, inclusive=False)
     check_signature(parts, signer, signed_info)
     for reference, element in zip(parts.references, signed, strict=True):

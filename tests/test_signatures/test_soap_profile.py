@@ -243,6 +243,31 @@ def test_a_mac_keyed_with_the_public_key_is_no_signature(message, reason, key):
         assert reason(change(document, value, base64.b64encode(mac.finalize()))) == "malformed"
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        b'<t:Timestamp xmlns:t="%b"/>' % WSU,
+        b'<t:Signature xmlns:t="http://www.w3.org/2000/09/xmldsig#"/>',
+        b'<t:Envelope xmlns:t="http://schemas.xmlsoap.org/soap/envelope/"/>',
+        b'<t:Body xmlns:t="http://schemas.xmlsoap.org/soap/envelope/"/>',
+        b'<t:Body xmlns:t="http://www.w3.org/2003/05/soap-envelope"/>',
+    ],
+)
+def test_nothing_inside_the_body_may_look_like_a_message(key, reason, now, inner):
+    payload = PAYLOAD.replace(b"<q:Name>genuine</q:Name>", inner)
+    assert reason(sign_soap_parts(payload, key, now=now).envelope) == "malformed"
+
+
+def test_ids_that_contain_one_another_are_still_unique(key, pki, now):
+    envelope = (
+        b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:u="%b"><e:Header><a u:Id="id-1"/>
+        </e:Header><e:Body u:Id="id-12"><b>id-1 "id-12" &#39;</b></e:Body></e:Envelope>"""
+        % WSU
+    )
+    signed = sign_soap(envelope, key, headers=["a"], now=now).envelope
+    assert verify_soap(signed, SignaturePolicy(), pki.pinned(key), now=now).headers[0].tag == "a"
+
+
 def test_only_the_soap_versions_of_the_policy_are_accepted(message, reason):
     assert reason(message, SignaturePolicy(soap=frozenset({"1.2"}))) == "malformed"
     assert reason(b"<x/>") == "malformed"
