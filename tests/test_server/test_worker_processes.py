@@ -26,11 +26,11 @@ UPLOAD = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-
 class Gateway:
     """A running `serve`; its log is read line by line, so that waiting is for events and never for time."""
 
-    def __init__(self, settings: dict[str, Any], failing: str) -> None:
+    def __init__(self, settings: dict[str, Any], failing: str, directory: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.test_server.served", json.dumps(settings)],
             cwd=ROOT,
-            env={**os.environ, "FAILING": failing},
+            env={**os.environ, "FAILING": failing, "TMPDIR": str(directory)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -106,11 +106,11 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Callable[..., Gateway]]:
+def gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
     started: list[Gateway] = []
 
     def start(workers: int = 1, *, ready: bool = True, failing: str = "", **server: Any) -> Gateway:
-        one = Gateway({"server": {"listen": "127.0.0.1:0", "workers": workers, **server}}, failing)
+        one = Gateway({"server": {"listen": "127.0.0.1:0", "workers": workers, **server}}, failing, tmp_path)
         started.append(one)
         if ready:
             one.ready()
@@ -212,6 +212,18 @@ def test_a_killed_worker_is_replaced_and_its_counts_stay(gateway: Callable[..., 
     assert 'lgsp_http_requests_total{method="GET",route="/livez",status="200"} 20.0' in page
     assert "lgsp_worker_restarts_total 1.0" in page
     assert "lgsp_http_in_flight 1.0" in page
+    one.signal(signal.SIGTERM)
+    assert one.end() == 0
+
+
+def test_what_a_dead_worker_had_in_flight_is_not_counted_for_ever(gateway: Callable[..., Gateway]) -> None:
+    one = gateway()
+    with in_flight(one):
+        assert "lgsp_http_in_flight 2.0" in one.get("/metrics")[1].decode()
+        os.kill(one.about()["pid"], signal.SIGKILL)
+        one.wait_for("worker-died")
+    # Who asks meanwhile waits in the parent's socket for the next worker.
+    assert "lgsp_http_in_flight 1.0" in one.get("/metrics")[1].decode()
     one.signal(signal.SIGTERM)
     assert one.end() == 0
 
