@@ -101,9 +101,10 @@ def update(
 ) -> Change:
     """Bring a client to a wanted state in one change, with a new secret where one is wanted and none is live.
 
-    `secret` is one that `after` already holds. The grants have been checked.
+    `secret` is one that `after` already holds. Raises ChangeRefused, for grants as `check_grants`.
     """
     _alive(after)
+    check_grants(after.grants)
     _agency(after.agency)
     _rights(after.rights)
     if wants_secret and not any(item.kind == "secret" and item.lapse(at) is None for item in after.credentials):

@@ -19,7 +19,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.exchange import Database, Grant
-from security.administration import Change, ChangeRefused, add, check_grants, update
+from security.administration import Change, ChangeRefused, add, update
 from security.clients import Client, StoredCredential
 from security.credentials import certificate_credential, key_credential, subject_credential
 from security.policy import field_paths
@@ -126,7 +126,6 @@ def _applied(
     part: ClientPart, client: Client | None, databases: tuple[Database, ...], folder: Path, by: str, now: datetime
 ) -> Change:
     grants = tuple(item.grant(databases) for item in part.grants)
-    check_grants(grants)
     if client is None:
         made = add(part.id, name=part.name, agency=part.agency, rights=part.rights, secret=part.secret, by=by, at=now)
         after = replace(made.client, grants=grants, credentials=_credentials(part, made.client, folder, now))

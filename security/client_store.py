@@ -61,6 +61,15 @@ GRANTS = Table(
     Column("archive", Boolean, nullable=False),
 )
 
+# Tokens ended one by one before their time; whole credentials and clients end by their own `revoked_at`.
+REVOKED_TOKENS = Table(
+    "revoked_tokens",
+    METADATA,
+    Column("number", BIGINT, primary_key=True, autoincrement=False),
+    Column("token_id", String(36), nullable=False, unique=True),
+    Column("expires_at", BIGINT, nullable=False),
+)
+
 
 def load(connection: Connection, client_id: str) -> Client | None:
     """Read one client from the database."""
@@ -239,3 +248,24 @@ def _text(at: datetime | None) -> str | None:
 
 def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def revoke_token(connection: Connection, token_id: str, expires_at: int, now: int) -> None:
+    """End one token, once; times are POSIX seconds. Tokens that have expired by themselves are forgotten."""
+    known = select(REVOKED_TOKENS.c.number).where(REVOKED_TOKENS.c.token_id == token_id)
+    if connection.execute(known).first() is not None:
+        return
+    number = (connection.execute(select(func.max(REVOKED_TOKENS.c.number))).scalar() or 0) + 1
+    connection.execute(insert(REVOKED_TOKENS).values(number=number, token_id=token_id, expires_at=expires_at))
+    # The newest row stays whatever its time: numbers must never begin again.
+    connection.execute(
+        delete(REVOKED_TOKENS).where(REVOKED_TOKENS.c.expires_at < now, REVOKED_TOKENS.c.number < number)
+    )
+
+
+def revoked_since(connection: Connection, number: int) -> list[tuple[int, str, int]]:
+    """Read number, id and expiry of the tokens that were ended after a number."""
+    rows = connection.execute(
+        select(REVOKED_TOKENS).where(REVOKED_TOKENS.c.number > number).order_by(REVOKED_TOKENS.c.number)
+    )
+    return [(row.number, row.token_id, row.expires_at) for row in rows]

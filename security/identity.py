@@ -52,16 +52,16 @@ class Identity:
         if claims.thumbprint is not None and (certificate is None or thumbprint(certificate) != claims.thumbprint):
             # Somebody else's token, or a proxy that dropped the certificate: worth nothing either way (RFC 8705).
             raise unauthenticated("unknown")
-        client_of_token = self.registry.get(claims.client_id)
-        if client_of_token is None:
+        holder = self.registry.get(claims.client_id)
+        if holder is None:
             raise unauthenticated("unknown")
-        credential_of_token = client_of_token.credential(claims.credential_id)
-        if client_of_token.revoked_at is not None or credential_of_token is None:
+        proof = holder.credential(claims.credential_id)
+        if holder.revoked_at is not None or proof is None or self.registry.ended(claims.token_id):
             raise unauthenticated("revoked")
-        lapse = credential_of_token.lapse(self.now())
+        lapse = proof.lapse(self.now())
         if lapse is not None:
             raise unauthenticated(lapse)
-        return client_of_token.caller(credential_of_token)
+        return holder.caller(proof)
 
     def by_secret(self, client_id: str, secret: str) -> tuple[Client, StoredCredential]:
         """Recognise a client by id and secret, as the token endpoint and SOAP's HTTP Basic need it."""

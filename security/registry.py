@@ -11,14 +11,14 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import partial
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import Certificate, load_der_x509_certificate
+from sqlalchemy import Connection
 
 from schemas.errors import Unauthenticated
 from schemas.exchange import CredentialKind
-from security.client_store import changed_since
+from security.client_store import changed_since, revoked_since
 from security.clients import Client, StoredCredential, pinned_id, secret_matches
 from security.tokens import unauthenticated
 from storage.engine import Storage
@@ -35,6 +35,8 @@ class ClientRegistry:
         self._clients: dict[str, Client] = {}
         self._pinned: dict[str, set[str]] = {}
         self._subjects: dict[str, set[str]] = {}
+        self._ended: dict[str, int] = {}
+        self._ended_number = 0
         self._version = 0
         self._refreshed = float("-inf")
         self._turn = asyncio.Lock()
@@ -64,13 +66,26 @@ class ClientRegistry:
         taken = 0
         async with self._turn:
             while True:
-                changed = await self._storage.read(partial(changed_since, version=self._version, limit=_CHUNK))
+                changed, ended = await self._storage.read(self._news)
                 for client in changed:
                     self._replace(client)
+                for self._ended_number, token_id, expires_at in ended:
+                    self._ended[token_id] = expires_at
                 taken += len(changed)
                 if len(changed) < _CHUNK:
-                    self._refreshed = time.monotonic()
-                    return taken
+                    break
+        now = time.time()
+        for token_id in [token_id for token_id, expires_at in self._ended.items() if expires_at < now]:
+            del self._ended[token_id]
+        self._refreshed = time.monotonic()
+        return taken
+
+    def _news(self, connection: Connection) -> tuple[list[Client], list[tuple[int, str, int]]]:
+        return changed_since(connection, self._version, _CHUNK), revoked_since(connection, self._ended_number)
+
+    def ended(self, token_id: str) -> bool:
+        """Tell whether a token was ended before its time."""
+        return token_id in self._ended
 
     async def follow(self, interval: float = 1.0, *, lost: Callable[[StorageError], None] | None = None) -> None:
         """Refresh for ever, every `interval` seconds; while the database fails, keep what is known and call `lost`."""

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from security.administration import Change, add
 from security.assertions import Assertions, UsedAssertions
 from security.audit.anonymous import BulkCounter
 from security.audit.assembly import open_log
+from security.audit.batch import Write
 from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 from security.audit.trail import AuditTrail
@@ -224,7 +225,7 @@ class RedisServer:
 
 
 @pytest.fixture
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     socket = tmp_path_factory.mktemp("r") / "s"
     process = subprocess.Popen(
         ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"],
@@ -254,7 +255,7 @@ def application(deployment: Deployment) -> Build:
         def identify(request: web.Request) -> Caller:
             return deployment.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
 
-        async def fail(_: Evidence) -> None:
+        async def fail(_: Evidence, *, writes: Sequence[Write] = ()) -> None:
             raise EvidenceUnavailable
 
         def count(error: GatewayError, source: str) -> None:

@@ -124,9 +124,9 @@ def test_a_flood_of_keys_grows_nothing_and_refuses_nobody_new(tmp_path: Path) ->
     limiter.close()
 
 
-async def test_nodes_share_one_count_through_redis(tmp_path: Path, redis_server: Any) -> None:
+async def test_nodes_share_one_count_through_redis(tmp_path: Path, own_redis: Any) -> None:
     locals_ = [LocalLimiter(tmp_path / name) for name in "ab"]
-    nodes = [RedisLimiter.at(redis_server.url, local) for local in locals_]
+    nodes = [RedisLimiter.at(own_redis.url, local) for local in locals_]
     verdicts = [await nodes[turn % 2].take("a", 0.01, 9) for turn in range(14)]
     assert [verdict.admitted for verdict in verdicts] == [True] * 10 + [False] * 4
     assert [verdict.remaining for verdict in verdicts] == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0]
@@ -136,10 +136,10 @@ async def test_nodes_share_one_count_through_redis(tmp_path: Path, redis_server:
         local.close()
 
 
-async def test_redis_lost_means_local_limits_and_no_refusal(local: LocalLimiter, redis_server: Any) -> None:
-    node = RedisLimiter.at(redis_server.url, local)
+async def test_redis_lost_means_local_limits_and_no_refusal(local: LocalLimiter, own_redis: Any) -> None:
+    node = RedisLimiter.at(own_redis.url, local)
     assert (await node.take("a", 0.001, 2)).remaining == 2
-    redis_server.kill()
+    own_redis.kill()
     # The local table has not seen the first request: better one too many than a refusal for our own trouble.
     assert [(await node.take("a", 0.001, 2)).admitted for _ in range(4)] == [True, True, True, False]
     await node.close()

@@ -21,7 +21,9 @@ from sqlalchemy import select
 from security.administration import revoke, rotate
 from security.assertions import ASSERTION_TYPE
 from security.audit.tables import ENTRIES
+from security.client_store import revoke_token, revoked_since
 from security.credentials import key_credential
+from security.registry import ClientRegistry
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 Start = Callable[..., Awaitable[TestClient[Any, Any]]]
@@ -125,7 +127,7 @@ async def test_refusals_are_those_of_the_rfc(
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
-        (b"", FORM, 400),
+        (b"", FORM, 401),
         (b"grant_type=client_credentials&grant_type=client_credentials", FORM, 400),
         (b"grant_type=client_credentials&client_id=a&client_id=b", FORM, 400),
         (b"grant_type=client_credentials&client_id=%ff", FORM, 400),
@@ -244,3 +246,62 @@ async def test_metadata_and_keys_are_published(start: Start) -> None:
     (key,) = (await (await client.get("/.well-known/jwks.json")).json(content_type=None))["keys"]
     assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
     assert "d" not in key
+
+
+async def test_a_client_ends_its_own_token_and_nobody_elses(deployment: Any, start: Start) -> None:
+    await deployment.add()
+    await deployment.add("other")
+    client = await start()
+
+    async def token() -> str:
+        response = await ask(client, client_id="ministry", client_secret=deployment.secrets["ministry"])
+        issued: str = (await response.json())["access_token"]
+        return issued
+
+    async def end(client_id: str, **form: str) -> ClientResponse:
+        given = {"client_id": client_id, "client_secret": deployment.secrets[client_id]}
+        return await client.post("/oauth2/revoke", data=given | form)
+
+    async def status(token: str) -> tuple[int, str | None]:
+        response = await client.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+        return response.status, (await response.json()).get("reason")
+
+    first, second = await token(), await token()
+    assert await failure(await end("other", token=first)) == (400, "unauthorized_client")
+    assert await failure(await end("ministry")) == (400, "invalid_request")
+    assert await status(first) == (200, None)
+    node = ClientRegistry(deployment.storage)
+    await node.refresh()
+    for _ in range(2):
+        assert (await end("ministry", token=first, token_type_hint="access_token")).status == 200
+    assert await status(first) == (401, "revoked")
+    assert await status(second) == (200, None)
+    assert (await end("ministry", token="nonsense")).status == 200
+    response = await client.post("/oauth2/revoke", data={"client_id": "ministry", "token": second})
+    assert await failure(response) == (401, "invalid_client")
+    assert await status(second) == (200, None)
+
+    # Another node learns of it, and the evidence names the token and not its text.
+    ended = deployment.tokens.verify(first).token_id
+    assert not node.ended(ended)
+    await node.refresh()
+    assert node.ended(ended)
+    assert [entry["details"]["revoked"] for entry in await entries(deployment) if "revoked" in entry.get("details", {})]
+    assert all(first not in json.dumps(entry) for entry in await entries(deployment))
+
+
+async def test_ended_tokens_are_forgotten_once_they_would_have_expired(deployment: Any) -> None:
+    async def end(token_id: str, expires_at: int, now: int) -> None:
+        await deployment.storage.write(lambda connection: revoke_token(connection, token_id, expires_at, now))
+        await deployment.registry.refresh()
+
+    now = int(time.time())
+    await end("a", now + 600, now)
+    await end("b", now - 1, now)
+    assert deployment.registry.ended("a")
+    assert not deployment.registry.ended("b")
+    await end("c", now + 900, now + 700)
+    rows = await deployment.storage.read(lambda connection: revoked_since(connection, 0))
+    assert [token_id for _, token_id, _ in rows] == ["c"]
+    await end("d", now + 900, now + 700)
+    assert deployment.registry.ended("d")
