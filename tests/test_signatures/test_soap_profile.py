@@ -188,6 +188,12 @@ OFF_PROFILE = {
     "Arabic digits": (b"2026-11-22T08:00:00.000Z</u:Created>", "٢٠٢٦-11-22T08:00:00Z</u:Created>".encode()),
     "two elements in the body": (b"</q:Answer>", b"</q:Answer><q:Answer xmlns:q='urn:q'/>"),
     "empty body": (PAYLOAD, b""),
+    "digest value with a child": (b"</ds:DigestValue>", b"<x/></ds:DigestValue>"),
+    "digest value with an attribute": (b"<ds:DigestValue>", b'<ds:DigestValue x="">'),
+    "created with a child": (b"</u:Created>", b"<x/></u:Created>"),
+    "digest method with text": (b"</ds:DigestMethod>", b"x</ds:DigestMethod>"),
+    "signature method with a child": (b"</ds:SignatureMethod>", b"<x/></ds:SignatureMethod>"),
+    "digest method with a child": (b"</ds:DigestMethod>", b"<x/></ds:DigestMethod>"),
     "relative namespace": (b'xmlns:q="urn:q"', b'xmlns:q="q"'),
 }
 
@@ -256,6 +262,24 @@ def test_a_mac_keyed_with_the_public_key_is_no_signature(message, reason, key):
 def test_nothing_inside_the_body_may_look_like_a_message(key, reason, now, inner):
     payload = PAYLOAD.replace(b"<q:Name>genuine</q:Name>", inner)
     assert reason(sign_soap_parts(payload, key, now=now).envelope) == "malformed"
+
+
+def test_sixteen_parts_can_be_signed_and_no_more(key, pki, reason, now):
+    for count in (14, 15):
+        names = [f"h{n}" for n in range(count)]
+        header = "".join(f"<{name}/>" for name in names)
+        soap = "http://schemas.xmlsoap.org/soap/envelope/"
+        envelope = f'<e:Envelope xmlns:e="{soap}"><e:Header>{header}</e:Header><e:Body><b/></e:Body></e:Envelope>'
+        signed = sign_soap(envelope.encode(), key, headers=names, now=now).envelope
+        if count == 14:
+            assert len(verify_soap(signed, SignaturePolicy(), pki.pinned(key), now=now).headers) == 14
+        else:
+            assert reason(signed) == "malformed"
+
+
+def test_an_empty_id_names_nothing(message, reason, key, resign):
+    name = re.search(rb'<ds:Reference URI="#(b-[^"]+)"', message)[1]
+    assert reason(resign(change(message, name, b""), key)) == "malformed"
 
 
 def test_ids_that_contain_one_another_are_still_unique(key, pki, now):
