@@ -20,9 +20,12 @@ from adapters.schemes import Scheme
 from adapters.tables import open_storage
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
+from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
+from routes.docs import add_docs
 from routes.exchanges import add_exchanges
 from routes.health import Check, Verdict, add_health, free_space
+from routes.openapi import add_openapi
 from routes.problems import add_problems
 from routes.quota import quota
 from routes.recorded import recorded
@@ -121,6 +124,11 @@ def application(gateway: Gateway) -> web.Application:
     )
     me.setup(app, gateway.identity)
     add_problems(app.router)
+    # Health on a port of its own is no matter of the callers.
+    public, health = frame.public_url(settings.server), settings.server.admin_listen is None
+    add_openapi(app.router, gateway.databases, public, health=health)
+    add_docs(app.router)
+    add_catalog(app.router, gateway.databases, public, health=health)
     operations = app
     if settings.server.admin_listen:
         operations = app[ADMIN] = web.Application()
