@@ -26,7 +26,7 @@ from adapters.transport import Message, Reply
 from config.settings import Endpoint
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
-from security.contracts import answer_schema
+from security.contracts import contract_schema
 from security.elements import elements_at
 from security.signature import Rejected
 from security.xml import XmlRefused
@@ -54,7 +54,7 @@ class SignedXml:
         """Compile the codec of an operation whose answers are signed XML."""
         namespace, element = self.answer
         prefix = f"{{{namespace}}}"
-        schema = answer_schema(self.contract, namespace)
+        schema = contract_schema(self.contract)
         decode = xml_decoder(shape_of(operation.answer), namespace)
         record, verdict = segments(self.record), segments(self.verdict)
         texts = texts_of(shape_of(operation.question))

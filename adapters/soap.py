@@ -32,7 +32,7 @@ from config.settings import Endpoint
 from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Operation, Provenance
 from schemas.fields import shape_of
-from security.contracts import answer_schema
+from security.contracts import contract_schema
 from security.elements import accept_unsigned, children_of, elements_at
 from security.signature import Rejected, Trusted
 from security.soap_signature import SOAP, verify_soap
@@ -74,7 +74,7 @@ class Soap:
         """Compile the codec of an operation of a WSDL."""
         namespace, element = self.answer
         prefix = f"{{{namespace}}}"
-        schema = answer_schema(self.wsdl, namespace)
+        schema = contract_schema(self.wsdl)
         decode = xml_decoder(shape_of(operation.answer), namespace)
         record, verdict = segments(self.record), segments(self.verdict)
         encode = self._encoder(operation, endpoint)
