@@ -1,10 +1,11 @@
 """PostgreSQL through asyncpg: writers of all nodes queue on the `storage_state` row FOR UPDATE."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
+import asyncpg
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -55,13 +56,13 @@ class PostgresStorage(Storage):
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Run]:
-        with outside_failures():
+        with _server_failures():
             async with self._readers.connect() as connection:
                 yield _runner(connection)
 
     @asynccontextmanager
     async def writing(self, *, checked: bool = True) -> AsyncIterator[Run]:
-        with outside_failures():
+        with _server_failures():
             async with self._engine.connect() as connection:
                 if checked:
                     await connection.run_sync(lock_state)
@@ -76,6 +77,16 @@ class PostgresStorage(Storage):
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+@contextmanager
+def _server_failures() -> Iterator[None]:
+    """As `outside_failures`, and what the server says while a connection is made, which SQLAlchemy passes on bare."""
+    with outside_failures():
+        try:
+            yield
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
+            raise StorageUnavailable(f"{type(failure).__name__}: {failure}") from failure
 
 
 def _runner(connection: AsyncConnection) -> Run:

@@ -19,7 +19,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> str:
     """The address of an empty PostgreSQL database."""
-    return postgres.create()
+    return postgres.fresh()
 
 
 @pytest.fixture(scope="session")

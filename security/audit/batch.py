@@ -113,7 +113,7 @@ class Batch:
         tags = [(tag, index) for index, sealed in openings for tag in sealed.tags]
         insert_rows(connection, SUBJECTS, ("tag", "idx"), tags)
         note = self._signer.sign(frontier.size, frontier.root())
-        connection.execute(insert(CHECKPOINTS).values(size=frontier.size, note=note))
+        insert_rows(connection, CHECKPOINTS, ("size", "note"), [(frontier.size, note)])
         connection.execute(_SET_HEAD, {"size": frontier.size, "frontier": frontier.encode()})
         return note
 

@@ -6,6 +6,7 @@ sealed side table (`Secrets`). Version 1 of the format; a log cannot be rewritte
 """
 
 import base64
+import binascii
 import json
 import os
 import re
@@ -92,7 +93,7 @@ class Evidence:
 
     def recorded(self) -> "tuple[dict[str, JSON], Secrets | None]":
         """Return the entry and what opens it; every call draws new salts. Raises ValueError for a time without zone."""
-        salts: dict[str, bytes] = {}
+        salts = _Salts()
         entry: dict[str, JSON] = {"v": FORMAT, "id": self.id, "kind": self.kind, "at": instant(self.at)}
         if self.caller is not None:
             entry["caller"] = {
@@ -132,7 +133,7 @@ class Evidence:
                 {
                     "role": each.role,
                     "kind": each.kind,
-                    "commitment": _committed(salts, f"subjects/{place}", each.value.encode()),
+                    "commitment": salts.commit(f"subjects/{place}", each.value.encode()),
                 }
                 for place, each in enumerate(self.subjects)
             ]
@@ -146,22 +147,22 @@ class Evidence:
         """The officer's id where it is a personal number, else None: then it stands in the entry itself."""
         return self.officer if self.officer is not None and _PERSONAL_OFFICER.fullmatch(self.officer) else None
 
-    def _put_officer(self, entry: dict[str, JSON], salts: dict[str, bytes]) -> None:
+    def _put_officer(self, entry: dict[str, JSON], salts: "_Salts") -> None:
         personal = self.officer_value
         if personal is None:
             entry["officer"] = self.officer
         else:
-            entry["officer"] = {"commitment": _committed(salts, "officer", personal.encode())}
+            entry["officer"] = {"commitment": salts.commit("officer", personal.encode())}
 
-    def _commitments(self, salts: dict[str, bytes]) -> dict[str, JSON]:
+    def _commitments(self, salts: "_Salts") -> dict[str, JSON]:
         made: dict[str, JSON] = {}
         if self.question is not None:
-            made["question"] = _committed(salts, "question", self.question)
+            made["question"] = salts.commit("question", self.question)
         if self.data is not None:
-            made["data"] = _committed(salts, "data", self.data)
+            made["data"] = salts.commit("data", self.data)
         for name, messages in (("request_messages", self.request_messages), ("answer_messages", self.answer_messages)):
             if messages:
-                made[name] = [_committed(salts, f"{name}/{place}", each) for place, each in enumerate(messages)]
+                made[name] = [salts.commit(f"{name}/{place}", each) for place, each in enumerate(messages)]
         return made
 
 
@@ -210,13 +211,24 @@ def instant(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, always of the same length so that text order is time order."""
     if at.tzinfo is None:
         raise ValueError("audit entry: a time without zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _committed(salts: dict[str, bytes], name: str, content: bytes) -> str:
-    salt = salts[name] = os.urandom(SALT_SIZE)
-    return commitment(salt, content)
+class _Salts(dict[str, bytes]):
+    """Salts by the name of the commitment they belong to, drawn from the system several at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn = b""
+
+    def commit(self, name: str, content: bytes) -> str:
+        """Commit to `content` under a new salt that is kept as `name`."""
+        if not self._drawn:
+            self._drawn = os.urandom(8 * SALT_SIZE)
+        salt, self._drawn = self._drawn[:SALT_SIZE], self._drawn[SALT_SIZE:]
+        self[name] = salt
+        return commitment(salt, content)
 
 
 def _b64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
+    return binascii.b2a_base64(raw, newline=False).decode()

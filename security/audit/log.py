@@ -95,12 +95,11 @@ class AuditLog:
         self._waiting.append(item)
         if self._drainer is None:
             self._drainer = asyncio.create_task(self._drain())
+        patience = done.get_loop().call_later(PATIENCE_S, _finish, item, _unavailable("it was not written in time"))
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await item.done
-        except TimeoutError as failure:
-            raise _unavailable("the entry was not written in time") from failure
+            return await item.done
         finally:
+            patience.cancel()
             if not item.taken:
                 self._waiting.remove(item)
 
@@ -170,7 +169,7 @@ class AuditLog:
         raise failure or StorageUnavailable("the database does not settle")
 
 
-def _finish(item: Item, result: Receipt | BaseException) -> None:
+def _finish(item: Item, result: Receipt | Exception) -> None:
     if item.done.done():
         return
     if isinstance(result, Receipt):

@@ -90,8 +90,10 @@ class Sealer:
             keys = self._period(period)
             records: list[bytes] = []
             ciphertexts: list[bytes] = []
-            for _, each in batch:
-                drawn = os.urandom(_KEY + 2 * _NONCE)
+            width = _KEY + 2 * _NONCE
+            pool = os.urandom(width * len(batch))
+            for at, (_, each) in enumerate(batch):
+                drawn = pool[at * width : (at + 1) * width]
                 key, wrap_nonce, nonce = drawn[:_KEY], drawn[_KEY:-_NONCE], drawn[-_NONCE:]
                 bound = each.entry_id.encode()
                 records.append(wrap_nonce + keys.wrap.encrypt(wrap_nonce, key, bound))

@@ -100,6 +100,7 @@ class _TreeCheck:
         findings.root = self._tree.root()
         head = connection.execute(select(HEAD.c.size, HEAD.c.frontier)).first()
         stated, frontier = (head.size, head.frontier) if head else (0, b"")
+        missing = stated > size
         if stated != size:
             findings.add(min(stated, size), max(stated, size) - 1, f"the head says {stated} entries, there are {size}")
         elif frontier != self._tree.encode() and self._diverged is None:
@@ -107,7 +108,9 @@ class _TreeCheck:
         beyond = select(CHECKPOINTS.c.size).where((CHECKPOINTS.c.size > size) | (CHECKPOINTS.c.size < 1)).limit(1)
         for row in connection.execute(beyond):
             findings.add(min(size, row.size), max(size, row.size - 1), f"a checkpoint of {row.size} entries exists")
-        if self._covered != size:
+            missing = missing or row.size > size
+        # Where the end is missing, the checkpoint over what is left went with it: not a finding of its own.
+        if self._covered != size and not missing:
             findings.add(self._covered, size - 1, "no checkpoint covers these entries")
         tiles = connection.execute(select(func.count()).select_from(TILES)).scalar_one()
         expected = sum(size >> (HEIGHT * level) for level in range(1, 8))

@@ -28,12 +28,12 @@ async def holds(world: World, lines: list[str]) -> None:
 
 async def test_four_processes_leave_no_gap_and_no_fork(storage_url: str, tmp_path: Path) -> None:
     await upgrade(storage_url)
-    runs = [start(storage_url, tmp_path / "vault", 80) for _ in range(4)]
+    runs = [start(storage_url, tmp_path / "vault", 64) for _ in range(4)]
     outputs = [(await asyncio.to_thread(run.communicate))[0] for run in runs]
     assert [run.returncode for run in runs] == [0] * 4
     lines = [line for output in outputs for line in output.splitlines()]
     async with a_world(storage_url, tmp_path / "vault") as world:
-        assert sorted(int(line.split()[0]) for line in lines) == list(range(320))
+        assert sorted(int(line.split()[0]) for line in lines) == list(range(256))
         await holds(world, lines)
 
 
@@ -41,7 +41,7 @@ async def test_killed_under_load_every_receipt_given_is_in_the_log(storage_url: 
     await upgrade(storage_url)
     chance = random.Random(7)
     lines: list[str] = []
-    for _ in range(3):
+    for _ in range(2):
         runs = [start(storage_url, tmp_path / "vault", 0) for _ in range(2)]
         for run in runs:
             assert run.stdout is not None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, insert, select, update
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, insert, make_url, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.bulk import insert_rows
@@ -196,3 +196,8 @@ def test_spellings_of_an_address(url: str, expected: str) -> None:
 async def test_unreachable_server(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable):
         await open_storage(f"postgresql+asyncpg://nobody@/none?host={tmp_path}")
+
+
+async def test_server_that_does_not_let_us_in(postgres_url: str) -> None:
+    with pytest.raises(StorageUnavailable, match="does not exist"):
+        await open_storage(make_url(postgres_url).set(database="none").render_as_string(hide_password=False))
