@@ -50,8 +50,6 @@ def path_to_anchor(
 def check_leaf(certificate: x509.Certificate) -> None:
     """Whether this certificate may sign messages: no authority, digitalSignature, nothing critical left unread."""
     _check_extensions(certificate, "signer's certificate")
-    if certificate.version is not x509.Version.v3:
-        raise Rejected("untrusted", "the signer's certificate is not of version 3")
     try:
         if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             raise Rejected("untrusted", "the signer's certificate is that of an authority")

@@ -118,6 +118,8 @@ def test_authorities_do_not_sign_messages_and_leaves_do_not_issue(pki, public):
     "options",
     [
         {"sign": False},
+        {"ca": True, "issues": False},
+        {"ca": False, "issues": True},
         {"usage": False},
         {"critical": x509.NameConstraints([x509.DNSName("example")], None)},
         {"critical": x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0")},
