@@ -5,6 +5,7 @@ What is ours in this profile is said in `schemas.population`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -48,7 +49,7 @@ class _People:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def look_up(self, question: Element) -> Element:
+    async def look_up(self, question: Element) -> Element:
         """TraCuuThongTinCongDan: everybody who agrees with all that was asked."""
         asked = _members(question)
         _check_integration(question, asked)
@@ -56,11 +57,11 @@ class _People:
             raise Refusal("SaiCuPhap", "neither a number nor name and birth date")
         writer = Writer(ANSWERED, "")
         collection = writer.root("CongdanCollection", MaYeuCau=asked["MaYeuCau"])
-        for number, person in enumerate(self._found(asked), 1):
+        for number, person in enumerate(await self._found(asked), 1):
             write_citizen(self._world, collection, person, number)
         return collection
 
-    def authenticate(self, question: Element) -> Element:
+    async def authenticate(self, question: Element) -> Element:
         """XacThucThongTinCongDan: which claims agree, and nothing else."""
         asked = _members(question)
         _check_integration(question, asked)
@@ -83,7 +84,7 @@ class _People:
             writer.text(verdict, element, None if said is None else str(said).lower())
         return answer
 
-    def relate(self, question: Element) -> Element:
+    async def relate(self, question: Element) -> Element:
         """XacMinhThongTinNhanThan: what the second person is to the first, or whether a claim about it is true."""
         asked = _members(question)
         _check_integration(question, asked)
@@ -129,10 +130,11 @@ class _People:
             return self._world.person_by_id(asked["SoDinhDanh"])
         return self._world.person_by_old_card(asked["SoCMND"]) if "SoCMND" in asked else None
 
-    def _found(self, asked: Mapping[str, str]) -> tuple[Person, ...]:
+    async def _found(self, asked: Mapping[str, str]) -> tuple[Person, ...]:
         birth = _dashed(asked.get("birth", ""))
         if not {"SoDinhDanh", "SoCMND"} & asked.keys():
-            return self._world.find_people(asked["HoVaTen"], birth)
+            # The first search by name indexes everybody, which takes long in a large world.
+            return await asyncio.to_thread(self._world.find_people, asked["HoVaTen"], birth)
         person = self._numbered(asked)
         if person is None or ("HoVaTen" in asked and not _same_name(asked["HoVaTen"], person.full_name)):
             return ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -27,7 +27,7 @@ from security.soap_signing import sign_soap, sign_soap_parts
 from security.trust import AnchoredTrust, load_certificates
 from security.xml import Element, canonical
 
-Answer = Callable[[Element], Element]
+Answer = Callable[[Element], Awaitable[Element]]
 MEDIA: Final[Mapping[SoapVersion, tuple[str, ...]]] = {
     "1.1": ("text/xml", "application/xml"),
     "1.2": ("application/soap+xml",),
@@ -103,7 +103,7 @@ class _Desk:
             self._service.admit(request)
             verified = self._verify(await request.read())
             confirms = verified.signature_value
-            return self._answer(verified)
+            return await self._answer(verified)
         except Refusal as refusal:
             return self._refuse(refusal, confirms)
 
@@ -125,7 +125,7 @@ class _Desk:
             )
             raise Refusal(self._service.codes[kind], str(rejected)) from None
 
-    def _answer(self, verified: Verified) -> web.Response:
+    async def _answer(self, verified: Verified) -> web.Response:
         question: Element = verified.element
         name = str(question.tag)
         answer = self._service.answers.get(name)
@@ -141,7 +141,7 @@ class _Desk:
         confirms = verified.signature_value
         if fault == "wrong-answer":
             question, confirms = self._service.others(question), b64encode(secrets.token_bytes(64)).decode()
-        payload = canonical(answer(question))
+        payload = canonical(await answer(question))
         if fault == "unsigned":
             return self._respond(_envelope(payload, self._service.version))
         now = utc_now() - timedelta(hours=1) if fault == "stale" else utc_now()

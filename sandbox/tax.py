@@ -39,7 +39,7 @@ class _Office:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def taxpayer(self, question: Element) -> Element:
+    async def taxpayer(self, question: Element) -> Element:
         """TraCuuNguoiNopThue: the registration behind a tax code."""
         asked = _members(question)
         found = self._world.taxpayer(asked["MaSoThue"])
@@ -48,7 +48,7 @@ class _Office:
             self._registration(writer, answer, found)
         return answer
 
-    def obligations(self, question: Element) -> Element:
+    async def obligations(self, question: Element) -> Element:
         """TraCuuNghiaVuThue: what was owed in a time."""
         asked = _members(question)
         try:
