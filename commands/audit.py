@@ -1,0 +1,101 @@
+"""`lgsp audit`: what the operator sees of the trail (nhật ký chứng cứ)."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from commands.common import AsJson, Config, fail, group, pairs, run, show
+
+app = group("audit", "The audit trail: verify the log, read entries.")
+
+
+@app.command()
+def verify(config: Config = None, as_json: AsJson = False) -> None:
+    """Verify every entry, tile, checkpoint and opening; 1 names the first bad entry."""
+    from adapters.tables import open_storage
+    from config.settings import load
+    from security.audit.assembly import log_verifiers, open_sealer
+    from security.audit.findings import Findings
+    from security.audit.verification import verify as verified
+    from security.keys import KeyRing
+
+    async def work() -> Findings:
+        settings = load(config)
+        keys = KeyRing(settings.keys.directory)
+        storage = await open_storage(settings.storage.url)
+        try:
+            return await verified(
+                storage, log_verifiers(keys, settings.keys.origin), open_sealer(keys, settings.keys.vault)
+            )
+        finally:
+            await storage.close()
+
+    found = run(work)
+    shown: dict[str, Any] = {
+        "valid": found.valid,
+        "entries": found.entries,
+        "checkpoints": found.checkpoints,
+        "root": found.root.hex(),
+        "first_bad": found.first_bad,
+    }
+    if as_json:
+        listed = [{"first": item.first, "last": item.last, "what": item.what} for item in found.found]
+        show({**shown, "findings": listed, "more": found.more})
+    else:
+        pairs({**shown, "valid": "yes" if found.valid else "no"})
+        for item in found.found:
+            where = str(item.first) if item.first == item.last else f"{item.first} to {item.last}"
+            typer.echo(f"entry {where}: {item.what}")
+        if found.more:
+            typer.echo(f"and {found.more} more")
+    if not found.valid:
+        fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is and compare with a backup")
+
+
+@app.command("show")
+def show_entries(
+    index: Annotated[int | None, typer.Argument(min=0, help="Number of an entry.")] = None,
+    request_id: Annotated[str | None, typer.Option(help="Entries of this request.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, max=500, help="So many entries from the end.")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show entries as they were recorded; that they were read is recorded too."""
+    from commands.desk import desk
+    from security.audit.reading import AuditReader, Filter, NoEntry, Recorded
+
+    if sum(choice is not None for choice in (index, request_id, last)) != 1:
+        fail("name one of INDEX, --request-id or --last", 2)
+
+    async def work() -> list[Recorded]:
+        async with desk(config) as at:
+            reader = AuditReader(at.storage)
+            if index is not None:
+                found = [await reader.show(index)]
+            elif last is not None:
+                found = await reader.entries(Filter(), after=await reader.size() - last - 1, limit=last)
+            else:
+                found = await reader.entries(Filter(request_id=request_id), limit=500)
+            if found:
+                # Before anything is shown: a reading that could not be recorded did not take place.
+                await at.record("reading", "audit-show", {"entries": [item.index for item in found]})
+            return found
+
+    try:
+        found = run(work)
+    except NoEntry as none:
+        fail(str(none))
+    if not found:
+        fail("no entry of this request is in the log")
+    shown = [
+        {"index": item.index, "leaf": item.leaf.hex(), "redacted": item.redacted, "entry": item.entry} for item in found
+    ]
+    if as_json:
+        show(shown)
+        return
+    for entry in shown:
+        typer.echo(f"entry {entry['index']}  leaf {entry['leaf']}{'  redacted' if entry['redacted'] else ''}")
+        typer.echo(json.dumps(entry["entry"], ensure_ascii=False, indent=1))

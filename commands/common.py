@@ -1,0 +1,98 @@
+"""What every command shares: options, one way to end, one way to print (text or JSON)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+T = TypeVar("T")
+
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; none means defaults and LGSP_*.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_DURATION = re.compile(r"(\d{1,6})([smhdw]?)", re.ASCII)
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def group(name: str, text: str) -> typer.Typer:
+    """Return the group `lgsp NAME`, which shows its help when called without a command."""
+    return typer.Typer(
+        name=name, help=text, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+
+
+def fail(text: str, code: int = 1) -> NoReturn:
+    """End with a sentence on stderr: 1 for a finding, 2 for wrong use."""
+    typer.echo(f"lgsp: {text}", err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn every error that an operator can do something about into its sentence and its exit code."""
+    from config.settings import ConfigurationError
+    from schemas.errors import EvidenceUnavailable
+    from security.administration import ChangeRefused
+    from security.client_store import Stale, Taken
+    from security.keys import KeysUnusable
+    from storage.errors import StorageError
+
+    try:
+        yield
+    except ChangeRefused as refused:
+        fail(str(refused), 2)
+    except EvidenceUnavailable as failure:
+        fail(f"nothing was done, because it could not be recorded in the audit log: {failure}; see `lgsp doctor`")
+    except (ConfigurationError, KeysUnusable, StorageError, Stale, Taken, OSError) as failure:
+        fail(str(failure))
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run one coroutine in an event loop of its own, with `sentences` for what goes wrong."""
+    import asyncio
+
+    with sentences():
+        return asyncio.run(work())
+
+
+def show(value: object) -> None:
+    """Print a result as one JSON document."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> None:
+    """Print rows under a head, columns as wide as they need to be."""
+    lines = [tuple(head), *(tuple("-" if cell is None else str(cell) for cell in row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def pairs(values: Mapping[str, object]) -> None:
+    """Print names and values below each other."""
+    width = max(map(len, values), default=0)
+    for name, value in values.items():
+        typer.echo(f"{name.ljust(width)}  {'-' if value is None else value}")
+
+
+def duration(text: str) -> timedelta:
+    """Read `7d`, `12h`, `30m`, `90s`, `2w` or plain seconds; anything else is wrong use."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter("write a number and one of s m h d w, for example 7d or 12h")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def operation_name(text: str) -> tuple[str, str]:
+    """Read `DATABASE/OPERATION`; anything else is wrong use."""
+    database, slash, operation = text.partition("/")
+    if not slash or not database or not operation or "/" in operation:
+        raise typer.BadParameter("write DATABASE/OPERATION, for example population/person")
+    return database, operation

@@ -1,0 +1,111 @@
+"""`lgsp demo` and `lgsp sandbox`: simulated registries, with or without a gateway before them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.common import AsJson, fail
+
+Seed = Annotated[int, typer.Option(help="Which people there are.")]
+People = Annotated[int, typer.Option(min=20, max=1_000_000, help="How many people there are.")]
+Faults = Annotated[list[str] | None, typer.Option("--fault", metavar="DB:KIND", help="Start with a fault; repeatable.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+group = typer.Typer(
+    name="sandbox",
+    help="The simulated registries alone, until Ctrl-C.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(demo)
+    app.add_typer(group)
+
+
+def demo(
+    state: Annotated[Path, typer.Option(help="Where everything of this demo is kept.")] = Path(".lgsp"),
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the gateway; 0 picks free ports.")] = 8080,
+    seed: Seed = 1,
+    people: People = 200,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Gateway processes.")] = 1,
+    check: Annotated[bool, typer.Option("--check", help="Tour every capability, then exit 0 or 1.")] = False,
+    fault: Faults = None,
+) -> None:
+    """Run sandbox registries and a gateway in one go, without any service to start."""
+    import asyncio
+
+    from config.settings import ConfigurationError
+    from sandbox.demo import DemoFailed, Options
+    from sandbox.demo import demo as run
+    from sandbox.registry import FaultRefused
+
+    try:
+        code = asyncio.run(run(Options(state, host, port, seed, people, workers, fault or [])))
+    except FaultRefused as refused:
+        fail(str(refused), 2)
+    except (DemoFailed, ConfigurationError, OSError) as error:
+        fail(str(error))
+    raise typer.Exit(code)
+
+
+@group.callback(invoke_without_command=True)
+def sandbox(
+    context: typer.Context,
+    state: Annotated[Path, typer.Option(help="Where keys and accounts of the registries are kept.")] = Path(".lgsp"),
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65_000, help="Port of the first registry, the others follow it; 0 picks free ones."),
+    ] = 9100,
+    seed: Seed = 1,
+    people: People = 200,
+    fault: Faults = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the simulated registries alone, until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    import asyncio
+
+    from sandbox.alone import Alone, alone
+    from sandbox.registry import FaultRefused
+
+    try:
+        asyncio.run(alone(Alone(state, host, port, seed, people, fault or [], as_json)))
+    except FaultRefused as refused:
+        fail(str(refused), 2)
+    except OSError as error:
+        fail(f"{error}; choose another --port, or 0 for free ones")
+
+
+@group.command()
+def dump(
+    seed: Seed = 1,
+    people: People = 200,
+    database: Annotated[str | None, typer.Option(help="Only this one.")] = None,
+) -> None:
+    """Print the truth as JSON lines: database, operation, request, answer."""
+    import os
+    import sys
+
+    from sandbox.run import REGISTRIES
+    from sandbox.truth import dump as lines
+    from sandbox.world.world import World
+
+    chosen = [registry for registry in REGISTRIES if database in (None, registry.name)]
+    if not chosen:
+        fail(f"there is no database {database}; there are {', '.join(registry.name for registry in REGISTRIES)}", 2)
+    try:
+        for line in lines(World(seed, people), chosen):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough; the interpreter's own flush at the end must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

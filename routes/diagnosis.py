@@ -1,0 +1,219 @@
+"""Is the configuration right: what `lgsp check` looks at without asking anybody (kiểm tra cấu hình)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from sqlalchemy.exc import ArgumentError
+
+from adapters.bindings import Compilable
+from adapters.dispatch import endpoint_of
+from config.settings import ConfigurationError, Endpoint, Settings
+from routes.expiry import certificate_files, load_revocation_list, revocation_files
+from routes.findings import Finding, ok, problem, warning
+from routes.listening import tls_context
+from routes.loopback import listens_on_loopback_only, sandbox_material
+from routes.peers import networks
+from schemas.exchange import Database
+from security.audit.assembly import log_signer
+from security.audit.vault import Vault
+from security.keys import KeyRing, KeysUnusable
+from storage.engine import parsed
+
+Part = Callable[[Settings, Sequence[Database]], Iterator[Finding]]
+
+
+def configuration(settings: Settings, databases: Sequence[Database]) -> list[Finding]:
+    """Look at every part of a configuration that could be read."""
+    return [finding for part in _PARTS for finding in part(settings, databases)]
+
+
+def _addresses(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    server = settings.server
+    alone = listens_on_loopback_only(settings)
+    if server.public_url is None:
+        if alone:
+            yield ok("server.public_url", f"none; callers on this machine use http://{server.listen}")
+        else:
+            yield warning(
+                "server.public_url",
+                "none is set, but callers come from outside: tokens and metadata would name the listening address",
+                "set server.public_url to the address that callers use",
+            )
+    else:
+        flaw = _url_flaw(server.public_url)
+        if flaw:
+            yield problem("server.public_url", flaw, "write https://host[:port], without path, query or user")
+        elif server.public_url.startswith("http:") and not alone:
+            yield warning("server.public_url", "plain http for callers from outside", "use https, here or at the proxy")
+        else:
+            yield ok("server.public_url", server.public_url)
+    try:
+        networks(server.trusted_proxies)
+    except ConfigurationError as failure:
+        yield problem("server.trusted_proxies", str(failure), "mend the entry")
+    if server.tls is not None:
+        try:
+            tls_context(server.tls)
+        except ConfigurationError as failure:
+            yield problem("server.tls", str(failure), "put a PEM certificate and its own key there")
+        else:
+            yield ok("server.tls", "certificate and key belong together")
+        yield from _closed("server.tls.key", server.tls.key)
+
+
+def _url_flaw(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as failure:
+        return f"{url} is no address: {failure}"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"{url} is no http or https address"
+    if parts.query or parts.fragment or parts.username or parts.path.strip("/"):
+        return f"{url} holds more than scheme, host and port"
+    return None
+
+
+def _own_keys(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    try:
+        keys = KeyRing(settings.keys.directory)
+        for key in keys.all():
+            _ = key.secret() if key.algorithm == "AES-256" else key.private()
+        log_signer(keys, settings.keys.origin)
+    except KeysUnusable as failure:
+        yield problem(
+            "keys.directory", str(failure), "follow it, or run `lgsp keys rotate log` to make what is missing"
+        )
+    except ValueError as failure:
+        yield problem("keys", str(failure), "mend keys.origin, or put the damaged key file back from a backup")
+    else:
+        yield ok("keys.directory", f"{len(keys.all())} keys in {settings.keys.directory}")
+    vault = settings.keys.vault
+    if not vault.exists():
+        yield warning("keys.vault", f"{vault} does not exist yet", "`lgsp serve` makes it; check that this is the path")
+        return
+    try:
+        Vault(vault)
+    except OSError as failure:
+        yield problem("keys.vault", str(failure), f"run `chmod 700 {vault}`")
+    else:
+        yield ok("keys.vault", f"{vault} is closed to others")
+
+
+def _sandbox(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    alone = listens_on_loopback_only(settings)
+    try:
+        marked = list(sandbox_material(settings))
+    except KeysUnusable:
+        return
+    for sentence in marked:
+        subject, _, text = sentence.partition(": ")
+        if alone:
+            yield warning(subject, f"{text}: good on this machine only", "replace it before listening outside loopback")
+        else:
+            yield problem(subject, f"{text}: `lgsp serve` refuses it outside loopback", "replace it by your own")
+
+
+def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Finding]:
+    needed: dict[str, list[tuple[Database, str]]] = {}
+    for database in databases:
+        for operation in database.operations:
+            needed.setdefault(endpoint_of(database, operation), []).append((database, operation.name))
+    for name, users in needed.items():
+        subject = f"endpoints.{name}"
+        endpoint = settings.endpoints.get(name)
+        if endpoint is None:
+            wanted = ", ".join(f"{database.name}/{operation}" for database, operation in users)
+            yield problem(subject, f"is missing, but {wanted} needs it", f"add a section [endpoints.{name}]")
+            continue
+        flaws = [flaw for database, operation in users if (flaw := _compiled(database, operation, name, endpoint))]
+        # Operations of one endpoint mostly fail for one reason.
+        for flaw in dict.fromkeys(flaws):
+            yield problem(subject, flaw, "mend the section")
+        yield from _connection(subject, endpoint)
+        if not flaws:
+            yield ok(subject, f"serves {', '.join(operation for _, operation in users)}")
+    for name in settings.endpoints.keys() - needed.keys():
+        yield warning(f"endpoints.{name}", "no operation uses it", "remove the section or correct its name")
+
+
+def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint) -> str | None:
+    declared = database.operation(operation)
+    if declared is None or not isinstance(declared.binding, Compilable):
+        return f"{database.name}/{operation} cannot be compiled"
+    try:
+        declared.binding.compile(declared, name, endpoint)
+    except ConfigurationError as failure:
+        return str(failure)
+    except (OSError, ValueError) as failure:
+        return f"{database.name}/{operation}: {failure}"
+    return None
+
+
+def _connection(subject: str, endpoint: Endpoint) -> Iterator[Finding]:
+    parts = urlsplit(endpoint.url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        yield problem(
+            f"{subject}.url", f"{endpoint.url} is no http or https address", "write https://host[:port][/path]"
+        )
+    for setting, path in (("key", endpoint.key), ("tls_key", endpoint.tls_key)):
+        if path is not None:
+            yield from _closed(f"{subject}.{setting}", path)
+    if endpoint.tls_certificate is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(endpoint.tls_certificate, endpoint.tls_key)
+        except OSError as failure:
+            reason = failure.strerror or str(failure)
+            yield problem(f"{subject}.tls_certificate", f"cannot be used: {reason}", "name the key that belongs to it")
+
+
+def _closed(subject: str, path: Path) -> Iterator[Finding]:
+    """A private key that others may read is everybody's."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as failure:
+        yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
+        return
+    if mode & 0o077:
+        yield problem(subject, f"{path} may be read by others", f"run `chmod 600 {path}`")
+
+
+def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    for subject, path in certificate_files(settings):
+        try:
+            x509.load_pem_x509_certificates(path.read_bytes())
+        except OSError as failure:
+            yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
+        except ValueError:
+            yield problem(subject, f"{path} holds no PEM certificate", "put a certificate in PEM form there")
+    for subject, path in revocation_files(settings):
+        try:
+            load_revocation_list(path)
+        except OSError as failure:
+            yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
+        except ValueError:
+            yield problem(subject, f"{path} holds no revocation list", "put a CRL in PEM or DER form there")
+
+
+def _stores(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    try:
+        url = parsed(settings.storage.url)
+    except ArgumentError:
+        yield problem(
+            "storage.url", "is no database address", "write sqlite:///path or postgresql+asyncpg://user@host/name"
+        )
+    except ValueError as failure:
+        yield problem("storage.url", str(failure), "write sqlite:///path or postgresql+asyncpg://user@host/name")
+    else:
+        yield ok("storage.url", url.render_as_string(hide_password=True))
+    redis = settings.redis.url.get_secret_value()
+    if redis and urlsplit(redis).scheme not in ("redis", "rediss", "unix"):
+        yield problem("redis.url", "is no Redis address", "write redis://host:port/0, or leave it empty")
+
+
+_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _endpoints, _stores)

@@ -1,0 +1,39 @@
+"""What `lgsp check` and `lgsp doctor` find: sentences for an operator, each with the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `subject` is a setting or a part of the world, `next` what to do or type."""
+
+    level: Level
+    subject: str
+    text: str
+    next: str | None = None
+
+
+def ok(subject: str, text: str) -> Finding:
+    """Return a finding that is as it should be."""
+    return Finding("ok", subject, text)
+
+
+def warning(subject: str, text: str, step: str) -> Finding:
+    """Return a finding that works today."""
+    return Finding("warning", subject, text, step)
+
+
+def problem(subject: str, text: str, step: str) -> Finding:
+    """Return a finding that does not work."""
+    return Finding("problem", subject, text, step)
+
+
+def sound(findings: Iterable[Finding]) -> bool:
+    """Tell whether no finding is a problem."""
+    return all(finding.level != "problem" for finding in findings)

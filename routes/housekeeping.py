@@ -1,0 +1,166 @@
+"""The worker: what no request waits for. `serve` runs one in its first process, `lgsp worker` one by itself.
+
+It warns of certificates, revocation lists and keys before they end, shows ends, free space and the size of the log as
+metrics, and deletes what only had to be remembered for a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from aiohttp import web
+from sqlalchemy import Connection, delete, func, select
+
+from adapters.tables import open_storage
+from config.metrics import metrics
+from config.settings import Settings
+from routes.application import sqlite_directory
+from routes.expiry import WARN_DAYS, Expiry, advice, certificate_expiries, key_expiries
+from security.assertions import USED
+from security.audit.tables import HEAD
+from security.client_store import REVOKED_TOKENS
+from security.keys import KeyRing, KeysUnusable
+from storage.engine import Storage
+from storage.errors import StorageError
+
+log = structlog.get_logger()
+
+EVERY_S = 60.0
+
+
+class Housekeeper:
+    """Does one round at a time; remembers what it has warned of, so that a log is not filled with one certificate."""
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._warned: dict[str, int] = {}
+        self._scarce = False
+
+    async def round(self, now: datetime) -> None:
+        """Do everything once; raises StorageError."""
+        for expiry in await asyncio.to_thread(self._expiries):
+            self._watch(expiry, now)
+        await asyncio.to_thread(self._measure_space)
+        metrics().log_size.set(await self._storage.read(_log_size))
+        seconds = int(now.timestamp())
+        if await self._storage.read(lambda connection: _forgettable(connection, seconds)):
+            gone = await self._storage.write(lambda connection: forget(connection, seconds))
+            log.info("forgotten", rows=gone)
+
+    async def for_ever(self) -> None:
+        """Do a round now and every minute; one that fails is logged and tried again."""
+        while True:
+            try:
+                await self.round(datetime.now(UTC))
+            except StorageError as failure:
+                log.warning("housekeeping-failed", hint=str(failure))
+            except Exception as failure:
+                log.error("housekeeping-failed", exc_info=failure)
+            await asyncio.sleep(EVERY_S)
+
+    def _expiries(self) -> list[Expiry]:
+        found = list(certificate_expiries(self._settings))
+        try:
+            found.extend(key_expiries(KeyRing(self._settings.keys.directory)))
+        except KeysUnusable as failure:
+            log.error("keys-unusable", hint=str(failure))
+        return found
+
+    def _watch(self, expiry: Expiry, now: datetime) -> None:
+        left = expiry.left(now)
+        metrics().expiry.labels(expiry.kind, expiry.name).set(left.total_seconds())
+        # 0 is the day it is over.
+        passed = min((days for days in (*WARN_DAYS, 0) if left.total_seconds() <= days * 86_400), default=None)
+        mark = f"{expiry.name} {expiry.ends.isoformat()}"
+        if passed is None or self._warned.get(mark, WARN_DAYS[0] + 1) <= passed:
+            return
+        self._warned[mark] = passed
+        log.warning(
+            "expired" if passed == 0 else "expires-soon",
+            kind=expiry.kind,
+            name=expiry.name,
+            ends=expiry.ends.isoformat(),
+            days=left.days,
+            hint=advice(expiry),
+        )
+
+    def _measure_space(self) -> None:
+        directory = sqlite_directory(self._settings)
+        if directory is None:
+            return
+        facts = os.statvfs(directory)
+        free = facts.f_bavail * facts.f_frsize
+        metrics().storage_free.set(free)
+        scarce = free < self._settings.storage.reserve
+        if scarce and not self._scarce:
+            log.warning("storage-scarce", free=free, reserve=self._settings.storage.reserve, hint="make room there")
+        self._scarce = scarce
+
+
+def forget(connection: Connection, now: int) -> int:
+    """Delete used assertions and revoked tokens whose time (POSIX seconds) is over; return how many rows."""
+    assertions = connection.execute(delete(USED).where(USED.c.expires_at < now)).rowcount
+    tokens = connection.execute(delete(REVOKED_TOKENS).where(*_over(now))).rowcount
+    return assertions + tokens
+
+
+def _over(now: int) -> tuple[Any, ...]:
+    # The newest row stays whatever its time: numbers must never begin again.
+    newest = select(func.max(REVOKED_TOKENS.c.number)).scalar_subquery()
+    return REVOKED_TOKENS.c.expires_at < now, REVOKED_TOKENS.c.number < newest
+
+
+def _forgettable(connection: Connection, now: int) -> bool:
+    """Tell whether a write is worth its lock."""
+    assertion = select(USED.c.digest).where(USED.c.expires_at < now).limit(1)
+    token = select(REVOKED_TOKENS.c.number).where(*_over(now)).limit(1)
+    return any(connection.execute(query).first() is not None for query in (assertion, token))
+
+
+def _log_size(connection: Connection) -> int:
+    return connection.execute(select(HEAD.c.size)).scalar() or 0
+
+
+@asynccontextmanager
+async def keeping(settings: Settings) -> AsyncIterator[None]:
+    """Keep house while the block runs; raises StorageError where the database cannot be opened."""
+    storage = await open_storage(settings.storage.url)
+    try:
+        work = asyncio.create_task(Housekeeper(settings, storage).for_ever())
+        try:
+            yield
+        finally:
+            work.cancel()
+            await asyncio.wait([work])
+    finally:
+        await storage.close()
+
+
+def beside(settings: Settings) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Return what keeps house as long as an application runs, for its `cleanup_ctx`."""
+
+    async def kept(_app: web.Application) -> AsyncIterator[None]:
+        async with keeping(settings):
+            yield
+
+    return kept
+
+
+async def until_told(settings: Settings) -> None:
+    """Keep house until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with keeping(settings):
+        log.info("keeping-house", every_s=EVERY_S)
+        await stop.wait()
+    log.info("stopped")
