@@ -82,8 +82,8 @@ def test_processes_share_one_count(tmp_path: Path, local: LocalLimiter) -> None:
         # On a busy machine a neighbour may sleep longer with the lock than production would wait.
         "limits._PATIENCE = 60\n"
         "limiter = limits.LocalLimiter(Path(sys.argv[1]))\n"
-        "sys.stdin.readline()\n"
-        "print(sum(limiter.take('a', 0.001, 499).admitted for _ in range(400)))"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "print(sum(limiter.take('a', 0.001, 19_999).admitted for _ in range(15_000)))"
     )
     workers = [
         subprocess.Popen(
@@ -92,14 +92,16 @@ def test_processes_share_one_count(tmp_path: Path, local: LocalLimiter) -> None:
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"ready\n"
     for worker in workers:
         assert worker.stdin is not None
         worker.stdin.write(b"\n")
         worker.stdin.flush()
-    counts = [int(worker.communicate()[0]) for worker in workers]
-    assert sum(counts) == 500
+    assert sum(int(worker.communicate()[0]) for worker in workers) == 20_000
 
 
 def test_a_process_stopped_with_the_lock_held_stops_nobody(tmp_path: Path, local: LocalLimiter) -> None:

@@ -301,6 +301,7 @@ async def test_ended_tokens_are_forgotten_once_they_would_have_expired(deploymen
     assert deployment.registry.ended("a")
     assert not deployment.registry.ended("b")
     await end("c", now + 900, now + 700)
+    assert deployment.registry.ended("c")
     rows = await deployment.storage.read(lambda connection: revoked_since(connection, 0))
     assert [token_id for _, token_id, _ in rows] == ["c"]
     await end("d", now + 900, now + 700)
