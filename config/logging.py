@@ -83,12 +83,12 @@ def identifier_shaped(text: str) -> bool:
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return masked(value)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, Mapping):
         return {masked(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
     return type(value).__qualname__
 
 

@@ -10,6 +10,7 @@ import binascii
 import ipaddress
 import ssl
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -32,6 +33,7 @@ def networks(trusted: Sequence[str]) -> tuple[Network, ...]:
         ) from None
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     bare = text.strip()
     if bare.startswith("["):
@@ -48,7 +50,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _trusted(address: str, proxies: Sequence[Network]) -> bool:
-    parsed = _address(address)
+    parsed = _address(address) if proxies else None
     return parsed is not None and any(parsed in network for network in proxies)
 
 
