@@ -34,6 +34,7 @@ class Gateway:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         self.lines: list[dict[str, Any]] = []
         self._incoming: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
@@ -173,6 +174,18 @@ def test_the_end_waits_for_what_is_in_flight(gateway: Callable[..., Gateway], nu
     assert one.end() == 0
     with pytest.raises(ConnectionRefusedError):
         one.connect()
+
+
+def test_ctrl_c_in_a_terminal_reaches_all_and_still_waits(gateway: Callable[..., Gateway]) -> None:
+    one = gateway(grace=3600.0)
+    with in_flight(one) as busy, one.connect() as idle:
+        idle.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(4096)
+        os.killpg(one.process.pid, signal.SIGINT)
+        assert idle.recv(1) == b""
+        busy.sendall(b"{}")
+        assert busy.recv(4096).startswith(b"HTTP/1.1 200")
+    assert one.end() == 0
 
 
 def test_what_outlasts_the_grace_is_cut_off(gateway: Callable[..., Gateway]) -> None:
