@@ -93,7 +93,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         _in_background(opened, registry.follow())
         issuer = settings.tokens.issuer or frame.public_url(settings.server)
         identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
-        audiences = frozenset({issuer, f"{issuer}/oauth2/token"})
+        audiences = frozenset({issuer, f"{frame.public_url(settings.server)}/oauth2/token"})
         links = {name: Link(name, endpoint, _scheme(databases, name)) for name, endpoint in endpoints.items()}
         for link in links.values():
             opened.push_async_callback(link.close)

@@ -20,13 +20,13 @@ from adapters.tables import open_storage, upgrade
 from config.settings import Settings
 from sandbox.pki import Pki
 from schemas.exchange import Grant
-from schemas.fields import shape_of
 from schemas.purposes import PURPOSES
 from security import administration
 from security.audit.assembly import open_log
 from security.audit.log import AuditLog
 from security.credentials import certificate_credential
 from security.keys import KeyRing
+from security.policy import field_paths
 from security.registry import ClientRegistry
 
 _BY: Final = "lgsp demo"
@@ -49,7 +49,7 @@ def _all_grants() -> tuple[Grant, ...]:
             database.name,
             operation.name,
             frozenset(PURPOSES),
-            frozenset(shape_of(operation.answer).paths()),
+            field_paths(DATABASES, database.name, operation.name, ("*",)),
             rate=1000.0,
             burst=2000,
         )
