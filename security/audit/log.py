@@ -69,6 +69,12 @@ class AuditLog:
         """The name of the log and of its key."""
         return self._signer.origin
 
+    def sign_with(self, signer: Signer) -> None:
+        """Go on under a rotated key from the next commit on; raises ValueError for a key of another log."""
+        if signer.origin != self.origin:
+            raise ValueError(f"the log is {self.origin}, the key is of {signer.origin}")
+        self._signer = signer
+
     async def record(self, evidence: Evidence, *, writes: Sequence[Write] = ()) -> Receipt:
         """Append the entry that stands for this event; see `append`."""
         entry, secrets = evidence.recorded()

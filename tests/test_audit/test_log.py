@@ -17,7 +17,7 @@ from security.audit.log import AuditLog
 from security.audit.merkle import is_consistent, is_included
 from security.audit.tables import CHECKPOINTS, ENTRIES
 from security.audit.verification import verify
-from storage.errors import CommitUnknown
+from storage.errors import CommitUnknown, StorageUnavailable
 from tests.test_audit.audit_world import World, a_signer, a_world, evidence
 
 NOTES = Table("notes", MetaData(), Column("key", Text, primary_key=True))
@@ -145,6 +145,34 @@ async def test_lost_commit_answer_is_settled_by_the_id(
     assert (await verify(world.storage, [world.signer.verifier], world.sealer)).entries == 5
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_doubtful_commit_is_asked_about_until_the_database_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    monkeypatch.setattr("security.audit.log.SETTLE_PAUSE_S", 0)
+    real, calls = world.storage.write, []
+
+    async def breaking(work, *, prepare=None):  # type: ignore[no-untyped-def]
+        calls.append(work)
+        if len(calls) == 1:
+            await real(work, prepare=prepare)
+            raise CommitUnknown("the connection broke")
+        if len(calls) < 4 or not comes_back:
+            raise StorageUnavailable("not yet")
+        return await real(work, prepare=prepare)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.storage, "write", breaking)
+        results = await asyncio.gather(world.log.record(evidence()), return_exceptions=True)
+    if comes_back:
+        assert not isinstance(results[0], BaseException)
+        assert results[0].index == 0
+    else:
+        assert isinstance(results[0], EvidenceUnavailable)
+    assert (await world.log.record(evidence())).index == 1
+    assert (await verify(world.storage, [world.signer.verifier], world.sealer)).entries == 2
+
+
 async def test_another_key_does_not_continue_the_log(world: World) -> None:
     await world.log.record(evidence())
     stranger = a_signer(seed=b"x" * 32)
@@ -155,6 +183,18 @@ async def test_another_key_does_not_continue_the_log(world: World) -> None:
     found = await verify(world.storage, [world.signer.verifier, stranger.verifier])
     assert found.valid, found
     await rotated.close()
+
+
+async def test_key_rotates_without_a_restart(world: World) -> None:
+    await world.log.record(evidence())
+    rotated = a_signer(seed=b"r" * 32)
+    world.log.sign_with(rotated)
+    receipt = await world.log.record(evidence())
+    assert opened(receipt.checkpoint, [rotated.verifier]).size == 2
+    assert (await verify(world.storage, [rotated.verifier, world.signer.verifier])).valid
+    assert not (await verify(world.storage, [rotated.verifier])).valid
+    with pytest.raises(ValueError, match="key is of"):
+        world.log.sign_with(a_signer(name="other"))
 
 
 @pytest.mark.parametrize(
