@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy.engine import make_url
 
 from adapters.breakers import Breakers, SqlBreakerStore
 from adapters.dispatch import compile_codecs, dispatch
@@ -24,10 +22,11 @@ from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
 from routes.docs import add_docs
 from routes.exchanges import add_exchanges
-from routes.health import Check, Verdict, add_health, free_space
+from routes.health import add_health
 from routes.openapi import add_openapi
 from routes.problems import add_problems
 from routes.quota import quota
+from routes.readiness import health_checks
 from routes.recorded import recorded
 from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
@@ -132,37 +131,9 @@ def application(gateway: Gateway) -> web.Application:
     operations = app
     if settings.server.admin_listen:
         operations = app[ADMIN] = web.Application()
-    add_health(operations.router, health_checks(gateway))
+    checks = health_checks(settings, gateway.storage, gateway.keys, gateway.identity.registry)
+    add_health(operations.router, checks)
     return app
-
-
-def health_checks(gateway: Gateway) -> Sequence[Check]:
-    """Return what readiness depends on: storage, keys, log; never a source."""
-    settings = gateway.settings
-
-    async def storage() -> Verdict:
-        await gateway.storage.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
-        return Verdict(ok=True)
-
-    async def clients() -> Verdict:
-        age = gateway.identity.registry.age
-        return Verdict(ok=age < 30, hint=None if age < 30 else f"clients were last read {age:.0f} s ago: check storage")
-
-    async def keys() -> Verdict:
-        sandbox = gateway.keys.sandbox_keys()
-        return Verdict(ok=True, hint="the keys are LGSP SANDBOX keys" if sandbox else None)
-
-    checks = [Check("storage", storage), Check("clients", clients), Check("keys", keys)]
-    directory = sqlite_directory(settings)
-    return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks
-
-
-def sqlite_directory(settings: Settings) -> Path | None:
-    """Return where the SQLite file lies; None for PostgreSQL, whose disk is not ours to see."""
-    url = make_url(settings.storage.url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return None
-    return Path(url.database).resolve().parent
 
 
 def _scheme(databases: Sequence[Database], endpoint: str) -> Scheme | None:

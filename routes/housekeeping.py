@@ -21,13 +21,12 @@ from sqlalchemy import Connection, delete, func, select
 from adapters.tables import open_storage
 from config.metrics import metrics
 from config.settings import Settings
-from routes.application import sqlite_directory
 from routes.expiry import WARN_DAYS, Expiry, advice, certificate_expiries, key_expiries
 from security.assertions import USED
 from security.audit.tables import HEAD
 from security.client_store import REVOKED_TOKENS
 from security.keys import KeyRing, KeysUnusable
-from storage.engine import Storage
+from storage.engine import Storage, directory_of
 from storage.errors import StorageError
 
 log = structlog.get_logger()
@@ -93,7 +92,7 @@ class Housekeeper:
         )
 
     def _measure_space(self) -> None:
-        directory = sqlite_directory(self._settings)
+        directory = directory_of(self._settings.storage.url)
         if directory is None:
             return
         facts = os.statvfs(directory)

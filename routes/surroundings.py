@@ -24,12 +24,12 @@ from sqlalchemy import Connection
 
 from adapters.tables import open_storage
 from config.settings import Endpoint, Settings
-from routes.application import sqlite_directory
 from routes.expiry import WARN_DAYS, Expiry, advice, certificate_expiries, earliest, key_expiries
 from routes.findings import Finding, ok, problem, warning
 from security.client_store import load_all
 from security.keys import KeyRing, KeysUnusable
 from storage.commands import status
+from storage.engine import directory_of
 from storage.errors import StorageError
 
 # Signed messages name their time; sources refuse those that are further off than a few minutes, some sooner.
@@ -207,7 +207,7 @@ def _kind(expiry: Expiry) -> str:
 
 
 def _space(settings: Settings) -> Iterator[Finding]:
-    directories = {"vault": settings.keys.vault, "storage": sqlite_directory(settings)}
+    directories = {"vault": settings.keys.vault, "storage": directory_of(settings.storage.url)}
     for subject, directory in directories.items():
         if directory is None:
             continue

@@ -8,6 +8,7 @@ can hold the write lock while waiting for the network. `reading` and `writing` a
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url, select
@@ -85,6 +86,14 @@ def parsed(url: str) -> URL:
     if backend == "postgresql":
         return given.set(drivername="postgresql+asyncpg")
     raise ValueError(f"storage.url: {backend} is not supported; use sqlite:///path or postgresql+asyncpg://...")
+
+
+def directory_of(url: str) -> Path | None:
+    """Return where the file of an SQLite database lies; None for PostgreSQL, whose disk is not ours to see."""
+    address = parsed(url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return None
+    return Path(address.database).resolve().parent
 
 
 def connected(url: str) -> Storage:

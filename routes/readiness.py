@@ -1,0 +1,53 @@
+"""What readiness depends on: storage, clients, keys, clock, disk. A source never makes the gateway unready."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from config.settings import Settings
+from routes.health import Check, Verdict, free_space
+from security.audit.reading import AuditReader, NoEntry
+from security.keys import KeyRing
+from security.registry import ClientRegistry
+from storage.engine import Storage, directory_of
+
+# Clients are read every second; a revocation has to be in force within ten.
+_STALE_SECONDS = 10.0
+# Nodes of one deployment may differ by this much without entries seeming to come from the future.
+_CLOCK_SKEW = timedelta(seconds=5)
+
+
+def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry: ClientRegistry) -> Sequence[Check]:
+    """Return the checks of `/readyz`."""
+    reader = AuditReader(storage)
+
+    async def log() -> Verdict:
+        await reader.size()
+        return Verdict(ok=True)
+
+    async def clients() -> Verdict:
+        age = registry.age
+        if age < _STALE_SECONDS:
+            return Verdict(ok=True)
+        return Verdict(ok=False, hint=f"clients were last read {age:.0f} s ago: run `lgsp storage status`")
+
+    async def own_keys() -> Verdict:
+        if keys.sandbox_keys():
+            return Verdict(ok=True, hint="the keys are marked LGSP SANDBOX: never use them outside this machine")
+        return Verdict(ok=True)
+
+    async def clock() -> Verdict:
+        try:
+            newest = await reader.show(await reader.size() - 1)
+        except NoEntry:
+            return Verdict(ok=True)
+        ahead = datetime.fromisoformat(str(newest.entry["at"])) - datetime.now(UTC)
+        if ahead <= _CLOCK_SKEW:
+            return Verdict(ok=True)
+        seconds = ahead.total_seconds()
+        return Verdict(ok=False, hint=f"the newest entry of the log is {seconds:.0f} s in the future: set the clock")
+
+    checks = [Check("storage", log), Check("clients", clients), Check("keys", own_keys), Check("clock", clock)]
+    directory = directory_of(settings.storage.url)
+    return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks
