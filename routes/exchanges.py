@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from routes.bodies import flaws_of, read_json, single
 from routes.context import CALLER, REQUEST_ID
 from schemas.errors import Flaw, Invalid, Text
-from schemas.exchange import Answer, Database, Exchange, Handler, Operation, Receipt
+from schemas.exchange import Answer, Database, Exchange, Handler, Operation
+from schemas.receipt import Receipt
 
 # Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
 _DEADLINE = 20.0

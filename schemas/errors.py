@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from schemas.exchange import Receipt
+from schemas.receipt import Receipt
 
 Blame = Literal["client", "server", "upstream"]
 

@@ -7,7 +7,7 @@ Databases and operations are data: instances of the frozen classes below, declar
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from schemas.errors import GatewayError, Text
 from schemas.fields import Question, Record
+from schemas.receipt import Receipt
 
 CredentialKind = Literal["secret", "private-key-jwt", "mtls", "signature"]
 Data = dict[str, Any]
@@ -79,19 +80,6 @@ class Provenance:
     certificate: str
     signed_at: datetime
     status: str = "valid"
-
-
-class Receipt(Protocol):
-    """Proof that the exchange stands in the audit log; made in `security.audit` and shown as the contract says."""
-
-    @property
-    def index(self) -> int:
-        """Position of the entry in the log, from 0."""
-        ...
-
-    def as_json(self, proof: Sequence[bytes] | None = None) -> dict[str, object]:
-        """Return the `receipt` member of an answer; with an inclusion proof the form that verifies offline."""
-        ...
 
 
 @dataclass(slots=True)

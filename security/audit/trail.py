@@ -21,10 +21,10 @@ from schemas.codes.agencies import check_dossier_code
 from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
 from schemas.exchange import Answer, Exchange, Handler, Operation
 from schemas.exchange import Caller as Identified
-from schemas.exchange import Receipt as Shown
 from schemas.fields import shape_of, subjects
 from schemas.identifiers import Subject as Marked
 from schemas.identifiers import check_officer
+from schemas.receipt import Receipt as Shown
 from security.audit.anonymous import BulkCounter
 from security.audit.canonical import canonical
 from security.audit.entries import Caller, Evidence, Kind, Outcome, Role, Subject
