@@ -1,0 +1,90 @@
+"""What zeep knows about the types of a contract, reduced to what declarations are compared with.
+
+zeep has no stubs: its objects are `Any` here and in `adapters.contract_check`, nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where a contract has an element or attribute; `choice` numbers the required choice that it belongs to."""
+
+    name: str
+    namespace: str | None
+    kind: Any
+    position: int
+    required: bool
+    many: bool
+    choice: int | None = None
+
+
+def is_text(kind: Any) -> bool:
+    """Tell whether a type holds text only."""
+    from zeep.xsd.types.complex import ComplexType
+
+    return not isinstance(kind, ComplexType)
+
+
+def places_of(kind: Any) -> list[Place]:
+    """Return the children that a type allows, in the order of its sequence; wildcards are passed over."""
+    if is_text(kind):
+        return []
+    found: list[Place] = []
+    for _, part in kind.elements_nested:
+        found += _walk(part, len(found), required=True, many=False, choice=None)
+    return found
+
+
+def _walk(part: Any, position: int, *, required: bool, many: bool, choice: int | None) -> Iterator[Place]:
+    from zeep.xsd.elements import Element
+    from zeep.xsd.elements.indicators import Choice, Group, Indicator
+
+    if isinstance(part, Element):
+        often = many or part.accepts_multiple
+        needed = required and part.min_occurs > 0
+        yield Place(str(part.name), part.qname.namespace, part.type, position, needed, often, choice)
+    elif isinstance(part, Indicator):
+        required = required and part.min_occurs > 0
+        many = many or part.accepts_multiple
+        if isinstance(part, Choice):
+            choice = position if required else None
+            required = False
+        children: Any = [part.child] if isinstance(part, Group) else part
+        for child in children:
+            for place in _walk(child, position, required=required, many=many, choice=choice):
+                yield place
+                position = place.position + 1
+
+
+def place_at(kind: Any, path: Sequence[str], namespace: str) -> Place | str:
+    """Follow a path down from a type; a text says what stops it. `many` is true if any step may occur many times.
+
+    The empty path is the type itself; a last segment `@name` is an attribute.
+    """
+    here = Place("", namespace, kind, 0, required=True, many=False)
+    for segment in path:
+        if segment.startswith("@"):
+            found = dict(getattr(here.kind, "attributes", ())).get(segment[1:])
+            if found is None:
+                return "the contract has no such attribute"
+            return Place(segment, None, found.type, 0, found.required, here.many)
+        step = next((place for place in places_of(here.kind) if place.name == segment), None)
+        if step is None:
+            return f"the contract has no element {segment} here"
+        if step.namespace != namespace:
+            return f"the contract has {segment} in the namespace {step.namespace!r}"
+        here = step._replace(many=here.many or step.many)
+    return here
+
+
+def in_order(names: Sequence[str], places: Mapping[str, Place]) -> str | None:
+    """Return what is wrong with the order in which children are written, or None."""
+    written: list[str] = [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
+    for before, after in pairwise(written):
+        if places[after].position < places[before].position:
+            return f"{after} is written after {before}, the contract has it before"
+    return None
