@@ -90,7 +90,7 @@ def list_clients(config: Config = None, as_json: AsJson = False) -> None:
     if as_json:
         show([_summary(client) for client in found.values()])
     else:
-        rows = [tuple(_summary(client).values()) for client in found.values()]
+        rows = [tuple(map(_plain, _summary(client).values())) for client in found.values()]
         table(rows, ("ID", "NAME", "AGENCY", "RIGHTS", "GRANTS", "CREDENTIALS", "REVOKED"))
 
 

@@ -76,9 +76,10 @@ def rotate(
         try:
             KeyRing(directory)
         except KeysUnusable:
+            before = {path.name for path in directory.glob("*.key")}
             # Permissions and damage raise here again; what is merely missing is made.
             made = KeyRing.create(directory)
-            _tell([key.id for key in made.all() if key.until is None], "present", as_json)
+            _tell([key.id for key in made.all() if key.path.name not in before], "made", as_json)
             return
 
     from commands.desk import desk
@@ -133,9 +134,36 @@ def export(config: Config = None, as_json: AsJson = False) -> None:
         typer.echo(f"# {item['id']}\n{item['public_key'].rstrip()}")
 
 
+@app.command()
+def rewrap(config: Config = None, as_json: AsJson = False) -> None:
+    """Wrap the vault's period keys by the newest `period` key, once every gateway was started again with it.
+
+    Only then is nothing protected by its predecessors any more.
+    """
+    import asyncio
+
+    from commands.desk import desk
+    from security.audit.assembly import open_sealer
+
+    async def work() -> int:
+        async with desk(config) as at:
+            sealer = open_sealer(at.keys, at.settings.keys.vault)
+            moved = await asyncio.to_thread(sealer.rewrap)
+            if moved:
+                details = {"key": at.keys.current("period").id, "periods": moved}
+                await at.record("key-rotation", "key-rewrap", details)
+            return moved
+
+    moved = run(work)
+    if as_json:
+        show({"periods": moved})
+    else:
+        typer.echo(f"{moved} period keys wrapped anew")
+
+
 def _tell(keys: list[str], verb: str, as_json: bool) -> None:
     if as_json:
         show({"keys": keys})
         return
     typer.echo(f"{', '.join(keys)}: {verb}")
-    typer.echo("A running gateway takes a token key at `lgsp reload`, every other key when it is started again.")
+    typer.echo("Running gateways take a token key at `lgsp reload`, every other key when they are started again.")

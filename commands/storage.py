@@ -63,10 +63,10 @@ def copy(
     target = _url(to)
     copied = run(lambda: copied_to(config, target))
     if as_json:
-        show({"rows": copied.rows, "root": copied.root.hex()})
+        show({"rows": copied.rows, **_proven(copied.root)})
         return
-    pairs(dict(copied.rows))
-    typer.echo(f"root of the log on both sides: {copied.root.hex()}")
+    pairs({**copied.rows, **_proven(copied.root)})
+    typer.echo("Entries and root of the log are the same on both sides.")
     typer.echo("Set storage.url to the new database: this one refuses to start. Keys and vault stay where they are.")
 
 
@@ -82,7 +82,7 @@ def backup(
     if file.exists():
         fail(f"{file} exists, and a backup never overwrites: name another file", 2)
     made = run(lambda: backed_up(config, file))
-    shown = {"file": str(made.path), "bytes": made.size, "root": made.root.hex()}
+    shown = {"file": str(made.path), "bytes": made.size, **_proven(made.root)}
     if as_json:
         show(shown)
     else:
@@ -108,10 +108,15 @@ def restore(
         fail(f"{file}: no such file", 2)
     outcome = run(lambda: restored(config, file, checkpoint or [], even_if_older=even_if_older))
     if as_json:
-        show({"rows": outcome.copied.rows, "root": outcome.copied.root.hex(), "entry": outcome.entry})
+        show({"rows": outcome.copied.rows, **_proven(outcome.copied.root), "recorded_as": outcome.entry})
         return
-    pairs(dict(outcome.copied.rows))
-    typer.echo(f"root of the log: {outcome.copied.root.hex()}; the restore is entry {outcome.entry} of it")
+    pairs({**outcome.copied.rows, **_proven(outcome.copied.root), "recorded as": outcome.entry})
+    typer.echo("Start every gateway on this database again: a running one remembers clients as they were.")
+
+
+def _proven(root: bytes) -> dict[str, object]:
+    """Split what `security.audit.continuity.root` gives: how many entries, and the root that `audit verify` shows."""
+    return {"entries": int.from_bytes(root[:8], "big"), "root": root[8:].hex()}
 
 
 def _url(text: str) -> str:

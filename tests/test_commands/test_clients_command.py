@@ -1,0 +1,149 @@
+"""`lgsp clients` on a deployment that does not run: changes, their evidence, secrets shown once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.test_commands.conftest import Deployment, lgsp, printed, quick
+
+
+def test_the_life_of_a_client(deployed: Deployment) -> None:
+    before = len(deployed.entries())
+    (added,) = printed("clients", "add", "so-tu-phap", "--name", "Sở Tư pháp", "--agency", "H26.3", *deployed.config)
+    assert added["client_secret"].startswith("lgsp_")
+    granted = ["--purpose", "inspection", "--field", "full_name", "--rate", "2.5", "--officer-required"]
+    printed("clients", "grant", "so-tu-phap", "population/person", *granted, *deployed.config)
+    shown = printed("clients", "show", "so-tu-phap", *deployed.config)
+    assert shown["name"] == "Sở Tư pháp"
+    (grant,) = shown["grants"]
+    assert (grant["database"], grant["operation"], grant["purposes"]) == ("population", "person", ["inspection"])
+    assert grant["fields"] == ["full_name"]
+    assert grant["officer_required"]
+    assert not grant["dossier_required"]
+    assert [item["kind"] for item in shown["credentials"]] == ["secret"]
+    printed("clients", "revoke", "so-tu-phap", "--operation", "population/person", *deployed.config)
+    assert printed("clients", "show", "so-tu-phap", *deployed.config)["grants"] == []
+    printed("clients", "revoke", "so-tu-phap", *deployed.config)
+    listed = {item["client_id"]: item for item in printed("clients", "list", *deployed.config)}
+    assert listed["so-tu-phap"]["revoked_at"]
+    assert {"ministry", "province", "auditor", "limited"} < listed.keys()
+    assert listed["ministry"]["revoked_at"] is None
+
+    entries = deployed.entries()[before:]
+    actions = [entry["details"]["action"] for entry in entries]
+    assert actions == ["client-add", "client-grant", "client-revoke-grant", "client-revoke"]
+    assert all(entry["kind"] == "admin" and entry["details"]["by"] for entry in entries)
+    assert added["client_secret"] not in json.dumps(entries)
+    assert added["client_secret"].encode() not in deployed.database.read_bytes()
+    assert printed("audit", "verify", *deployed.config)["valid"]
+
+
+def test_rotation_keeps_the_old_secret_for_the_overlap(deployed: Deployment) -> None:
+    (rotated,) = printed("clients", "rotate", "ministry", "--overlap", "7d", *deployed.config)
+    assert rotated["client_secret"]
+    secrets = [
+        item
+        for item in printed("clients", "show", "ministry", *deployed.config)["credentials"]
+        if item["kind"] == "secret"
+    ]
+    assert sorted(item["not_after"] is None for item in secrets) == [False, True]
+
+
+def test_nothing_changed_leaves_no_entry(deployed: Deployment) -> None:
+    printed("clients", "revoke", "limited", *deployed.config)
+    before = deployed.entries()
+    result = quick("clients", "revoke", "limited", *deployed.config)
+    assert result.exit_code == 0
+    assert "nothing to change" in result.stdout
+    assert deployed.entries() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["show", "nobody"], "lgsp clients list"),
+        (["rotate", "nobody"], "lgsp clients list"),
+        (["add", "ministry", "--name", "N", "--agency", "G15"], "lgsp clients show ministry"),
+        (["add", "no", "--name", "N", "--agency", "G15"], "3 to 64"),
+        (["add", "079077972257", "--name", "N", "--agency", "G15"], "nine digits"),
+        (["add", "good-name", "--name", "N", "--agency", "nowhere"], "agency"),
+        (["add", "good-name", "--name", "N", "--agency", "G15", "--right", "everything"], "audit, dossiers"),
+        (["add", "good-name", "--name", "N", "--agency", "G15", "--certificate", "/nowhere.pem"], "/nowhere.pem"),
+        (["grant", "ministry", "population/nothing", "--purpose", "inspection", "--field", "*"], "no operation"),
+        (["grant", "ministry", "population/person", "--purpose", "inspection", "--field", "shoe_size"], "shoe_size"),
+        (["grant", "ministry", "population/person", "--purpose", "curiosity", "--field", "*"], "curiosity"),
+        (["revoke", "ministry", "--credential", "none"], "no credential"),
+        (["revoke", "auditor", "--operation", "population/person"], "no grant"),
+        (["apply", "/nowhere.toml"], "/nowhere.toml"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_mistakes_are_named_and_change_nothing(deployed: Deployment, arguments: list[str], hint: str) -> None:
+    before = deployed.entries()
+    result = quick("clients", *arguments, *deployed.config)
+    assert result.exit_code == 2
+    assert hint in result.stderr
+    assert deployed.entries() == before
+
+
+_WANTED = """
+[[clients]]
+id = "so-noi-vu"
+name = "Sở Nội vụ"
+agency = "H26.12"
+secret = true
+[[clients.grants]]
+database = "population"
+operation = "person"
+purposes = ["dossier-processing"]
+fields = ["full_name", "birth_date"]
+"""
+
+
+def test_a_file_is_made_true_once(deployed: Deployment, tmp_path: Path) -> None:
+    file = tmp_path / "clients.toml"
+    file.write_text(_WANTED, encoding="utf-8")
+    before = deployed.entries()
+    (planned,) = printed("clients", "apply", str(file), "--dry-run", *deployed.config)
+    assert planned["client_secret"] is None
+    assert deployed.entries() == before
+    (made,) = printed("clients", "apply", str(file), *deployed.config)
+    assert made["client_secret"]
+    assert printed("clients", "apply", str(file), *deployed.config) == []
+    assert len(deployed.entries()) == len(before) + 1
+
+
+def test_secrets_made_before_a_failure_are_not_lost(deployed: Deployment, template: Path, tmp_path: Path) -> None:
+    taken = template / "pki" / "client-ministry.pem"
+    file = tmp_path / "clients.toml"
+    other = f'[[clients]]\nid = "usurper"\nname = "N"\nagency = "G15"\ncertificates = [{json.dumps(str(taken))}]\n'
+    file.write_text(_WANTED + other, encoding="utf-8")
+    result = quick("clients", "apply", str(file), "--json", *deployed.config)
+    assert result.exit_code == 1
+    assert "ministry" in result.stderr
+    (done,) = json.loads(result.stdout)
+    assert done["client_id"] == "so-noi-vu"
+    assert done["client_secret"]
+    assert quick("clients", "show", "usurper", *deployed.config).exit_code == 2
+
+
+def test_a_further_certificate_is_registered(deployed: Deployment, template: Path) -> None:
+    paper = str(template / "pki" / "client-auditor.pem")
+    printed("clients", "register", "auditor", "--signing-certificate", paper, *deployed.config)
+    kinds = {item["kind"] for item in printed("clients", "show", "auditor", *deployed.config)["credentials"]}
+    assert kinds == {"secret", "mtls", "signature"}
+
+
+def test_the_console_script_shows_people_what_json_shows_programs(deployed: Deployment) -> None:
+    plain = lgsp("clients", "show", "limited", *deployed.config)
+    assert plain.returncode == 0
+    assert "grant population/person identity-verification" in plain.stdout
+    assert "birth_date full_name" in plain.stdout
+    listed = lgsp("clients", "list", *deployed.config)
+    assert "UBND thành phố Hà Nội" in listed.stdout
+    refused = lgsp("clients", "show", "nobody", *deployed.config)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("lgsp: there is no client nobody")
