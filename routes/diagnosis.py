@@ -11,6 +11,7 @@ from cryptography import x509
 from sqlalchemy.exc import ArgumentError
 
 from adapters.bindings import Compilable
+from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
 from config.settings import ConfigurationError, Endpoint, Settings
 from routes.expiry import certificate_files, load_revocation_list, revocation_files
@@ -216,4 +217,20 @@ def _stores(settings: Settings, _databases: Sequence[Database]) -> Iterator[Find
         yield problem("redis.url", "is no Redis address", "write redis://host:port/0, or leave it empty")
 
 
-_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _endpoints, _stores)
+def _contracts(_settings: Settings, databases: Sequence[Database]) -> Iterator[Finding]:
+    found = check_contracts(databases)
+    for one in found:
+        yield problem(
+            f"contracts.{one.database}",
+            f"{one.operation}: {one.place}: {one.text}",
+            "put the contract file of this release back, or correct the declaration in adapters and schemas",
+        )
+    for database in databases:
+        if any(one.database == database.name for one in found):
+            continue
+        files = sorted({name for operation in database.operations if (name := contract_of(operation.binding))})
+        agrees = f"the declared operations agree with {', '.join(files)}"
+        yield ok(f"contracts.{database.name}", agrees if files else "no contract file to compare with")
+
+
+_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _endpoints, _stores, _contracts)

@@ -1,5 +1,6 @@
 """The declarations agree with the vendored contracts, and each way of disagreeing is found and named."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -251,3 +252,17 @@ def test_contracts_may_lean_on_their_neighbours_only(tmp_path: Path, monkeypatch
 def test_zeep_is_not_imported_by_what_answers_requests() -> None:
     code = "import sys, gateway, routes.application, adapters.contract_check; sys.exit('zeep' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_lgsp_check_tells_what_was_compared(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "check", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"LGSP_STORAGE__URL": f"sqlite:///{tmp_path}/a.db", "PATH": ""},
+    )
+    told = {one["subject"]: one for one in json.loads(done.stdout)["findings"]}
+    assert told["contracts.tax"]["text"] == "the declared operations agree with tax.wsdl"
+    assert told["contracts.enterprise"]["text"] == "no contract file to compare with"
+    assert {told[f"contracts.{database.name}"]["level"] for database in DATABASES} == {"ok"}
