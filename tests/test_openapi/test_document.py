@@ -203,19 +203,21 @@ def test_a_database_without_examples_is_published_without() -> None:
     assert "examples" not in post(made, "vehicle/registered-vehicle")["requestBody"]["content"]["application/json"]
 
 
-def test_models_of_one_name_in_two_databases_stay_apart(published: dict[str, Any]) -> None:
-    schemas = published["components"]["schemas"]
-    assert "full_name" in schemas["CivilStatusPersonQuestion"]["properties"]
-    assert "old_id_card" in schemas["PopulationPersonQuestion"]["properties"]
-    assert "old_id_card" not in schemas["CivilStatusPersonQuestion"]["properties"]
+class Vehicle(Record):
+    """Another record of that name."""
+
+    hull: str | None = said("Số hiệu thân", "Hull number", "soThan")
+
+
+def test_models_of_one_name_in_two_databases_stay_apart() -> None:
+    (first,) = VEHICLE.operations
+    boat = replace(VEHICLE, name="boat", operations=(replace(first, answer=Vehicle),))
+    schemas = document((VEHICLE, boat), URL)["components"]["schemas"]
+    assert "seats" in schemas["VehicleVehicle"]["properties"]
+    assert list(schemas["BoatVehicle"]["properties"]) == ["hull"]
 
 
 def test_two_models_of_one_name_in_a_database_are_refused() -> None:
-    class Vehicle(Record):
-        """Another record of that name."""
-
-        plate: str | None = said("Biển số", "Plate", "bienSo")
-
     (first,) = VEHICLE.operations
     twice = replace(VEHICLE, operations=(first, replace(first, name="other", answer=Vehicle)))
     with pytest.raises(ValueError, match="two models"):

@@ -1,4 +1,4 @@
-"""A database takes its declaration and an endpoint: route, grants, evidence, OpenAPI and catalogue follow by themselves."""
+"""A database takes a declaration and an endpoint: route, grants, evidence, OpenAPI and catalogue follow."""
 
 import asyncio
 import base64
