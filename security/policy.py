@@ -36,6 +36,7 @@ from schemas.purposes import PURPOSES
 Tree = Mapping[str, "Tree | None"]
 
 WHOLE: Final = "*"
+_FOR_EVIDENCE: Final = 0.3
 
 _EXPIRED = Text("Quyền khai thác đã hết hạn", "The grant has expired")
 _UNKNOWN_PURPOSE = Text("Không có mã mục đích này", "There is no such purpose")
@@ -205,7 +206,9 @@ def authorised(handler: Handler) -> Handler:
         _demand(exchange, grant)
         asked = None if exchange.asked_fields is None else frozenset(exchange.asked_fields)
         mask = mask_of(operation.answer, grant.fields, asked)
-        deadline = asyncio.get_running_loop().time() + grant.deadline_ms / 1000
+        # A part of the promised time is kept for the evidence, which has to be durable before the caller is answered.
+        seconds = grant.deadline_ms / 1000
+        deadline = asyncio.get_running_loop().time() + seconds - min(_FOR_EVIDENCE, seconds / 10)
         answer = await handler(replace(exchange, grant=grant, deadline=deadline))
         return replace(
             answer, data=mask.apply(answer.data), warnings=disclosed(answer.warnings, mask), fields=mask.fields

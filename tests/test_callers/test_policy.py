@@ -206,7 +206,8 @@ async def test_what_is_covered_passes_with_its_grant_and_comes_back_masked(decla
         exchange(declared, other, strict, dossier="000.00.18.G12-221122-0001", officer="an.nguyen@bo", signed=True)
     )
     assert seen[0].grant == strict
-    assert before + 1.5 <= seen[0].deadline <= asyncio.get_running_loop().time() + 1.5
+    # A tenth of the promised 1.5 s is kept for the evidence.
+    assert before + 1.35 <= seen[0].deadline <= asyncio.get_running_loop().time() + 1.35
     assert answer.data == {"code": "A", "place": {"street": ""}}
     assert answer.fields == ("code", "place.street")
     assert [notice.code for notice in answer.warnings] == ["b", "c"]
