@@ -1,0 +1,133 @@
+"""`lgsp check`: every way a configuration can be wrong is named, with the next step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_commands.conftest import Deployment, lgsp, printed, quick
+
+
+def problems(document: dict[str, Any]) -> dict[str, str]:
+    found = [finding for finding in document["findings"] if finding["level"] == "problem"]
+    assert all(finding["next"] for finding in found)
+    assert document["counts"]["problem"] == len(found)
+    return {finding["subject"]: finding["text"] for finding in found}
+
+
+def test_a_sound_configuration_is_said_to_be_so(deployed: Deployment) -> None:
+    document = printed("check", *deployed.config)
+    assert problems(document) == {}
+    warned = [finding for finding in document["findings"] if finding["level"] == "warning"]
+    assert warned
+    assert all("LGSP SANDBOX" in finding["text"] and finding["next"] for finding in warned)
+    fine = {finding["subject"] for finding in document["findings"] if finding["level"] == "ok"}
+    assert {"endpoints.population", "endpoints.health-card", "keys.directory", "storage.url", "server.tls"} <= fine
+    assert not any(re.search(r"\b\d{9,12}\b", str(finding)) for finding in document["findings"])
+
+
+def test_sandbox_material_is_named_and_refused_outside_loopback(deployed: Deployment) -> None:
+    outside = {"LGSP_SERVER__LISTEN": "0.0.0.0:0"}
+    checked = lgsp("check", *deployed.config, env=outside)
+    assert checked.returncode == 1
+    served = lgsp("serve", *deployed.config, env=outside)
+    assert served.returncode == 1
+    for name in ("log.0001.key", "token.0001.key", "registry-tax.pem", "gateway-signing.pem", "clients-ca.pem"):
+        assert name in checked.stdout
+        assert name in served.stderr
+
+
+def test_wrong_settings_are_named_one_by_one(deployed: Deployment) -> None:
+    deployed.rewrite("[storage]", "[storage]\nurll = 1\nsize = 2")
+    document = printed("check", *deployed.config, code=1)
+    texts = [finding["text"] for finding in document["findings"]]
+    assert texts == ["storage.urll: there is no such setting", "storage.size: there is no such setting"]
+
+
+def _public_url(value: str) -> Callable[[Deployment], None]:
+    return lambda deployed: deployed.rewrite('public_url = "http://127.0.0.1:8080"', f'public_url = "{value}"')
+
+
+def _without_endpoint(deployed: Deployment) -> None:
+    deployed.rewrite("[endpoints.health-card]", "[endpoints.health-carp]")
+
+
+def _open_key(deployed: Deployment) -> None:
+    (deployed.directory / "keys" / "log.0001.key").chmod(0o640)
+
+
+def _open_vault(deployed: Deployment) -> None:
+    (deployed.directory / "vault").mkdir(exist_ok=True)
+    (deployed.directory / "vault").chmod(0o755)
+
+
+def _certificate(setting: str, name: str) -> Callable[[Deployment], None]:
+    """Let one setting of every section name another file, which is no certificate or lies nowhere."""
+
+    def change(deployed: Deployment) -> None:
+        (deployed.directory / "empty.pem").write_text("nothing")
+        text = deployed.file.read_text(encoding="utf-8")
+        deployed.file.write_text(re.sub(rf"(?m)^{setting} = \S.*$", f"{setting} = {name}", text), encoding="utf-8")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "text"),
+    [
+        (_public_url("https://gateway.example/path"), "server.public_url", "more than scheme"),
+        (_public_url("gateway.example"), "server.public_url", "no http or https"),
+        (_public_url("http://gateway.example:port"), "server.public_url", "no address"),
+        (_without_endpoint, "endpoints.health-card", "social-insurance/health-card needs it"),
+        (_open_key, "keys.directory", "others may read"),
+        (_open_vault, "keys.vault", "chmod 700"),
+        (_certificate("trust", '["empty.pem"]'), "endpoints.land.trust", "holds no PEM certificate"),
+        (_certificate("trust", '["none.pem"]'), "endpoints.tax.trust", "No such file"),
+        (_certificate("crl", '["empty.pem"]'), "endpoints.tax.crl", "holds no revocation list"),
+        (_certificate("crl", '["none.pem"]'), "endpoints.tax.crl", "No such file"),
+        (_certificate("signer", '"empty.pem"'), "endpoints.population.signer", "holds no PEM certificate"),
+        (_certificate("certificate", '"none.pem"'), "endpoints.land.certificate", "No such file"),
+        (_certificate("key", '"none.pem"'), "endpoints.land.key", "No such file"),
+        (_certificate("key", '"empty.pem"'), "server.tls", "cannot be used"),
+        (_certificate("url", '"nowhere"'), "endpoints.land.url", "no http or https"),
+        (_certificate("url", '"mysql://host/name"'), "storage.url", "not supported"),
+        (_certificate("url", '"http://host/"'), "redis.url", "no Redis address"),
+        (_certificate("trusted_proxies", '["10.0.0.1/8"]'), "server.trusted_proxies", "host bits"),
+        (_certificate("origin", '"two words"'), "keys", "origin"),
+    ],
+)
+def test_every_flaw_is_a_problem_with_its_place(
+    deployed: Deployment, change: Callable[[Deployment], None], subject: str, text: str
+) -> None:
+    change(deployed)
+    found = problems(printed("check", *deployed.config, code=1))
+    assert text in found[subject]
+
+
+def test_a_key_of_another_certificate_is_found(deployed: Deployment, template: Path) -> None:
+    other = template / "pki" / "client-auditor.key"
+    _certificate("key", f'"{other}"')(deployed)
+    found = problems(printed("check", *deployed.config, code=1))
+    assert "another private key" in found["endpoints.tax"]
+    assert "server.tls" in found
+
+
+def test_a_section_nobody_uses_is_a_warning(deployed: Deployment) -> None:
+    with deployed.file.open("a", encoding="utf-8") as file:
+        file.write('\n[endpoints.vehicle]\nurl = "http://127.0.0.1:1"\n')
+    document = printed("check", *deployed.config)
+    (warned,) = [item for item in document["findings"] if item["subject"] == "endpoints.vehicle"]
+    assert warned["level"] == "warning"
+
+
+def test_people_read_the_worst_last(deployed: Deployment) -> None:
+    _without_endpoint(deployed)
+    result = quick("check", *deployed.config)
+    lines = [line for line in result.stdout.splitlines() if not line.startswith(" ")]
+    order = [line.split()[0] for line in lines[:-1]]
+    assert order == sorted(order, key=("ok", "warning", "problem").index)
+    assert lines[-1].startswith("1 problems")
