@@ -28,7 +28,7 @@ Examples = Mapping[str, Mapping[str, Any]]
 """By `database/operation`: `body`, a question that the sandbox answers, and `data`, its answer."""
 
 _JSON: Final = "application/json"
-_ASCII: Final = "^[ -~]*$"
+_ASCII: Final = r"^[\x00-\x7f]*$"
 _AT: Final = "2026-01-05T01:00:00.000000Z"
 _ABOUT: Final = """\
 Trục chia sẻ dữ liệu: một API cho các cơ sở dữ liệu quốc gia. Mọi lượt khai thác nêu mục đích, chỉ nhận các trường \
