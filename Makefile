@@ -38,12 +38,19 @@ comma := ,
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# Another SOAP stack, for the tests; npm checks the hashes of the lock and runs no script of a package.
+.venv/.node: tests/test_oracles/node/package.json tests/test_oracles/node/package-lock.json
+	$(call need,command -v npm,nodejs npm)
+	@mkdir -p .venv/node
+	@cp $^ .venv/node/
+	@cd .venv/node && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 .PHONY: services
-services:
+services: .venv/.node
 	$(call need,command -v redis-server,redis-server)
 	$(call need,test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)",postgresql)
 	$(call need,command -v setpriv,util-linux)
-	$(call need,command -v npm,nodejs npm)
 
 .PHONY: test
 test: .venv/.dev services ## install what the tests need and run the whole suite; options in ARGS="..."

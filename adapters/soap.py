@@ -87,7 +87,8 @@ class Soap:
             return Message("POST", self.path, headers, envelope), Expected(asked.message_id, signature)
 
         def read(reply: Reply, expected: Expected) -> Answer:
-            if reply.status >= 300:
+            # Some stacks send their faults with HTTP 200 (SOAP 1.1 wants 500).
+            if reply.status >= 300 or b"Fault" in reply.body:
                 self._raise_fault(reply, operation)
                 check_status(name, reply, operation.faults)
             try:
