@@ -26,9 +26,7 @@ def test_the_first_bad_entry_is_named(deployed: Deployment) -> None:
     assert changed != body
     leaf = sha256(b"\0" + changed).digest()
     with connection:
-        connection.execute(
-            "UPDATE audit_entries SET body = ?, leaf = ?, kind = 'token' WHERE idx = 2", (changed, leaf)
-        )
+        connection.execute("UPDATE audit_entries SET body = ?, leaf = ?, kind = 'token' WHERE idx = 2", (changed, leaf))
     connection.close()
     verdict = printed("audit", "verify", *deployed.config, code=1)
     assert (verdict["valid"], verdict["first_bad"]) == (False, 2)

@@ -1,0 +1,124 @@
+"""The worker: warnings before something ends, once each, and rows that are forgotten in time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, insert, select
+
+from adapters.tables import open_storage
+from config.logging import configure
+from config.settings import Settings, load
+from routes.housekeeping import Housekeeper
+from security.assertions import USED
+from security.client_store import REVOKED_TOKENS, revoke_token
+from security.keys import LIFETIMES, KeyRing
+from storage.engine import Storage
+from tests.test_commands.conftest import Deployment
+
+
+@pytest.fixture
+def settings(deployed: Deployment) -> Settings:
+    return load(deployed.file)
+
+
+@pytest.fixture
+async def storage(settings: Settings) -> AsyncIterator[Storage]:
+    opened = await open_storage(settings.storage.url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def lines() -> StringIO:
+    stream = StringIO()
+    configure("info", stream)
+    return stream
+
+
+def warned(lines: StringIO, name: str) -> list[tuple[str, int]]:
+    events = map(json.loads, lines.getvalue().splitlines())
+    return [(event["event"], event["days"]) for event in events if event.get("name") == name]
+
+
+async def test_an_end_is_announced_at_thirty_fourteen_and_seven_days(
+    settings: Settings, storage: Storage, lines: StringIO
+) -> None:
+    house = Housekeeper(settings, storage)
+    ends = KeyRing(settings.keys.directory).current("token").expires
+    for days in (40, 31, 29, 25, 15, 13, 8, 6, 1, -1, -2):
+        for _ in range(2):
+            await house.round(ends - timedelta(days=days))
+    assert warned(lines, "token-1") == [
+        ("expires-soon", 29),
+        ("expires-soon", 13),
+        ("expires-soon", 6),
+        ("expired", -1),
+    ]
+    assert warned(lines, "server.tls.certificate") == []
+
+
+async def test_a_renewed_key_is_quiet_and_a_worker_started_late_still_warns(
+    settings: Settings, storage: Storage, lines: StringIO
+) -> None:
+    keys = KeyRing(settings.keys.directory)
+    late = keys.current("token").created + timedelta(days=LIFETIMES["token"] - 3)
+    await Housekeeper(settings, storage).round(late)
+    assert warned(lines, "token-1") == [("expires-soon", 3)]
+    keys.rotate("token", overlap=timedelta(hours=1), now=late)
+    lines.truncate(0)
+    await Housekeeper(settings, storage).round(late)
+    assert warned(lines, "token-1") == warned(lines, "token-2") == []
+
+
+async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings, storage: Storage) -> None:
+    now = datetime.now(UTC)
+    seconds = int(now.timestamp())
+
+    def fill(connection: Connection) -> None:
+        connection.execute(
+            insert(USED),
+            [{"digest": b"over", "expires_at": seconds - 1}, {"digest": b"lives", "expires_at": seconds + 60}],
+        )
+        # Numbers must go on behind the highest, so the newest row stays although it is over.
+        rows = [(1, "over", -9), (2, "lives", 60), (3, "newest", -5)]
+        connection.execute(
+            insert(REVOKED_TOKENS), [{"number": n, "token_id": t, "expires_at": seconds + s} for n, t, s in rows]
+        )
+
+    await storage.write(fill)
+    await Housekeeper(settings, storage).round(now)
+    used = await storage.read(lambda connection: connection.execute(select(USED.c.digest)).scalars().all())
+    ended = await storage.read(
+        lambda connection: connection.execute(select(REVOKED_TOKENS.c.token_id).order_by("number")).scalars().all()
+    )
+    assert (used, ended) == ([b"lives"], ["lives", "newest"])
+    await storage.write(lambda connection: revoke_token(connection, "next", seconds + 60, seconds))
+    highest = await storage.read(
+        lambda connection: connection.execute(select(func.max(REVOKED_TOKENS.c.number))).scalar()
+    )
+    assert highest == 4
+
+
+async def test_keys_that_became_unusable_do_not_stop_the_round(
+    settings: Settings, storage: Storage, lines: StringIO
+) -> None:
+    (settings.keys.directory / "log.0001.key").chmod(0o644)
+    await Housekeeper(settings, storage).round(datetime.now(UTC))
+    events = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["keys-unusable"]
+    assert "chmod" in events[0]["hint"]
+
+
+async def test_scarce_space_is_told_once(settings: Settings, storage: Storage, lines: StringIO, tmp_path: Path) -> None:
+    scarce = settings.model_copy(update={"storage": settings.storage.model_copy(update={"reserve": 1 << 62})})
+    house = Housekeeper(scarce, storage)
+    for _ in range(2):
+        await house.round(datetime.now(UTC))
+    events = [json.loads(line)["event"] for line in lines.getvalue().splitlines()]
+    assert events == ["storage-scarce"]
