@@ -15,8 +15,9 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 from urllib.parse import unquote
 
 import structlog
@@ -146,6 +147,21 @@ class _Foreign(logging.Handler):
         structlog.get_logger().log(record.levelno, first, **event)
 
 
+class _Forgiving:
+    """A stream whose failures stay its own: a full disk under the log file must not take answers and evidence along."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def _as_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     return _ENCODE(event)
 
@@ -162,7 +178,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
             _as_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Forgiving(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
