@@ -85,7 +85,8 @@ class Redis:
         said = b""
         for line in self._process.stdout:
             said += line
-            if b"Ready to accept connections" in line:
+            # "Ready to accept connections" on TCP, "ready to accept connections at ..." on a socket.
+            if b"eady to accept connections" in line:
                 break
         else:
             raise RuntimeError(f"redis-server did not start: {said.decode()}")
