@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from security.signature import Trusted
-
 from schemas.exchange import Data, Notice
 from schemas.fields import Branch, Leaf, Shape
 from schemas.forms import Unmapped
+from security.signature import Trusted
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TRUE = ("true", "1")
@@ -63,10 +62,17 @@ def json_decoder(shape: Shape) -> Callable[[Mapping[str, Any]], Decoded]:
 
 
 def lookup(found: Any, path: Iterable[str]) -> Any:
-    """Follow member names down from a JSON value; None where something is missing on the way."""
+    """Follow member names down from a JSON value; None where something is missing on the way.
+
+    A list of one stands for its item. Raises Unreadable where text or several items stand in an object's place.
+    """
     for segment in path:
-        if not isinstance(found, Mapping):
+        if isinstance(found, list) and len(found) < 2:
+            found = found[0] if found else None
+        if found is None or found == "":
             return None
+        if not isinstance(found, Mapping):
+            raise Unreadable(f"{segment} does not stand in an object")
         found = found.get(segment)
     return found
 

@@ -78,6 +78,21 @@ def flag(yes: str, no: str) -> Form:
     return Form(read, lambda value: (yes if value else no,))
 
 
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _boolean(text: str) -> bool | None:
+    if not text or text.isspace():
+        return None
+    known = _BOOLEANS.get(text.strip())
+    if known is None:
+        raise Unmapped(text)
+    return known
+
+
+BOOLEAN = Form(_boolean, lambda value: ("true" if value else "false",))
+"""A yes/no value in any of the forms of `xs:boolean` (XML Schema part 2, section 3.2.2)."""
+
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,12})?")
 
 

@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from schemas.fields import Plain, Question, Record, said
-from schemas.forms import CAPITALS, DAY_OR_YEAR, FULL_NAME, LOCAL_INSTANT, codes, flag
+from schemas.forms import BOOLEAN, CAPITALS, DAY_OR_YEAR, FULL_NAME, LOCAL_INSTANT, codes
 from schemas.identifiers import OldIdCard, PersonalId
 from schemas.values import Instant, PartialDate
 
@@ -34,7 +34,6 @@ RELATION = codes(
 HOUSEHOLD_RELATION = codes(
     {"01": "head", "02": "spouse", "03": "child", "04": "father", "05": "mother", "99": "relative"}
 )
-YES = flag("true", "false")
 
 FAULTS = {
     "SaiCuPhap": "the request breaks the WSDL",
@@ -161,15 +160,17 @@ class MatchQuestion(Question):
 class Match(Record):
     """Whether the claims agree with the record; null for what was not claimed or what the record does not have."""
 
-    exists: bool | None = said("Tồn tại", "Whether a record has this number", "TonTai", YES)
-    full_name: bool | None = said("Họ và tên khớp", "Whether the name agrees", "KetQuaXacThuc/HoVaTen", YES)
+    exists: bool | None = said("Tồn tại", "Whether a record has this number", "TonTai", BOOLEAN)
+    full_name: bool | None = said("Họ và tên khớp", "Whether the name agrees", "KetQuaXacThuc/HoVaTen", BOOLEAN)
     birth_date: bool | None = said(
-        "Ngày sinh khớp", "Whether the birth date agrees", "KetQuaXacThuc/NgayThangNamSinh", YES
+        "Ngày sinh khớp", "Whether the birth date agrees", "KetQuaXacThuc/NgayThangNamSinh", BOOLEAN
     )
-    sex: bool | None = said("Giới tính khớp", "Whether the sex agrees", "KetQuaXacThuc/GioiTinh", YES)
-    nationality: bool | None = said("Quốc tịch khớp", "Whether the nationality agrees", "KetQuaXacThuc/QuocTich", YES)
+    sex: bool | None = said("Giới tính khớp", "Whether the sex agrees", "KetQuaXacThuc/GioiTinh", BOOLEAN)
+    nationality: bool | None = said(
+        "Quốc tịch khớp", "Whether the nationality agrees", "KetQuaXacThuc/QuocTich", BOOLEAN
+    )
     household_number: bool | None = said(
-        "Số sổ hộ khẩu khớp", "Whether the household number agrees", "KetQuaXacThuc/SoSoHoKhau", YES
+        "Số sổ hộ khẩu khớp", "Whether the household number agrees", "KetQuaXacThuc/SoSoHoKhau", BOOLEAN
     )
 
 
@@ -188,8 +189,8 @@ class RelationQuestion(Question):
 class RelationAnswer(Record):
     """What the second person is to the first; `related` is about the claim where one was made."""
 
-    exists: bool | None = said("Tồn tại", "Whether records have both numbers", "TonTai", YES)
-    related: bool | None = said("Kết quả xác minh", "Whether the relation exists", "KetQua", YES)
+    exists: bool | None = said("Tồn tại", "Whether records have both numbers", "TonTai", BOOLEAN)
+    related: bool | None = said("Kết quả xác minh", "Whether the relation exists", "KetQua", BOOLEAN)
     relation: Relation | None = said(
         "Quan hệ", "What the other is to the person, null when nothing", "QuanHe", RELATION
     )
