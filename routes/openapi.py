@@ -203,7 +203,7 @@ def _fields(operation: Operation) -> dict[str, Any]:
         "explode": False,
         "schema": {
             "type": "array",
-            "items": {"enum": list(shape_of(operation.answer).paths())},
+            "items": {"type": "string", "enum": list(shape_of(operation.answer).paths())},
             "minItems": 1,
         },
     }
@@ -229,7 +229,7 @@ def _parameters() -> dict[str, Any]:
         "Purpose": header(
             "Lgsp-Purpose",
             f"Mục đích khai thác · Why the caller asks; a purpose of the grant\n\n{purposes}",
-            {"enum": list(PURPOSES)},
+            text | {"enum": list(PURPOSES)},
             required=True,
             example="dossier-processing",
         ),

@@ -150,13 +150,17 @@ def _me() -> Schema:
         {
             "client_id": _TEXT,
             "agency": _TEXT | {"title": "Mã định danh cơ quan", "description": "Code of the agency"},
-            "credentials": _list(_closed({"kind": {"enum": kinds}, "id": _TEXT, "not_after": _INSTANT})),
+            "credentials": _list(
+                _closed({"kind": {"type": "string", "enum": kinds}, "id": _TEXT, "not_after": _INSTANT})
+            ),
             "grants": _list(
                 _closed(
                     {
                         "database": _TEXT,
                         "operation": _TEXT,
-                        "purposes": _list(_closed({"code": {"enum": list(PURPOSES)}, "title": _TEXT})),
+                        "purposes": _list(
+                            _closed({"code": {"type": "string", "enum": list(PURPOSES)}, "title": _TEXT})
+                        ),
                         "fields": _list(_TEXT),
                         "dossier_required": {"type": "boolean"},
                         "officer_required": {"type": "boolean"},
@@ -185,7 +189,7 @@ def _parameter(name: str) -> Schema:
 
 def _health(public_url: str) -> dict[str, Any]:
     check = _closed({"name": _TEXT, "ok": {"type": "boolean"}, "hint": {"type": ["string", "null"]}})
-    state = {"enum": ["ready", "warning", "unready"]}
+    state = {"type": "string", "enum": ["ready", "warning", "unready"]}
     ready = _closed({"status": state, "checks": _list(check)})
     trouble = problems(ANYWHERE, public_url)
     unready = trouble | {"503": answer("Chưa sẵn sàng · A check fails", _JSON, ready)}
