@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.client_views import described, plain, summary, tell
 from commands.common import AsJson, Config, duration, fail, group, operation_name, pairs, run, sentences, show, table
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def add(
             await at.make(made)
             return made
 
-    _tell([run(work)], as_json)
+    tell([run(work)], as_json)
 
 
 @app.command()
@@ -80,7 +81,7 @@ def register(
         changed(config, client_id, lambda client, by, one=one: administration.register(client, one, by=by))  # type: ignore[misc]
         for one in held
     ]
-    _tell(made, as_json)
+    tell(made, as_json)
 
 
 @app.command("list")
@@ -88,9 +89,9 @@ def list_clients(config: Config = None, as_json: AsJson = False) -> None:
     """List every client."""
     found = _all(config)
     if as_json:
-        show([_summary(client) for client in found.values()])
+        show([summary(client) for client in found.values()])
     else:
-        rows = [tuple(map(_plain, _summary(client).values())) for client in found.values()]
+        rows = [tuple(map(plain, summary(client).values())) for client in found.values()]
         table(rows, ("ID", "NAME", "AGENCY", "RIGHTS", "GRANTS", "CREDENTIALS", "REVOKED"))
 
 
@@ -103,9 +104,9 @@ def show_client(client_id: ClientId, config: Config = None, as_json: AsJson = Fa
     if found is None:
         fail(f"there is no client {client_id}: `lgsp clients list` shows those there are", 2)
     if as_json:
-        show(_described(found))
+        show(described(found))
         return
-    pairs({name: _plain(value) for name, value in view(found).items()})
+    pairs({name: plain(value) for name, value in view(found).items()})
 
 
 @app.command()
@@ -152,7 +153,7 @@ def grant(
         end,
         archive,
     )
-    _tell([changed(config, client_id, lambda client, by: administration.grant(client, given, by=by))], as_json)
+    tell([changed(config, client_id, lambda client, by: administration.grant(client, given, by=by))], as_json)
 
 
 @app.command()
@@ -177,7 +178,7 @@ def revoke(
         client_id,
         lambda client, by: administration.revoke(client, credential_id=credential, operation=named, by=by),
     )
-    _tell([made], as_json)
+    tell([made], as_json)
 
 
 @app.command()
@@ -192,7 +193,7 @@ def rotate(
     from security import administration
 
     lasting = duration(overlap)
-    _tell([changed(config, client_id, lambda client, by: administration.rotate(client, lasting, by=by))], as_json)
+    tell([changed(config, client_id, lambda client, by: administration.rotate(client, lasting, by=by))], as_json)
 
 
 @app.command()
@@ -225,9 +226,9 @@ def apply(
     except typer.Exit:
         # Secrets of what was written before the failure exist nowhere else.
         if done:
-            _tell(done, as_json, planned=dry_run)
+            tell(done, as_json, planned=dry_run)
         raise
-    _tell(done, as_json, planned=dry_run)
+    tell(done, as_json, planned=dry_run)
 
 
 def _credentials(certificates: list[Path], signing: list[Path], keys: list[Path]) -> list[StoredCredential]:
@@ -270,70 +271,6 @@ def _all(config: Path | None) -> dict[str, Client]:
             await storage.close()
 
     return run(work)
-
-
-def _tell(changes: list[Change], as_json: bool, *, planned: bool = False) -> None:
-    shown: list[dict[str, Any]] = [
-        {
-            "client_id": change.client.client_id,
-            "changes": change.differences,
-            # A dry run makes a secret too, and forgets it.
-            "client_secret": None if planned else change.secret,
-        }
-        for change in changes
-    ]
-    if as_json:
-        show(shown)
-        return
-    for item in shown:
-        verdict = "nothing to change" if not item["changes"] else "would change" if planned else "changed"
-        typer.echo(f"{item['client_id']}: {verdict}")
-        for name, values in item["changes"].items():
-            typer.echo(f"  {name}: {_plain(values['before'])} -> {_plain(values['after'])}")
-        if item["client_secret"]:
-            typer.echo(f"  secret (shown once): {item['client_secret']}")
-    if not shown:
-        typer.echo("nothing to change")
-
-
-def _summary(client: Client) -> dict[str, Any]:
-    return {
-        "client_id": client.client_id,
-        "name": client.name,
-        "agency": client.agency,
-        "rights": sorted(client.rights),
-        "grants": len(client.grants),
-        "credentials": sum(1 for item in client.credentials if item.lapse(datetime.now().astimezone()) is None),
-        "revoked_at": client.revoked_at.isoformat() if client.revoked_at else None,
-    }
-
-
-def _described(client: Client) -> dict[str, Any]:
-    """Return a client as JSON: what `view` tells, with credentials and grants as lists."""
-    from security.administration import view
-
-    plain: dict[str, Any] = {}
-    credentials: list[dict[str, Any]] = []
-    grants: list[dict[str, Any]] = []
-    for name, value in view(client).items():
-        kind, _, rest = name.partition(" ")
-        if kind == "credential" and isinstance(value, dict):
-            credentials.append({"id": rest, **value})
-        elif kind == "grant" and isinstance(value, dict):
-            operation, _, purposes = rest.partition(" ")
-            database, _, operation = operation.partition("/")
-            grants.append({"database": database, "operation": operation, "purposes": purposes.split("+"), **value})
-        else:
-            plain[name] = value
-    return {**plain, "credentials": credentials, "grants": grants}
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items() if item not in (None, False))
-    if isinstance(value, list | tuple):
-        return " ".join(map(str, value)) or "-"
-    return "-" if value is None else str(value)
 
 
 def _instant(text: str | None) -> datetime | None:

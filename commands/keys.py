@@ -150,7 +150,7 @@ def rewrap(config: Config = None, as_json: AsJson = False) -> None:
             sealer = open_sealer(at.keys, at.settings.keys.vault)
             moved = await asyncio.to_thread(sealer.rewrap)
             if moved:
-                details = {"key": at.keys.current("period").id, "periods": moved}
+                details: dict[str, Any] = {"key": at.keys.current("period").id, "periods": moved}
                 await at.record("key-rotation", "key-rewrap", details)
             return moved
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters import DATABASES
+from adapters.soap import Soap
+from config.settings import load
+from routes.diagnosis import configuration
 from tests.test_commands.conftest import Deployment, lgsp, printed, quick
 
 
@@ -26,7 +31,14 @@ def test_a_sound_configuration_is_said_to_be_so(deployed: Deployment) -> None:
     assert warned
     assert all("LGSP SANDBOX" in finding["text"] and finding["next"] for finding in warned)
     fine = {finding["subject"] for finding in document["findings"] if finding["level"] == "ok"}
-    assert {"endpoints.population", "endpoints.health-card", "keys.directory", "storage.url", "server.tls"} <= fine
+    assert {
+        "contracts.tax",
+        "endpoints.population",
+        "endpoints.health-card",
+        "keys.directory",
+        "storage.url",
+        "server.tls",
+    } <= fine
     assert not any(re.search(r"\b\d{9,12}\b", str(finding)) for finding in document["findings"])
 
 
@@ -114,6 +126,18 @@ def test_a_key_of_another_certificate_is_found(deployed: Deployment, template: P
     found = problems(printed("check", *deployed.config, code=1))
     assert "another private key" in found["endpoints.tax"]
     assert "server.tls" in found
+
+
+def test_a_declaration_that_contradicts_its_contract_is_found(deployed: Deployment) -> None:
+    tax = next(database for database in DATABASES if database.name == "tax")
+    first, *others = tax.operations
+    assert isinstance(first.binding, Soap)
+    strange = replace(first, binding=replace(first.binding, wsdl="population.wsdl"))
+    databases = [replace(tax, operations=(strange, *others))]
+    found = [finding for finding in configuration(load(deployed.file), databases) if finding.level == "problem"]
+    assert {finding.subject for finding in found} == {"contracts.tax"}
+    assert any(first.name in finding.text for finding in found)
+    assert not any(others[0].name in finding.text for finding in found)
 
 
 def test_a_section_nobody_uses_is_a_warning(deployed: Deployment) -> None:

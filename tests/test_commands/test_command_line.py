@@ -31,9 +31,9 @@ COMMANDS = dict(walk(typer.main.get_command(app)))
 
 
 def test_every_command_of_the_contract_is_there() -> None:
-    promised = """demo|serve|worker|sandbox|sandbox dump|check|doctor|clients add|clients list|clients show|
-        clients grant|clients revoke|clients rotate|clients apply|keys list|keys rotate|keys export|storage status|storage upgrade|
-        storage copy|storage backup|storage restore|audit verify|audit show|openapi|reload"""
+    promised = """demo|serve|worker|reload|sandbox|sandbox dump|check|doctor|openapi|clients add|clients list|
+        clients show|clients grant|clients revoke|clients rotate|clients apply|keys list|keys rotate|keys export|
+        storage status|storage upgrade|storage copy|storage backup|storage restore|audit verify|audit show"""
     assert {tuple(name.split()) for name in promised.split("|")} <= COMMANDS.keys()
 
 
