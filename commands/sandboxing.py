@@ -47,7 +47,7 @@ def demo(
     from sandbox.registry import FaultRefused
 
     try:
-        code = asyncio.run(run(Options(state, host, port, seed, people, workers, fault or [])))
+        code = asyncio.run(run(Options(state, host, port, seed, people, workers, fault or []), check=check))
     except FaultRefused as refused:
         fail(str(refused), 2)
     except (DemoFailed, ConfigurationError, OSError) as error:

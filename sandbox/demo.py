@@ -25,6 +25,7 @@ from sandbox.configuration import configuration
 from sandbox.deployment import demo_clients, deploy
 from sandbox.ports import Ports
 from sandbox.run import REGISTRIES, Running, read_faults, start
+from sandbox.tour import tour
 from sandbox.truth import cases, samples
 from sandbox.world.world import World
 from security.audit.assembly import log_verifiers
@@ -215,8 +216,11 @@ configuration          {described["config"]}
 Ctrl-C ends it; started again on the same state it goes on where it was."""
 
 
-async def demo(options: Options) -> int:
-    """Run until interrupted; return the exit code."""
+async def demo(options: Options, *, check: bool = False) -> int:
+    """Run until interrupted, or with `check` as long as the tour takes; return the exit code."""
+    if check:
+        async with AsyncExitStack() as stack:
+            return await tour((await started(options, stack)).described)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
