@@ -59,5 +59,6 @@ def test_every_answer_is_as_published(deployed: Deployment, tmp_path: Path) -> N
         timeout=240,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    operations = sum(len(item) for item in deployed.ask("GET", "/openapi.json").json["paths"].values())
-    assert f"Tested: {operations}" in done.stdout
+    # It leaves out the address of the document itself.
+    paths = deployed.ask("GET", "/openapi.json").json["paths"]
+    assert f"Tested: {sum(len(item) for path, item in paths.items() if path != '/openapi.json')}" in done.stdout
