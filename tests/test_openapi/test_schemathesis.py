@@ -48,7 +48,9 @@ def test_every_answer_is_as_published(deployed: Deployment, tmp_path: Path) -> N
         [
             *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run"),
             *(f"{deployed.url}/openapi.json", "--url", deployed.url),
-            *("--phases", "examples,coverage,fuzzing", "--checks", "all", "--max-examples", "8"),
+            *("--phases", "examples,coverage,fuzzing", "--checks", "all", "--max-examples", "5"),
+            # A busy machine is no finding.
+            *("--suppress-health-check", "all", "--request-timeout", "30"),
             *("--seed", "1", "--workers", "1", "--no-shrink", "--continue-on-failure", "--no-color"),
         ],
         cwd=tmp_path,
