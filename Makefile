@@ -47,7 +47,7 @@ comma := ,
 	@touch $@
 
 .PHONY: services
-services: .venv/.node
+services: .venv/.node ## install the servers that the tests talk to
 	$(call need,command -v redis-server,redis-server)
 	$(call need,test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)",postgresql)
 	$(call need,command -v setpriv,util-linux)

@@ -1,0 +1,1 @@
+"""The vocabulary: exchanges, errors, identifiers, and the questions and answers of each database."""
