@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
 
+from config.metrics import metrics
 from schemas.errors import EvidenceUnavailable, Text
 from security.audit.batch import Batch, Item, Write, columns, current_checkpoint
 from security.audit.canonical import JSON, canonical
@@ -139,8 +140,10 @@ class AuditLog:
     async def _settle(self, items: list[Item]) -> None:
         """Give every item its receipt or its error."""
         batch = Batch(items, self._signer, self._sealer)
+        metrics().audit_batch.observe(len(items))
         try:
-            await self._commit(batch)
+            with metrics().audit_append_seconds.time():
+                await self._commit(batch)
         except Exception as failure:
             # Whatever it is, nobody may get an answer that the trail does not hold.
             logger.exception("audit entries could not be written")
