@@ -110,11 +110,9 @@ class Tokens(Section):
 
 
 class Audit(Section):
-    """Bounds of the audit log: seconds of batching, bulk entries a minute for requests without a known caller."""
+    """Bounds of the audit log: bulk entries a minute for requests without a known caller."""
 
-    batch_window: float = 0.003
     anonymous_entries_per_minute: int = 60
-    period: Literal["month", "quarter", "year"] = "month"
 
 
 class Timeout(Section):

@@ -31,8 +31,9 @@ from routes.recorded import recorded
 from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
 from security.assertions import Assertions, UsedAssertions
+from security.audit import redaction
 from security.audit.anonymous import BulkCounter
-from security.audit.assembly import open_log
+from security.audit.assembly import log_signer, open_log, open_sealer
 from security.audit.log import AuditLog
 from security.audit.trail import AuditTrail
 from security.identity import Identity
@@ -63,6 +64,7 @@ class Gateway:
     async def reload(self) -> None:
         """Take over what was changed meanwhile: keys, clients, grants."""
         self.keys.reload()
+        self.log.sign_with(log_signer(self.keys, self.settings.keys.origin))
         self.identity.tokens.forget()
         await self.identity.registry.refresh()
 
@@ -83,6 +85,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         keys = KeyRing(settings.keys.directory)
         log = await open_log(storage, keys, settings.keys.origin, settings.keys.vault)
         opened.push_async_callback(log.close)
+        # What was recorded as redacted before a crash must not stay readable after it.
+        await redaction.finish(storage, open_sealer(keys, settings.keys.vault))
         share = max(2, settings.audit.anonymous_entries_per_minute // settings.server.workers)
         bulk = BulkCounter(log, entries_per_minute=share)
         bulk.start()
