@@ -26,15 +26,15 @@ headers = { Authorization = "Basic ${LGSP_BASIC}" }
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "401"]
 
-# Operations of a database share everything but their models: one of each is covered systematically, all are fuzzed.
+# Operations share everything but their models: some are covered systematically, all are fuzzed.
 [[operations]]
 include-path = {uncovered}
 [operations.phases.coverage]
 enabled = false
 """
-_UNCOVERED = [
-    f"/v1/{database.name}/{operation.name}" for database in DATABASES for operation in database.operations[1:]
-]
+_COVERED = {"population/person", "social-insurance/find-number", "tax/obligations"}
+_NAMES = [f"{database.name}/{operation.name}" for database in DATABASES for operation in database.operations]
+_UNCOVERED = [f"/v1/{name}" for name in _NAMES if name not in _COVERED]
 
 
 def test_every_answer_is_as_published(deployed: Deployment, tmp_path: Path) -> None:
