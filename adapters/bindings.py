@@ -117,24 +117,28 @@ def unreadable(why: Exception) -> UpstreamUnreadable:
     return UpstreamUnreadable(Text(f"Trả lời của nguồn sai đặc tả: {why}", f"The answer breaks its contract: {why}"))
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("a JSON member occurs twice")
+    return found
+
+
+def _refuse(name: str) -> Any:
+    raise Unreadable(f"{name} is not JSON")
+
+
+# Made once: `json.loads` and `json.dumps` with options make one for each message.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse, object_pairs_hook=_once)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def read_json(body: bytes) -> Any:
     """Parse JSON with numbers kept as text; raises Unreadable for anything that is not exactly one JSON value."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise Unreadable("a JSON member occurs twice")
-        return found
-
-    def refuse(name: str) -> Any:
-        raise Unreadable(f"{name} is not JSON")
-
     try:
-        found = json.loads(
-            body.decode("utf-8"), parse_int=str, parse_float=str, parse_constant=refuse, object_pairs_hook=once
-        )
+        found = _DECODER.decode(body.decode("utf-8"))
         if b"\\u" in body:  # an escaped lone surrogate is no character and could not be passed on
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
+            _ENCODER.encode(found).encode("utf-8")
     except (ValueError, RecursionError):
         raise Unreadable("the body is not JSON") from None
     return found
@@ -220,7 +224,7 @@ def _json_codec(
         if binding.method == "GET":
             query = {path[-1]: text for path, text in pairs}
             return Message("GET", binding.path, headers, b"", query), Expected(asked.message_id)
-        body = json.dumps(json_of(pairs), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        body = _ENCODER.encode(json_of(pairs)).encode("utf-8")
         headers["Content-Type"] = "application/json; charset=utf-8"
         return Message("POST", binding.path, headers, body, {}), Expected(asked.message_id)
 

@@ -134,16 +134,21 @@ class _Defect:
 
 class _Reader:
     def __init__(self) -> None:
-        self.defects = False
-        self.decoder = json.JSONDecoder(
+        self._defects = False
+        self._decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_int=self._integer,
             parse_float=self._float,
             parse_constant=self._constant,
         )
 
+    def read(self, text: str) -> tuple[Any, bool]:
+        """Return the value and whether there is a defect in it; raises JSONDecodeError and RecursionError."""
+        self._defects = False
+        return self._decoder.decode(text), self._defects
+
     def _defect(self, vi: str, en: str, name: str = "") -> _Defect:
-        self.defects = True
+        self._defects = True
         return _Defect(Text(vi, en), name)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Any:
@@ -170,6 +175,10 @@ class _Reader:
         return self._defect("không phải giá trị JSON", "not a JSON value")
 
 
+# One for all: a decoder and its hooks refer to each other, and only the garbage collector would part them again.
+_READER = _Reader()
+
+
 def parse_json(body: bytes) -> Any:
     """Parse strict JSON; raises Malformed, with a pointer to what is wrong where there is one."""
     if not body:
@@ -187,9 +196,8 @@ def parse_json(body: bytes) -> Any:
             Text("Nội dung bắt đầu bằng BOM", "The body starts with a byte order mark"),
             flaws=[_root("có BOM ở đầu", "starts with a byte order mark")],
         )
-    reader = _Reader()
     try:
-        value = reader.decoder.decode(text)
+        value, defects = _READER.read(text)
     except json.JSONDecodeError as error:
         vi, en = f"dòng {error.lineno}, cột {error.colno}", f"line {error.lineno}, column {error.colno}"
         raise Malformed(
@@ -200,7 +208,7 @@ def parse_json(body: bytes) -> Any:
         _too_deep("")
     # Escapes are the only way for NUL and lone surrogates through the decoder.
     escapes = "\\u" in text
-    if reader.defects or escapes or text.count("[") + text.count("{") > MAX_DEPTH:
+    if defects or escapes or text.count("[") + text.count("{") > MAX_DEPTH:
         _inspect(value)
     return value
 

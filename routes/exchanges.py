@@ -16,6 +16,7 @@ from routes.context import CALLER, REQUEST_ID
 from schemas.errors import Flaw, Invalid, Text
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
 from schemas.receipt import Receipt
+from security.audit.entries import instant
 
 # Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
 _DEADLINE = 20.0
@@ -94,7 +95,7 @@ def _rendered(exchange: Exchange, answer: Answer, receipt: dict[str, object] | N
         "id": exchange.id,
         "database": exchange.database.name,
         "operation": exchange.operation.name,
-        "answered_at": _instant(datetime.now(UTC)),
+        "answered_at": instant(datetime.now(UTC)),
         "fields": answer.fields,
         "warnings": [
             {"code": notice.code, "pointer": notice.pointer, "detail": notice.detail} for notice in answer.warnings
@@ -104,7 +105,7 @@ def _rendered(exchange: Exchange, answer: Answer, receipt: dict[str, object] | N
             "status": proven.status,
             "signer": proven.signer,
             "certificate": proven.certificate,
-            "signed_at": _instant(proven.signed_at),
+            "signed_at": instant(proven.signed_at),
         },
     }
     return b"".join(
@@ -121,8 +122,7 @@ def _rendered(exchange: Exchange, answer: Answer, receipt: dict[str, object] | N
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
