@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 from adapters.breaker import outcome
 from adapters.breakers import Breakers
 from adapters.dispatch import endpoint_of
-from config.metrics import metrics
+from config.metrics import labelled, metrics
 from config.settings import Endpoint
 from schemas.errors import GatewayError, Text, UpstreamTimeout, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Handler, Stage
@@ -54,8 +54,8 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
                 raise
             finally:
                 breakers.record(endpoint, permit, outcome(ended))
-                counted.upstream_seconds.labels(endpoint).observe(time.perf_counter() - began)
-                counted.upstream_attempts.labels(endpoint, _label(ended)).inc()
+                labelled(counted.upstream_seconds, endpoint).observe(time.perf_counter() - began)
+                labelled(counted.upstream_attempts, endpoint, _label(ended)).inc()
 
         async def repeated(exchange: Exchange, endpoint: str) -> Answer:
             limits = endpoints[endpoint].retry

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
+    from prometheus_client.metrics import MetricWrapperBase
+
+M = TypeVar("M", bound="MetricWrapperBase")
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -90,6 +93,13 @@ def metrics() -> Metrics:
         ),
         worker_restarts=Counter("lgsp_worker_restarts", "Worker processes that died and were started again."),
     )
+
+
+# Labels are few by rule; the bound is for the day on which somebody breaks it.
+@lru_cache(maxsize=4096)
+def labelled(metric: M, *labels: str) -> M:
+    """Return the child of a metric with these labels, found without the lock and the checks of the library."""
+    return metric.labels(*labels)
 
 
 def share(directory: Path) -> None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from config.logging import identifier_shaped
-from config.metrics import metrics
+from config.metrics import labelled, metrics
 from config.settings import Server
 from routes.bodies import check_headers
 from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, ERROR, RELOAD, REQUEST_ID
@@ -101,8 +101,8 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         route = template_of(request)
         method = request.method if request.method in _METHODS else "other"
         counters.http_in_flight.dec()
-        counters.http_requests.labels(route, method, str(status)).inc()
-        counters.http_seconds.labels(route).observe(seconds)
+        labelled(counters.http_requests, route, method, str(status)).inc()
+        labelled(counters.http_seconds, route).observe(seconds)
         caller, error = request.get(CALLER), request.get(ERROR)
         log.info(
             "request",
