@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from config.metrics import metrics
+from config.metrics import labelled, metrics
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
 from schemas.exchange import Answer, Exchange, Handler, Operation
@@ -79,14 +79,9 @@ class AuditTrail:
                 internal = Internal()
                 await self._failed(exchange, internal, started)
                 raise internal from error
-            data = canonical(answer.data)
-            evidence = replace(
-                self._evidence(exchange, Outcome("ok", 200), started, answer.data),
-                data=data,
-                fields=answer.fields,
-                archive=exchange.grant is not None and exchange.grant.archive,
-            )
-            answer = replace(answer, canonical=data, receipt=await self._append(evidence))
+            answer = replace(answer, canonical=canonical(answer.data))
+            receipt = await self._append(self._evidence(exchange, Outcome("ok", 200), started, answer=answer))
+            answer = replace(answer, receipt=receipt)
             _measure(exchange, "answered", started)
             return answer
 
@@ -122,26 +117,31 @@ class AuditTrail:
         self._bulk.count(error.code, source)
 
     async def _failed(self, exchange: Exchange, error: GatewayError, started: float) -> None:
-        evidence = self._evidence(exchange, Outcome(error.code, error.status, error.reason), started)
         kind: Kind = "exchange" if exchange.trail.attempts or isinstance(error, UpstreamError) else "refusal"
+        evidence = self._evidence(exchange, Outcome(error.code, error.status, error.reason), started, kind)
         error.exchange_id = exchange.id
-        error.receipt = await self._append(replace(evidence, kind=kind))
+        error.receipt = await self._append(evidence)
         _measure(exchange, error.code, started)
 
     def _evidence(
-        self, exchange: Exchange, outcome: Outcome, started: float, disclosed: dict[str, Any] | None = None
+        self,
+        exchange: Exchange,
+        outcome: Outcome,
+        started: float,
+        kind: Kind = "exchange",
+        answer: Answer | None = None,
     ) -> Evidence:
         asked_of, disclosed_of = _finders(exchange.operation)
         question = exchange.question.model_dump(exclude_none=True)
         found: dict[tuple[Role, str, str], None] = {
             ("asked", mark.kind, value): None for mark, value in asked_of(question)
         }
-        if disclosed is not None:
-            found |= {("disclosed", mark.kind, value): None for mark, value in disclosed_of(disclosed)}
+        if answer is not None:
+            found |= {("disclosed", mark.kind, value): None for mark, value in disclosed_of(answer.data)}
         trail = exchange.trail
         return Evidence(
             id=exchange.id,
-            kind="exchange",
+            kind=kind,
             at=exchange.asked_at,
             caller=_named(exchange.caller),
             database=exchange.database.name,
@@ -151,13 +151,16 @@ class AuditTrail:
             officer=_if_valid(check_officer, exchange.officer),
             request_id=exchange.request_id,
             outcome=outcome,
+            fields=answer.fields if answer else (),
             duration_ms=int((time.monotonic() - started) * 1000),
             endpoint=trail.endpoint,
             attempts=trail.attempts,
             question=canonical(question),
+            data=answer.canonical if answer else None,
             request_messages=[body for direction, body in trail.messages if direction == "sent"],
             answer_messages=[body for direction, body in trail.messages if direction == "received"],
             subjects=[Subject(role, kind, value) for role, kind, value in found],
+            archive=answer is not None and exchange.grant is not None and exchange.grant.archive,
             details={"signer": trail.provenance.certificate} if trail.provenance else {},
         )
 
@@ -167,8 +170,8 @@ class AuditTrail:
 
 def _measure(exchange: Exchange, outcome: str, started: float) -> None:
     names = exchange.database.name, exchange.operation.name
-    metrics().exchanges.labels(*names, outcome).inc()
-    metrics().exchange_seconds.labels(*names).observe(time.monotonic() - started)
+    labelled(metrics().exchanges, *names, outcome).inc()
+    labelled(metrics().exchange_seconds, *names).observe(time.monotonic() - started)
 
 
 @cache
