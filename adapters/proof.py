@@ -6,6 +6,9 @@ Loaded once, when codecs are compiled; a mistake in it is found at start-up and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.x509 import Certificate
 
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import Text, UpstreamSignatureRejected
@@ -76,8 +79,9 @@ def rejected(error: Rejected) -> UpstreamSignatureRejected:
 
 def provenance(verified: Verified) -> Provenance:
     """Say who signed the answer that was decoded."""
-    return Provenance(
-        verified.signer.subject.rfc4514_string(),
-        f"sha256:{fingerprint(verified.signer).hex()}",
-        verified.signed_at,
-    )
+    return Provenance(*_names(verified.signer), verified.signed_at)
+
+
+@lru_cache(maxsize=64)
+def _names(signer: Certificate) -> tuple[str, str]:
+    return signer.subject.rfc4514_string(), f"sha256:{fingerprint(signer).hex()}"
