@@ -113,7 +113,7 @@ def _check_bytes(document: bytes, limits: Limits) -> None:
         document.decode("utf-8")
     except UnicodeDecodeError:
         raise XmlRefused("encoding", "not valid UTF-8") from None
-    if b"<!" in document and b"<!DOCTYPE" in document:
+    if b"<!DOCTYPE" in document:
         raise XmlRefused("doctype", "a document type declaration is not accepted")
     # An element is written with one "<" (empty) or two, an attribute with one "=": both bound what the parser builds.
     if document.count(b"<") > 2 * limits.elements:
@@ -148,8 +148,9 @@ def _check_tree(root: Element, document: bytes, limits: Limits) -> None:
         raise XmlRefused("too-deep", f"more than {limits.depth} levels")
     if document.count(b"=") > limits.attributes and wider(root):
         raise XmlRefused("too-many", f"more than {limits.attributes} attributes on one element")
-    # The raw bytes may only look like a comment (CDATA); they cannot hide one.
-    if not limits.comments and (b"<!" in document or b"<?" in document) and _COMMENTS(root):
+    # The raw bytes may only look like a comment (CDATA, text); they cannot hide one. A search for two characters
+    # would stop at every tag.
+    if not limits.comments and (b"!" in document or b"?" in document) and _COMMENTS(root):
         raise XmlRefused("comment", "comments and processing instructions are not accepted")
 
 
