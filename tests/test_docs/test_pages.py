@@ -17,6 +17,7 @@ from tests.test_docs.pages import PAGES, ROOT, blocks, rows, section, spans, tex
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 _COMMAND = re.compile(r"\s*(?:\$ )?(?:sudo -u \w+ )?(?:\S*/)?lgsp +(.*)")
+LGSP = typer.main.get_command(app)
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -50,7 +51,7 @@ def commands_in(text: str) -> list[str]:
 
 def refusal(words: str) -> str | None:
     """Why `lgsp WORDS` cannot be run, None if it can."""
-    command = typer.main.get_command(app)
+    command = LGSP
     for word in words.split():
         if not isinstance(command, TyperGroup):
             break
@@ -90,7 +91,7 @@ def leaves(command: object, words: tuple[str, ...] = ()) -> Iterator[str]:
 def test_the_operators_page_lists_every_command() -> None:
     listed = commands_in(section(text_of("docs/operators.md"), "## 11. All commands"))
     # The registries alone are a command that has one below it.
-    assert sorted(listed) == sorted([*leaves(typer.main.get_command(app)), "sandbox"])
+    assert sorted(listed) == sorted([*leaves(LGSP), "sandbox"])
 
 
 def test_the_operators_page_names_every_metric() -> None:
