@@ -117,7 +117,7 @@ class AuditLog:
                 lambda connection: inclusion_proof(receipt.index, receipt.size, stored_nodes(connection, receipt.size))
             )
         except (StorageError, ValueError) as failure:
-            raise _unavailable(str(failure)) from failure
+            raise _unavailable("the proof could not be read") from failure
 
     async def close(self) -> None:
         """Take no more entries and wait until those that were taken are settled."""
@@ -144,11 +144,12 @@ class AuditLog:
         try:
             with metrics().audit_append_seconds.time():
                 await self._commit(batch)
-        except Exception as failure:
+        except Exception:
             # Whatever it is, nobody may get an answer that the trail does not hold.
             logger.exception("audit entries could not be written")
+            # What the system said about files and servers is for the log alone.
             for item in items:
-                _finish(item, _unavailable(str(failure)))
+                _finish(item, _unavailable("the storage refused the entry"))
         else:
             for item, result in zip(items, batch.results, strict=True):
                 _finish(item, result)
