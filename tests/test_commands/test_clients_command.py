@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,10 @@ def test_rotation_keeps_the_old_secret_for_the_overlap(deployed: Deployment) -> 
         for item in printed("clients", "show", "ministry", *deployed.config)["credentials"]
         if item["kind"] == "secret"
     ]
-    assert sorted(item["not_after"] is None for item in secrets) == [False, True]
+    old, new = sorted(secrets, key=lambda item: item["not_after"] is None)
+    assert new["not_after"] is None
+    lasting = datetime.fromisoformat(old["not_after"]) - datetime.fromisoformat(deployed.entries()[-1]["at"])
+    assert lasting == timedelta(days=7)
 
 
 def test_nothing_changed_leaves_no_entry(deployed: Deployment) -> None:
