@@ -51,14 +51,14 @@ def single(request: web.BaseRequest, name: str) -> str | None:
     if len(values) > 1:
         raise Malformed(
             Text(f"Tiêu đề {name} được gửi nhiều lần", f"The header {name} was sent more than once"),
-            flaws=[Flaw(name, Text("chỉ được gửi một lần", "may be sent once only"))],
+            flaws=[Flaw("", Text("chỉ được gửi một lần", "may be sent once only"), header=name)],
         )
     if not values:
         return None
     if not values[0].isascii():
         raise Malformed(
             Text(f"Tiêu đề {name} phải là ASCII", f"The header {name} must be ASCII"),
-            flaws=[Flaw(name, Text("phải là ASCII", "must be ASCII"))],
+            flaws=[Flaw("", Text("phải là ASCII", "must be ASCII"), header=name)],
         )
     return str(values[0])
 
@@ -80,7 +80,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     if request.headers.get("Content-Encoding") is not None:
         raise UnsupportedMediaType(
             Text("Nội dung không được nén hay mã hóa", "The body must not have a content coding"),
-            flaws=[Flaw("Content-Encoding", Text("không được dùng", "must be absent"))],
+            flaws=[Flaw("", Text("không được dùng", "must be absent"), header="Content-Encoding")],
         )
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
@@ -112,7 +112,7 @@ def check_json_type(request: web.BaseRequest) -> None:
     ).lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(
             Text("Nội dung phải là application/json, mã UTF-8", "The body must be application/json in UTF-8"),
-            flaws=[Flaw("Content-Type", Text("phải là application/json", "must be application/json"))],
+            flaws=[Flaw("", Text("phải là application/json", "must be application/json"), header="Content-Type")],
         )
 
 

@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler
 from routes.context import BASE_URL, ERROR, REQUEST_ID
 from routes.language import Language, preferred
 from schemas.errors import (
+    Flaw,
     GatewayError,
     Internal,
     Malformed,
@@ -66,7 +67,7 @@ def problem(
     if error.reason is not None:
         document["reason"] = error.reason
     if error.flaws:
-        document["errors"] = [{"pointer": flaw.pointer, "detail": _in(language, flaw.detail)} for flaw in error.flaws]
+        document["errors"] = [_flaw(flaw, language) for flaw in error.flaws]
     if error.exchange_id is not None:
         document["exchange"] = {"id": error.exchange_id}
     if error.receipt is not None:
@@ -77,6 +78,15 @@ def problem(
     if error.status == 401:
         headers["WWW-Authenticate"] = challenge(error.reason)
     return error.status, headers, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _flaw(flaw: Flaw, language: Language) -> dict[str, str]:
+    shown = {"pointer": flaw.pointer, "detail": _in(language, flaw.detail)}
+    if flaw.header is not None:
+        shown["header"] = flaw.header
+    if flaw.parameter is not None:
+        shown["parameter"] = flaw.parameter
+    return shown
 
 
 def challenge(reason: str | None) -> str:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from routes.bodies import flaws_of, read_json, single
 from routes.context import CALLER, REQUEST_ID
-from schemas.errors import Flaw, Invalid, Text
+from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
 from schemas.receipt import Receipt
 from security.audit.entries import instant
@@ -43,17 +43,21 @@ def _route(
     database: Database, operation: Operation, handler: Handler, prove: Prove, max_body: int
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def ask(request: web.Request) -> web.Response:
+        caller = request[CALLER]
         body = await read_json(request, max_body)
         try:
             question = operation.question.model_validate(body)
         except ValidationError as error:
+            # Who may not ask at all is not taught how to.
+            if (database.name, operation.name) not in caller.grants:
+                raise Refused(reason="no-grant") from None
             raise Invalid(flaws=flaws_of(error)) from None
         exchange = Exchange(
             id=str(uuid.uuid4()),
             database=database,
             operation=operation,
             question=question,
-            caller=request[CALLER],
+            caller=caller,
             purpose=_ascii(request, "Lgsp-Purpose"),
             dossier=_ascii(request, "Lgsp-Dossier"),
             officer=_ascii(request, "Lgsp-Officer"),
@@ -75,7 +79,7 @@ def _route(
 def _ascii(request: web.Request, name: str) -> str | None:
     value = single(request, name)
     if value is not None and not (value.isascii() and value.isprintable()):
-        raise Invalid(flaws=[Flaw(name, _NOT_ASCII)])
+        raise Invalid(flaws=[Flaw("", _NOT_ASCII, header=name)])
     return value
 
 
@@ -84,7 +88,7 @@ def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
     if not query:
         return None
     if set(query) != {"fields"} or len(query.getall("fields")) != 1:
-        raise Invalid(flaws=[Flaw("fields", _BAD_QUERY)])
+        raise Invalid(flaws=[Flaw("", _BAD_QUERY, parameter="fields")])
     return tuple(part.strip() for part in query["fields"].split(","))
 
 

@@ -218,10 +218,12 @@ def _problem() -> Schema:
             "description": "Each thing wrong with the request",
             "items": _object(
                 {
-                    "pointer": _text("Vị trí", "JSON pointer into the body, or the name of a header or parameter"),
+                    "pointer": _text("Vị trí", "JSON pointer into the body; empty where a header or parameter is at fault"),
                     "detail": _text("Chi tiết", "What is wrong there"),
                 },
                 "One thing wrong with the request.",
+                header=_text("Tiêu đề", "Name of the header at fault"),
+                parameter=_text("Tham số", "Name of the query parameter at fault"),
             ),
         },
         exchange=_object({"id": _text("Mã lượt khai thác", "Id of the recorded exchange", pattern=_UUID)}, "Recorded."),

@@ -62,7 +62,7 @@ def client_certificate(value: str) -> bytes:
             return base64.b64decode(text[1:-1], validate=True)
     except binascii.Error:
         pass
-    flaw = Flaw("Client-Cert", Text("phải có dạng :base64: (RFC 9440)", "must be :base64: (RFC 9440)"))
+    flaw = Flaw("", Text("phải có dạng :base64: (RFC 9440)", "must be :base64: (RFC 9440)"), header="Client-Cert")
     raise Malformed(flaws=[flaw])
 
 

@@ -33,10 +33,15 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """One thing wrong with a request: a JSON pointer (RFC 6901) into the body, or a header or query name, and why."""
+    """One thing wrong with a request: a JSON pointer (RFC 6901) into the body, or a header or query parameter, and why.
+
+    The pointer is empty, which means the whole, where a header or parameter is at fault.
+    """
 
     pointer: str
     detail: Text
+    header: str | None = None
+    parameter: str | None = None
 
 
 class GatewayError(Exception):

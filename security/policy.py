@@ -139,7 +139,7 @@ def mask_of(answer: type[BaseModel], granted: frozenset[str], asked: frozenset[s
     """
     shape = shape_of(answer)
     if asked is not None and (not asked or asked - frozenset(shape.paths())):
-        raise Invalid(flaws=(Flaw("fields", _UNKNOWN_FIELD),))
+        raise Invalid(flaws=(Flaw("", _UNKNOWN_FIELD, parameter="fields"),))
     kept = frozenset(
         leaf for leaf in _leaves(shape) if _below(leaf, granted) and (asked is None or _below(leaf, asked))
     )
@@ -154,7 +154,7 @@ def choose(grants: Sequence[Grant], purpose: str | None, at: datetime) -> Grant:
     """
     if not grants:
         raise Refused(reason="no-grant")
-    if purpose is None:
+    if not purpose or purpose.isspace():
         raise PurposeRequired
     if purpose not in PURPOSES:
         raise PurposeRefused(_UNKNOWN_PURPOSE, reason="unknown")
@@ -173,12 +173,12 @@ def _demand(exchange: Exchange, grant: Grant) -> None:
         if grant.dossier_required:
             raise DossierRequired
     else:
-        _formed(check_dossier_code, exchange.dossier, Flaw("Lgsp-Dossier", _DOSSIER))
+        _formed(check_dossier_code, exchange.dossier, Flaw("", _DOSSIER, header="Lgsp-Dossier"))
     if exchange.officer is None:
         if grant.officer_required:
             raise OfficerRequired
     else:
-        _formed(check_officer, exchange.officer, Flaw("Lgsp-Officer", _OFFICER))
+        _formed(check_officer, exchange.officer, Flaw("", _OFFICER, header="Lgsp-Officer"))
     if grant.signature_required and not exchange.signed:
         raise SignatureRejected(_UNSIGNED, reason="not-covered")
 

@@ -108,7 +108,7 @@ def test_a_whole_record_is_named_by_its_own_path(declared: Database) -> None:
 def test_asking_for_what_nobody_declared_is_invalid(declared: Database, asked: set[str]) -> None:
     with pytest.raises(Invalid) as caught:
         mask_of(declared.operations[0].answer, frozenset({"code"}), frozenset(asked))
-    assert [flaw.pointer for flaw in caught.value.flaws] == ["fields"]
+    assert [flaw.parameter for flaw in caught.value.flaws] == ["fields"]
 
 
 def test_asking_for_what_is_not_granted_shows_nothing_of_it(declared: Database) -> None:

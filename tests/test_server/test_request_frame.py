@@ -80,7 +80,7 @@ async def test_an_unknown_expectation_is_a_problem(client: Client) -> None:
 async def test_a_header_that_may_come_once_may_not_come_twice(client: Client, name: str) -> None:
     answer = await client.get("/livez", f"{name}: a", f"{name.upper()}: a")
     assert (answer.status, answer.json["code"]) == (400, "malformed")
-    assert answer.json["errors"][0]["pointer"] == name.lower()
+    assert answer.json["errors"][0]["header"] == name.lower()
 
 
 async def test_repeatable_headers_may_come_twice(client: Client) -> None:
@@ -89,7 +89,7 @@ async def test_repeatable_headers_may_come_twice(client: Client) -> None:
 
 async def test_header_values_have_to_be_ascii(client: Client) -> None:
     answer = await client.post(b"{}", "Lgsp-Purpose: thủ tục")
-    assert (answer.status, answer.json["code"], answer.json["errors"][0]["pointer"]) == (
+    assert (answer.status, answer.json["code"], answer.json["errors"][0]["header"]) == (
         400,
         "malformed",
         "Lgsp-Purpose",
