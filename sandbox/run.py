@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -101,13 +102,22 @@ async def start(
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, host: str, port: int) -> str:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, logger=_LOGGER)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, port)
     await site.start()
     bound = runner.addresses[0][1]
     return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line of the server's log is one: callers that give up and faults that hang up are none."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError))
+
+
+_LOGGER = logging.getLogger("lgsp.sandbox")
+_LOGGER.addFilter(_is_news)
 
 
 class _Accounts:
