@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Annotated, Any
 
 import typer
@@ -91,7 +92,8 @@ def show_entries(
     if not found:
         fail("no entry of this request is in the log")
     shown = [
-        {"index": item.index, "leaf": item.leaf.hex(), "redacted": item.redacted, "entry": item.entry} for item in found
+        {"index": item.index, "leaf": b64encode(item.leaf).decode(), "redacted": item.redacted, "entry": item.entry}
+        for item in found
     ]
     if as_json:
         show(shown)

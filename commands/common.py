@@ -14,7 +14,10 @@ import typer
 
 T = TypeVar("T")
 
-Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; none means defaults and LGSP_*.")]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", exists=True, dir_okay=False, help="Configuration file; none means defaults and LGSP_*."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _DURATION = re.compile(r"(\d{1,6})([smhdw]?)", re.ASCII)

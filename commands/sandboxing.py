@@ -39,6 +39,8 @@ def demo(
     fault: Faults = None,
 ) -> None:
     """Run sandbox registries and a gateway in one go, without any service to start."""
+    # First of all: whoever waits for the file must not read what a killed demo left behind.
+    (state / "demo.json").unlink(missing_ok=True)
     import asyncio
 
     from config.settings import ConfigurationError

@@ -74,6 +74,7 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     described_at = state / "demo.json"
     described_at.unlink(missing_ok=True)
+    stack.callback(described_at.unlink, missing_ok=True)
     ports = Ports(state / "ports.json", options.host)
     world = World(options.seed, options.people)
     running = await start(world, state, host=options.host, ports=ports.known(), faults=faults)
