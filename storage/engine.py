@@ -11,10 +11,11 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, make_url, select
+from sqlalchemy import URL, Connection, literal_column, make_url, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from storage.bulk import run_rendered
 from storage.errors import StorageMoved, StorageUnavailable
 from storage.metadata import STATE
 
@@ -110,12 +111,12 @@ def connected(url: str) -> Storage:
 
 def lock_state(connection: Connection) -> None:
     """Take the state row (PostgreSQL: FOR UPDATE, the write lock) and refuse a database that was moved away."""
-    moved_to = connection.execute(_LOCKED_STATE).scalar()
+    moved_to = run_rendered(connection, _LOCKED_STATE).scalar()
     if moved_to is not None:
         raise StorageMoved(f"this database was copied to {moved_to}; set storage.url to that")
 
 
-_LOCKED_STATE = select(STATE.c.moved_to).where(STATE.c.id == 1).with_for_update()
+_LOCKED_STATE = select(STATE.c.moved_to).where(STATE.c.id == literal_column("1")).with_for_update()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, literal_column, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from security.audit.canonical import JSON
@@ -16,7 +16,7 @@ from security.audit.receipt import Receipt
 from security.audit.sealing import Plain, Sealed, Sealer
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
 from security.audit.tiles import complete
-from storage.bulk import insert_rows
+from storage.bulk import insert_rows, run_rendered
 
 # Runs in the transaction of the entry, before it; gets the index that the entry will have.
 Write = Callable[[Connection, int], None]
@@ -61,7 +61,7 @@ class Batch:
 
     def write(self, connection: Connection) -> None:
         """Append inside a transaction that holds the write lock; leaves `results` in the order of the items."""
-        head = connection.execute(_LOCKED_HEAD).first()
+        head = run_rendered(connection, _LOCKED_HEAD).first()
         if head is None:
             connection.execute(insert(HEAD).values(id=1, size=0, frontier=b""))
         frontier = Frontier.decode(head.size, head.frontier) if head else Frontier()
@@ -114,7 +114,7 @@ class Batch:
         insert_rows(connection, SUBJECTS, ("tag", "idx"), tags)
         note = self._signer.sign(frontier.size, frontier.root())
         insert_rows(connection, CHECKPOINTS, ("size", "note"), [(frontier.size, note)])
-        connection.execute(_SET_HEAD, {"size": frontier.size, "frontier": frontier.encode()})
+        run_rendered(connection, _SET_HEAD, ("size", "frontier"), (frontier.size, frontier.encode()))
         return note
 
     def _receipt(self, item: Item, index: int, note: str, size: int) -> Receipt:
@@ -122,8 +122,9 @@ class Batch:
         return Receipt(self._signer.origin, index, item.leaf, salt, note, size, item.body)
 
 
-_LOCKED_HEAD = select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1).with_for_update()
-_SET_HEAD = update(HEAD).where(HEAD.c.id == 1)
+_THE_HEAD = HEAD.c.id == literal_column("1")
+_LOCKED_HEAD = select(HEAD.c.size, HEAD.c.frontier).where(_THE_HEAD).with_for_update()
+_SET_HEAD = update(HEAD).where(_THE_HEAD)
 
 
 def current_checkpoint(connection: Connection) -> str | None:

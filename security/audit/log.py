@@ -102,7 +102,7 @@ class AuditLog:
         self._waiting.append(item)
         if self._drainer is None:
             self._drainer = asyncio.create_task(self._drain())
-        patience = done.get_loop().call_later(PATIENCE_S, _finish, item, _unavailable("it was not written in time"))
+        patience = done.get_loop().call_later(PATIENCE_S, _too_late, item)
         try:
             return await item.done
         finally:
@@ -186,6 +186,10 @@ def _finish(item: Item, result: Receipt | Exception) -> None:
         item.done.set_result(result)
     else:
         item.done.set_exception(result)
+
+
+def _too_late(item: Item) -> None:
+    _finish(item, _unavailable("it was not written in time"))
 
 
 def _unavailable(why: str) -> EvidenceUnavailable:
