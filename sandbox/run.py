@@ -102,7 +102,7 @@ async def start(
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, host: str, port: int) -> str:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, logger=_LOGGER)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, logger=_LOGGER)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, port)

@@ -35,7 +35,7 @@ async def test_limited_is_told_two_fields_and_nothing_else(caller: Caller) -> No
     ("headers", "status", "code"),
     [
         ({"Lgsp-Purpose": None}, 400, "purpose-required"),
-        ({"Lgsp-Purpose": ""}, 403, "purpose-refused"),
+        ({"Lgsp-Purpose": ""}, 400, "purpose-required"),
         ({"Lgsp-Purpose": "dossier-processing"}, 403, "purpose-refused"),
         ({"Lgsp-Purpose": "no-such-purpose"}, 403, "purpose-refused"),
         ({**VERIFY, "Lgsp-Dossier": None}, 400, "dossier-required"),
