@@ -8,6 +8,7 @@ whose parent dies stop by themselves.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import select
 import signal
@@ -261,6 +262,9 @@ async def _work(settings: Settings, make_app: MakeApp, sockets: Sockets, index: 
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, on_reload)
+        # What there is now stays: a full collection that looks at it again would hold every caller up.
+        gc.collect()
+        gc.freeze()
         os.write(ready, bytes([index]))
         os.close(ready)
         await stop.wait()
