@@ -160,7 +160,7 @@ class Transport:
             async with asyncio.timeout_at(min(deadline, own_limit)):
                 async with self._opened().request(
                     message.method,
-                    URL(self._base + message.path).with_query(dict(message.query) or None),
+                    self._address(message),
                     headers={"Accept-Encoding": "identity", **message.headers},
                     data=message.body or None,
                     allow_redirects=False,
@@ -181,6 +181,10 @@ class Transport:
             raise self._failed(UpstreamUnavailable, "kết nối bị ngắt", "the connection broke") from error
         except ClientError as error:
             raise self._unreadable("không phải HTTP hợp lệ", "not valid HTTP") from error
+
+    def _address(self, message: Message) -> URL:
+        address = URL(self._base + message.path)
+        return address.with_query(dict(message.query)) if message.query else address
 
     async def _body(self, response: ClientResponse) -> bytes:
         # We ask for identity; inflating what comes regardless would let a few kilobytes fill the memory.
