@@ -18,8 +18,30 @@ def endpoint_of(database: Database, operation: Operation) -> str:
     return operation.endpoint or database.name
 
 
+def served(databases: Iterable[Database], endpoints: Mapping[str, Endpoint]) -> tuple[Database, ...]:
+    """Return the databases with those operations whose endpoint is configured: an office may reach only some sources.
+
+    Raises ConfigurationError for an endpoint that no operation uses, which is most likely a misspelt name.
+    """
+    declared = tuple(databases)
+    known = {endpoint_of(database, operation) for database in declared for operation in database.operations}
+    unknown = sorted(endpoints.keys() - known)
+    if unknown:
+        raise ConfigurationError(
+            f"[endpoints.{unknown[0]}]: no operation uses it; known are {', '.join(sorted(known))}"
+        )
+    reachable = (
+        replace(
+            database,
+            operations=tuple(each for each in database.operations if endpoint_of(database, each) in endpoints),
+        )
+        for database in declared
+    )
+    return tuple(database for database in reachable if database.operations)
+
+
 def compile_codecs(databases: Iterable[Database], endpoints: Mapping[str, Endpoint]) -> Codecs:
-    """Compile every operation whose endpoint is configured; raises ConfigurationError naming what is missing."""
+    """Compile every operation of these databases; raises ConfigurationError naming what is missing."""
     codecs: dict[tuple[str, str], Codec] = {}
     for database in databases:
         for operation in database.operations:

@@ -6,7 +6,7 @@ Loaded once, when codecs are compiled; a mistake in it is found at start-up and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from cryptography.x509 import Certificate
 
@@ -55,7 +55,13 @@ def means(name: str, endpoint: Endpoint, soap: frozenset[SoapVersion] = frozense
         raise ConfigurationError(f"{where}: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"{where}: {error.filename}: {error.strerror}") from None
-    return Means(key, trust, SignaturePolicy(soap=soap, replays=RecentSignatures()))
+    return Means(key, trust, SignaturePolicy(soap=soap, replays=_memory(name)))
+
+
+@cache
+def _memory(name: str) -> RecentSignatures:
+    """Return the replay memory of an endpoint; it outlives a reload, or what came before it could come again."""
+    return RecentSignatures()
 
 
 def _trust(endpoint: Endpoint) -> Trust:

@@ -47,12 +47,13 @@ def demo(
     from sandbox.demo import DemoFailed, Options
     from sandbox.demo import demo as run
     from sandbox.registry import FaultRefused
+    from storage.errors import StorageError
 
     try:
         code = asyncio.run(run(Options(state, host, port, seed, people, workers, fault or []), check=check))
     except FaultRefused as refused:
         fail(str(refused), 2)
-    except (DemoFailed, ConfigurationError, OSError) as error:
+    except (DemoFailed, ConfigurationError, StorageError, OSError) as error:
         fail(str(error))
     raise typer.Exit(code)
 

@@ -84,7 +84,9 @@ class Server(Section):
 class Storage(Section):
     """The SQL database; `reserve` is the free space in bytes below which readiness warns."""
 
-    url: Annotated[str, AfterValidator(_sqlite_beside)] = Field(default="sqlite:///lgsp.sqlite", validate_default=True)
+    url: Annotated[str, BeforeValidator(_resolve), AfterValidator(_sqlite_beside)] = Field(
+        default="sqlite:///lgsp.sqlite", validate_default=True
+    )
     reserve: int = 256 * 1024 * 1024
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.bindings import Codec
 from adapters.breakers import Breakers, SqlBreakerStore
-from adapters.dispatch import compile_codecs, dispatch
+from adapters.dispatch import compile_codecs, dispatch, served
 from adapters.login import Link
 from adapters.resilience import retried
 from adapters.schemes import Scheme
@@ -52,6 +53,7 @@ class Gateway:
 
     settings: Settings
     databases: tuple[Database, ...]
+    codecs: dict[tuple[str, str], Codec]
     storage: Storage
     keys: KeyRing
     log: AuditLog
@@ -62,7 +64,11 @@ class Gateway:
     handler: Handler
 
     async def reload(self) -> None:
-        """Take over what was changed meanwhile: keys, clients, grants."""
+        """Take over what was changed meanwhile: keys, certificates, revocation lists, clients, grants.
+
+        Raises ConfigurationError, KeysUnusable, StorageError; what was in force before then stays.
+        """
+        self.codecs.update(compile_codecs(self.databases, self.settings.endpoints))
         self.keys.reload()
         self.log.sign_with(log_signer(self.keys, self.settings.keys.origin))
         self.identity.tokens.forget()
@@ -78,7 +84,8 @@ def stages(trail: AuditTrail, limiter: LocalLimiter | RedisLimiter, retrying: St
 async def assembled(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[Gateway]:
     """Open everything a worker needs; raises ConfigurationError, StorageError, KeysUnusable, EvidenceUnavailable."""
     endpoints = settings.endpoints
-    codecs = compile_codecs(databases, endpoints)
+    databases = served(databases, endpoints)
+    codecs = dict(compile_codecs(databases, endpoints))
     async with AsyncExitStack() as opened:
         storage = await open_storage(settings.storage.url)
         opened.push_async_callback(storage.close)
@@ -107,7 +114,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             stages(trail, _limiter(settings, opened), retried(breakers, endpoints)), dispatch(codecs, links)
         )
         assertions = Assertions(registry, UsedAssertions(storage), audiences)
-        yield Gateway(settings, databases, storage, keys, log, trail, identity, assertions, breakers, handler)
+        yield Gateway(settings, databases, codecs, storage, keys, log, trail, identity, assertions, breakers, handler)
 
 
 def application(gateway: Gateway) -> web.Application:

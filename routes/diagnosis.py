@@ -130,7 +130,7 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
         endpoint = settings.endpoints.get(name)
         if endpoint is None:
             wanted = ", ".join(f"{database.name}/{operation}" for database, operation in users)
-            yield problem(subject, f"is missing, but {wanted} needs it", f"add a section [endpoints.{name}]")
+            yield warning(subject, f"is missing: {wanted} is not served", f"add a section [endpoints.{name}]")
             continue
         flaws = [flaw for database, operation in users if (flaw := _compiled(database, operation, name, endpoint))]
         # Operations of one endpoint mostly fail for one reason.
@@ -140,7 +140,7 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
         if not flaws:
             yield ok(subject, f"serves {', '.join(operation for _, operation in users)}")
     for name in settings.endpoints.keys() - needed.keys():
-        yield warning(f"endpoints.{name}", "no operation uses it", "remove the section or correct its name")
+        yield problem(f"endpoints.{name}", "no operation uses it", "remove the section or correct its name")
 
 
 def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint) -> str | None:

@@ -218,7 +218,9 @@ def _problem() -> Schema:
             "description": "Each thing wrong with the request",
             "items": _object(
                 {
-                    "pointer": _text("Vị trí", "JSON pointer into the body; empty where a header or parameter is at fault"),
+                    "pointer": _text(
+                        "Vị trí", "JSON pointer into the body; empty where a header or parameter is at fault"
+                    ),
                     "detail": _text("Chi tiết", "What is wrong there"),
                 },
                 "One thing wrong with the request.",

@@ -22,8 +22,9 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
     """Return the checks of `/readyz`."""
     reader = AuditReader(storage)
 
-    async def log() -> Verdict:
-        await reader.size()
+    async def writable() -> Verdict:
+        # The write lock is what an answer waits for; a database that can only be read serves nobody.
+        await storage.write(lambda connection: None)
         return Verdict(ok=True)
 
     async def clients() -> Verdict:
@@ -48,6 +49,6 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
         seconds = ahead.total_seconds()
         return Verdict(ok=False, hint=f"the newest entry of the log is {seconds:.0f} s in the future: set the clock")
 
-    checks = [Check("storage", log), Check("clients", clients), Check("keys", own_keys), Check("clock", clock)]
+    checks = [Check("storage", writable), Check("clients", clients), Check("keys", own_keys), Check("clock", clock)]
     directory = directory_of(settings.storage.url)
     return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks
