@@ -54,7 +54,7 @@ services: .venv/.node ## install the servers that the tests talk to
 
 .PHONY: test
 test: .venv/.dev services ## install what the tests need and run the whole suite; options in ARGS="..."
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## ruff, mypy strict, the import rule
