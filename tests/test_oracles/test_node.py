@@ -173,6 +173,7 @@ def modules() -> Path:
 TWINS = {"full_name": "Trần Thị Đôi", "birth_date": "1990"}
 NOBODY = {"personal_id": "079099500000"}
 BROKEN = {"personal_id": "079099500001"}
+NAMED = {"personal_id": "079099500003"}
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +185,7 @@ def node(world: World, modules: Path) -> Iterator[Node]:
     people[key(asked(TWINS))] = {"CongDan": [{"SoSoHoKhau": "1"}, {"SoSoHoKhau": "2"}]}
     people[key(asked(NOBODY))] = {"CongDan": []}
     people[key(asked(BROKEN))] = {"CongDan": [{"TonGiao": "00", "GioiTinh": "female"}]}
+    people[key(asked(NAMED))] = {"CongDan": [{"TenGoiKhac": "soap:Fault"}]}
     process = subprocess.Popen(
         ["node", str(Path(__file__).with_name("node") / "server.mjs"), str(contract_path("population.wsdl")), "/dancu"],
         env={"PATH": os.environ["PATH"], "NODE_MODULES": str(modules)},
@@ -240,6 +242,12 @@ async def test_a_fault_is_a_fault_whatever_its_http_status(gateway: Gateway, nod
     # node's package sends faults with 200.
     with pytest.raises(UpstreamRefused, match="SaiCuPhap"):
         await gateway.ask("person", {"personal_id": "079099500002"})
+    node.understood()
+
+
+async def test_what_only_looks_like_a_fault_is_data(gateway: Gateway, node: Node) -> None:
+    answer = await gateway.ask("person", NAMED)
+    assert answer.data["other_name"] == "soap:Fault"
     node.understood()
 
 
