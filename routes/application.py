@@ -39,7 +39,7 @@ from security.audit.log import AuditLog
 from security.audit.trail import AuditTrail
 from security.identity import Identity
 from security.keys import KeyRing, KeysUnusable
-from security.limits import LocalLimiter, RedisLimiter, limited
+from security.limits import Limiter, LocalLimiter, limited
 from security.policy import authorised
 from security.registry import ClientRegistry
 from security.tokens import Tokens
@@ -75,7 +75,7 @@ class Gateway:
         await self.identity.registry.refresh()
 
 
-def stages(trail: AuditTrail, limiter: LocalLimiter | RedisLimiter, retrying: Stage) -> tuple[Stage, ...]:
+def stages(trail: AuditTrail, limiter: Limiter, retrying: Stage) -> tuple[Stage, ...]:
     """Return what every exchange passes, outermost first. It is code: nobody can configure the audit away."""
     return (trail.audited, authorised, limited(limiter), retrying)
 
@@ -157,12 +157,15 @@ def _scheme(databases: Sequence[Database], endpoint: str) -> Scheme | None:
     return None
 
 
-def _limiter(settings: Settings, opened: AsyncExitStack) -> LocalLimiter | RedisLimiter:
+def _limiter(settings: Settings, opened: AsyncExitStack) -> Limiter:
     local = LocalLimiter(settings.keys.vault.parent / "limits.bin")
     opened.callback(local.close)
     url = settings.redis.url.get_secret_value()
     if not url:
         return local
+    # A quarter of a second of imports that a deployment without Redis need not wait for.
+    from security.redis_limits import RedisLimiter
+
     shared = RedisLimiter.at(url, local)
     opened.push_async_callback(shared.close)
     return shared

@@ -12,7 +12,7 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,10 +20,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from math import ceil
 from pathlib import Path
-from typing import Final, NamedTuple
-
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from typing import Final, NamedTuple, Protocol
 
 from schemas.errors import TooManyRequests
 from schemas.exchange import Answer, Exchange, Handler, Stage
@@ -88,7 +85,7 @@ class LocalLimiter:
 
     def take(self, key: str, rate: float, burst: int) -> Verdict:
         """Count one request; takes microseconds and never waits long for another process."""
-        digest = _digest(key, rate, burst)
+        digest = key_digest(key, rate, burst)
         start = int.from_bytes(digest[:4], "big") % self._buckets * _BUCKET
         held = self._lock(start)
         try:
@@ -136,56 +133,17 @@ class LocalLimiter:
 
 # The rate is part of the key: a changed grant starts afresh and two grants of one operation do not disturb each other.
 @lru_cache(maxsize=16384)
-def _digest(key: str, rate: float, burst: int) -> bytes:
+def key_digest(key: str, rate: float, burst: int) -> bytes:
+    """Return the 16 bytes under which a key is counted at this rate."""
     return blake2b(f"{key}\0{rate!r}\0{burst}".encode(), digest_size=16).digest()
 
 
-_SCRIPT: Final = """
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
-local step, burst = 1 / tonumber(ARGV[1]), tonumber(ARGV[2])
-local ahead = (tonumber(redis.call('GET', KEYS[1])) or now) - now
-if ahead < 0 or ahead > (burst + 1) * step * (1 + 1e-9) then ahead = 0 end
-local room = burst * step - ahead
-if room < -step * 1e-9 - 1e-6 then return {0, tostring(-room), 0, tostring(-room)} end
-local whole = ahead + step
-redis.call('SET', KEYS[1], string.format('%.6f', now + whole), 'PX', math.ceil(whole * 1000))
-return {1, '0', math.floor(room / step + 1e-6), tostring(whole)}
-"""
+class Limiter(Protocol):
+    """Counts requests against rates; `LocalLimiter` answers at once, one shared by nodes has to be waited for."""
 
-
-class RedisLimiter:
-    """The same count in Redis, for all nodes; whenever Redis does not answer at once the local one decides.
-
-    After a failure Redis is left alone for `pause` seconds, so that its loss costs one short wait a pause and not one
-    an exchange. A limit is no reason to refuse anybody because Redis is down.
-    """
-
-    def __init__(self, redis: Redis, local: LocalLimiter, pause: float = 1.0) -> None:
-        self._script = redis.register_script(_SCRIPT)
-        self._redis = redis
-        self._local = local
-        self._pause = pause
-        self._resume = 0.0
-
-    @classmethod
-    def at(cls, url: str, local: LocalLimiter) -> RedisLimiter:
-        """Connect lazily to `url`, with waits short enough for the path of an exchange."""
-        return cls(Redis.from_url(url, socket_timeout=0.1, socket_connect_timeout=0.1, retry=None), local)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._redis.aclose()
-
-    async def take(self, key: str, rate: float, burst: int) -> Verdict:
-        """Count one request in Redis, or locally while Redis is lost."""
-        if time.monotonic() >= self._resume:
-            try:
-                answer = await self._script(keys=[f"lgsp:rate:{_digest(key, rate, burst).hex()}"], args=[rate, burst])
-                return Verdict(bool(answer[0]), float(answer[1]), int(answer[2]), float(answer[3]))
-            except (RedisError, OSError, TimeoutError):
-                self._resume = time.monotonic() + self._pause
-        return self._local.take(key, rate, burst)
+    def take(self, key: str, rate: float, burst: int) -> Verdict | Awaitable[Verdict]:
+        """Count one request."""
+        ...
 
 
 @dataclass(slots=True)
@@ -226,7 +184,7 @@ def watched() -> Iterator[Quota]:
         _QUOTA.reset(token)
 
 
-def limited(limiter: LocalLimiter | RedisLimiter) -> Stage:
+def limited(limiter: Limiter) -> Stage:
     """Make the stage that counts an exchange against its grant; raises TooManyRequests with `retry_after`.
 
     Stands behind `authorised`, which sets the grant; without one nothing has to be counted.

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import TooManyRequests
 from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Grant
-from security.limits import LocalLimiter, RedisLimiter, gcra, limited, watched
+from security.limits import LocalLimiter, gcra, limited, watched
+from security.redis_limits import RedisLimiter
 
 gaps = st.lists(st.floats(0, 3), min_size=1, max_size=60)
 rates = st.floats(0.1, 200)
