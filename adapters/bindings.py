@@ -15,7 +15,7 @@ from uuid import uuid4
 from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
 from adapters.encoding import Texts, json_of, texts_of
 from adapters.transport import Message, Reply, refusal
-from config.settings import Endpoint
+from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
     Ambiguous,
     GatewayError,
@@ -71,9 +71,22 @@ def constant(value: str) -> Callable[[Asked], str]:
     return lambda asked: value
 
 
-def param(name: str, default: str | None = None) -> Callable[[Asked], str | None]:
-    """Give what the endpoint's configuration says under `params`."""
-    return lambda asked: asked.endpoint.params.get(name, default)
+@dataclass(frozen=True, slots=True)
+class Param:
+    """Gives what the endpoint's configuration says under `params`; one without default has to be there.
+
+    With `officer` it stands in for the officer who asks (cán bộ), where the caller names none.
+    """
+
+    name: str
+    default: str | None = None
+    officer: bool = False
+
+    def __call__(self, asked: Asked) -> str | None:
+        """Return the text for one request."""
+        if self.officer and asked.exchange.officer:
+            return asked.exchange.officer
+        return asked.endpoint.params.get(self.name, self.default)
 
 
 def message_id(asked: Asked) -> str:
@@ -81,15 +94,21 @@ def message_id(asked: Asked) -> str:
     return asked.message_id
 
 
-def officer_or(name: str) -> Callable[[Asked], str | None]:
-    """Give the officer who asks (cán bộ), or the account that the endpoint's `params` name for machines."""
-    return lambda asked: asked.exchange.officer or asked.endpoint.params.get(name)
+def given_texts(given: tuple[Given, ...], name: str, endpoint: Endpoint) -> Callable[[Asked], Texts]:
+    """Compile what the source asks for beside the question into a function to (path, text) pairs.
 
+    Raises ConfigurationError for a param that the endpoint called `name` has to have and has not.
+    """
+    compiled = [(segments(path), value) for path, value in given]
+    for _, value in compiled:
+        if isinstance(value, Param) and value.default is None and value.name not in endpoint.params:
+            raise ConfigurationError(f"[endpoints.{name}] needs params.{value.name}: the source asks for it")
 
-def given_texts(given: tuple[Given, ...], asked: Asked) -> Texts:
-    """Collect the (path, text) pairs of what the source asks for beside the question."""
-    found = ((tuple(path.split("/")), value(asked)) for path, value in given)
-    return [(path, text) for path, text in found if text is not None]
+    def texts(asked: Asked) -> Texts:
+        found = ((path, value(asked)) for path, value in compiled)
+        return [(path, text) for path, text in found if text is not None]
+
+    return texts
 
 
 def check_status(name: str, reply: Reply, faults: Mapping[str, type[GatewayError]]) -> None:
@@ -215,11 +234,12 @@ def _json_codec(
     answer: Callable[[Any], Decoded],
 ) -> Codec:
     texts = texts_of(shape_of(operation.question))
+    given = given_texts(binding.given, name, endpoint)
     verdict = segments(binding.verdict)
 
     def write(exchange: Exchange) -> tuple[Message, Expected]:
         asked = Asked(exchange, endpoint, str(uuid4()))
-        pairs = given_texts(binding.given, asked) + texts(exchange.question)
+        pairs = given(asked) + texts(exchange.question)
         headers = {"Accept": "application/json"}
         if binding.method == "GET":
             query = {path[-1]: text for path, text in pairs}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.bindings import XmlInJson, constant, param
+from adapters.bindings import Param, XmlInJson, constant
 from adapters.notices import number_notices
 from adapters.schemes import ClientCredentials
 from schemas.civil_status import (
@@ -37,7 +37,7 @@ def lookup(operation: str, module: str) -> XmlInJson:
     return XmlInJson(
         method="POST",
         path=f"/apiHoTichTuPhap/{operation}",
-        given=(("maDonVi", param("maDonVi")), ("module", constant(module))),
+        given=(("maDonVi", Param("maDonVi")), ("module", constant(module))),
         verdict="maLoi",
         accepted=frozenset({""}),
         record="hoso",

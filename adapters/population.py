@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.bindings import constant, message_id, officer_or, param
+from adapters.bindings import Param, constant, message_id
 from adapters.notices import number_notices
 from adapters.schemes import HashedBasic
 from adapters.soap import Soap
@@ -37,9 +37,9 @@ def _soap(integration: str, request: tuple[str, str], answer: tuple[str, str], r
         record=record,
         given=(
             ("MaYeuCau", message_id),
-            ("MaDVC", param("MaDVC", "LGSP")),
+            ("MaDVC", Param("MaDVC", "LGSP")),
             ("MaTichHop", constant(integration)),
-            ("MaCanBo", officer_or("MaCanBo")),
+            ("MaCanBo", Param("MaCanBo", officer=True)),
         ),
         echo="MaYeuCau",
         fault="MaLoi",

@@ -58,13 +58,14 @@ class SignedXml:
         decode = xml_decoder(shape_of(operation.answer), namespace)
         record, verdict = segments(self.record), segments(self.verdict)
         texts = texts_of(shape_of(operation.question))
+        given = given_texts(self.given, name, endpoint)
         held = means(name, endpoint)
         opening = f'<{self.request[1]} xmlns="{self.request[0]}" requestId="'
         headers = {"Content-Type": "application/xml; charset=utf-8", "Accept": "application/xml"}
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
             asked = Asked(exchange, endpoint, str(uuid4()))
-            inside = xml_of(given_texts(self.given, asked) + texts(exchange.question))
+            inside = xml_of(given(asked) + texts(exchange.question))
             body = f'{opening}{asked.message_id}">{inside}</{self.request[1]}>'
             return Message("POST", self.path, headers, body.encode()), Expected(asked.message_id)
 

@@ -25,7 +25,7 @@ from adapters.bindings import (
     unreadable,
 )
 from adapters.codecs import Unreadable, xml_decoder
-from adapters.encoding import texts_of, xml_of
+from adapters.encoding import Texts, texts_of, xml_of
 from adapters.proof import means, provenance, rejected
 from adapters.transport import Message, Reply
 from config.settings import Endpoint
@@ -77,7 +77,7 @@ class Soap:
         schema = contract_schema(self.wsdl)
         decode = xml_decoder(shape_of(operation.answer), namespace)
         record, verdict = segments(self.record), segments(self.verdict)
-        encode = self._encoder(operation, endpoint)
+        encode = self._encoder(operation, given_texts(self.given, name, endpoint))
         seal, unseal = self._signed(name, endpoint) if operation.signed else self._unsigned()
         headers = self._headers()
 
@@ -114,14 +114,14 @@ class Soap:
         action = f'; action="{self.action}"' if self.action else ""
         return {"Content-Type": f"{media}; charset=utf-8{action}", "Accept": media}
 
-    def _encoder(self, operation: Operation, endpoint: Endpoint) -> Callable[[Asked], bytes]:
+    def _encoder(self, operation: Operation, given: Callable[[Asked], Texts]) -> Callable[[Asked], bytes]:
         """Compile the payload's text, which is its own exclusive C14N: one default namespace, no attributes."""
         namespace, element = self.request
         opening, closing = f'<{element} xmlns="{namespace}">', f"</{element}>"
         texts = texts_of(shape_of(operation.question))
 
         def encode(asked: Asked) -> bytes:
-            pairs = given_texts(self.given, asked) + texts(asked.exchange.question)
+            pairs = given(asked) + texts(asked.exchange.question)
             return f"{opening}{xml_of(pairs)}{closing}".encode()
 
         return encode

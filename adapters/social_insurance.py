@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.bindings import Rest, param, read_json
+from adapters.bindings import Param, Rest, read_json
 from adapters.codecs import Unreadable, lookup
 from adapters.schemes import ClientCredentials, TakeToken, unauthorized
 from adapters.transport import Reply
@@ -118,7 +118,7 @@ DATABASE = Database(
             binding=Rest(
                 method="POST",
                 path="/api/egw/KQNhanLichSuKCB2024",
-                given=(("hoTenCb", param("hoTenCb")), ("cccdCb", param("cccdCb"))),
+                given=(("hoTenCb", Param("hoTenCb")), ("cccdCb", Param("cccdCb"))),
                 verdict="maKetQua",
                 accepted=CARD_ACCEPTED,
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.bindings import message_id, param
+from adapters.bindings import Param, message_id
 from adapters.soap import Soap
 from schemas import tax as t
 from schemas.errors import NoRecord, Text, UpstreamRefused, UpstreamUnavailable
@@ -26,7 +26,7 @@ def _soap(name: str, record: str) -> Soap:
         request=(t.NAMESPACE, name),
         answer=(t.NAMESPACE, f"{name}Response"),
         record=record,
-        given=(("MaYeuCau", message_id), ("MaHeThong", param("MaHeThong", "LGSP"))),
+        given=(("MaYeuCau", message_id), ("MaHeThong", Param("MaHeThong", "LGSP"))),
         echo="MaYeuCau",
         verdict="MaKetQua",
         accepted=frozenset({t.OK}),

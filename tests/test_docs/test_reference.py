@@ -109,5 +109,5 @@ def test_every_result_code_of_a_database_becomes_what_the_page_says(database: Da
 @database
 def test_the_parameters_of_a_source_are_named(database: Database) -> None:
     source = text_of(f"adapters/{database.name.replace('-', '_')}.py")
-    for name in re.findall(r'(?:param|officer_or)\("([A-Za-z]+)"', source):
+    for name in re.findall(r'Param\("([A-Za-z]+)"', source):
         assert f"`{name}`" in told_of(database)

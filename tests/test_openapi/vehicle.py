@@ -9,7 +9,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import StringConstraints
 
-from adapters.bindings import Rest, param
+from adapters.bindings import Param, Rest
 from adapters.schemes import ClientCredentials
 from schemas.errors import NoRecord, Text
 from schemas.exchange import Database, Operation
@@ -58,7 +58,7 @@ VEHICLE = Database(
             binding=Rest(
                 method="POST",
                 path="/tra-cuu",
-                given=(("donVi", param("unit")),),
+                given=(("donVi", Param("unit")),),
                 verdict="ma",
                 accepted=frozenset({"0"}),
                 record="xe",
