@@ -39,7 +39,6 @@ WHOLE: Final = "*"
 _FOR_EVIDENCE: Final = 0.3
 
 _EXPIRED = Text("Quyền khai thác đã hết hạn", "The grant has expired")
-_NO_FIELD = Text("Không trường nào trong fields được cấp", "None of the fields asked for is granted")
 _UNKNOWN_PURPOSE = Text("Không có mã mục đích này", "There is no such purpose")
 _UNSIGNED = Text("Quyền khai thác yêu cầu bên gọi ký yêu cầu", "The grant asks for a signed request")
 _UNKNOWN_FIELD = Text("Thao tác này không có trường đó", "The operation has no such field")
@@ -207,9 +206,6 @@ def authorised(handler: Handler) -> Handler:
         _demand(exchange, grant)
         asked = None if exchange.asked_fields is None else frozenset(exchange.asked_fields)
         mask = mask_of(operation.answer, grant.fields, asked)
-        if not mask.fields:
-            # Asking for nothing that is granted would still tell whether the source holds a record.
-            raise Refused(_NO_FIELD, reason="no-field")
         # A part of the promised time is kept for the evidence, which has to be durable before the caller is answered.
         seconds = grant.deadline_ms / 1000
         deadline = asyncio.get_running_loop().time() + seconds - min(_FOR_EVIDENCE, seconds / 10)
