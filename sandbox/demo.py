@@ -84,8 +84,9 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     clients = await deploy(settings, state, running.pki)
     gateway = await _gateway(state)
     stack.push_async_callback(_stop, gateway)
-    await _answers(settings, gateway, state)
+    # Half a second of work, done while the gateway is starting.
     described = _described(options, state, settings, running, clients, gateway)
+    await _answers(settings, gateway, state)
     fresh = described_at.with_suffix(".new")
     fresh.write_text(json.dumps(described, ensure_ascii=False, indent=1), encoding="utf-8")
     fresh.chmod(0o600)
