@@ -148,17 +148,17 @@ class _Foreign(logging.Handler):
 
 
 class _Forgiving:
-    """A stream whose failures stay its own: a full disk under the log file must not take answers and evidence along."""
+    """A stream whose failures stay its own: a full disk or a closed file must not take answers and evidence along."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.flush()
 
 

@@ -5,10 +5,10 @@ more wait, a moment (`GATHER_S`) is given to others. What happens inside one tra
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 
 from config.metrics import metrics
@@ -32,7 +32,7 @@ PATIENCE_S = 10.0
 SETTLE_ATTEMPTS = 5
 SETTLE_PAUSE_S = 0.2
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class AuditLog:
@@ -144,12 +144,15 @@ class AuditLog:
         try:
             with metrics().audit_append_seconds.time():
                 await self._commit(batch)
-        except Exception:
-            # Whatever it is, nobody may get an answer that the trail does not hold.
-            logger.exception("audit entries could not be written")
-            # What the system said about files and servers is for the log alone.
+        except Exception as failure:
+            # Whatever it is, nobody may get an answer that the trail does not hold. What the system said about files
+            # and servers is for the log alone.
+            hint = str(failure) if isinstance(failure, StorageError) else None
+            logger.error("audit-entries-not-written", entries=len(items), hint=hint, exc_info=failure)
             for item in items:
-                _finish(item, _unavailable("the storage refused the entry"))
+                refusal = _unavailable("the storage refused the entry")
+                refusal.__cause__ = failure
+                _finish(item, refusal)
         else:
             for item, result in zip(items, batch.results, strict=True):
                 _finish(item, result)

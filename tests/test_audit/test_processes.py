@@ -87,7 +87,7 @@ async def main():
         try:
             await world.log.record(evidence())
         except EvidenceUnavailable as refusal:
-            print(json.dumps(str(refusal)))
+            print(json.dumps(str(refusal.__cause__)))
         world.storage._pid += 1
 
 asyncio.run(main())
@@ -100,4 +100,4 @@ asyncio.run(main())
         text=True,
         check=True,
     )
-    assert "after fork" in json.loads(done.stdout)
+    assert "after fork" in json.loads(done.stdout.splitlines()[-1])

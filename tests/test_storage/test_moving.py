@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select, text
 
+from schemas.errors import EvidenceUnavailable
 from security.audit.checkpoint import Checkpoint, opened
 from security.audit.continuity import containing, root
 from security.audit.tables import OPENINGS, SUBJECTS, TILES
@@ -58,7 +59,8 @@ async def test_running_gateway_stops_writing_when_its_database_is_moved(
         await fill(world, 2)
         await copy(sqlite_url, postgres_url, root)
         results = await asyncio.gather(world.log.record(evidence()), return_exceptions=True)
-        assert "postgresql" in str(results[0])
+        assert isinstance(results[0], EvidenceUnavailable)
+        assert "postgresql" in str(results[0].__cause__)
 
 
 async def test_copy_back_continues_sequences(postgres_url: str, sqlite_url: str, tmp_path: Path) -> None:
