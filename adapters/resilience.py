@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 from adapters.breaker import outcome
 from adapters.breakers import Breakers
 from adapters.dispatch import endpoint_of
+from config import tracing
 from config.metrics import labelled, metrics
 from config.settings import Endpoint
 from schemas.errors import GatewayError, Text, UpstreamTimeout, UpstreamUnavailable
@@ -46,6 +47,7 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
             permit = await breakers.admit(endpoint)
             exchange.trail.attempts += 1
             began = time.perf_counter()
+            span = tracing.asking(endpoint)
             ended: BaseException | None = None
             try:
                 return await handler(exchange)
@@ -56,6 +58,8 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
                 breakers.record(endpoint, permit, outcome(ended))
                 labelled(counted.upstream_seconds, endpoint).observe(time.perf_counter() - began)
                 labelled(counted.upstream_attempts, endpoint, _label(ended)).inc()
+                if span is not None:
+                    span.end(failed=outcome(ended) == "failure", lgsp__outcome=_label(ended))
 
         async def repeated(exchange: Exchange, endpoint: str) -> Answer:
             limits = endpoints[endpoint].retry

@@ -175,6 +175,17 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Telemetry(Section):
+    """OpenTelemetry traces: the collector's OTLP/HTTP address for traces, empty for none.
+
+    `service` is the name in the spans, `ratio` the share of traces that are kept where the caller has not decided.
+    """
+
+    endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    service: str = "lgsp-gateway"
+    ratio: float = Field(default=1.0, ge=0.0, le=1.0)
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -193,6 +204,7 @@ class Settings(BaseSettings):
     tokens: Tokens = Field(default_factory=Tokens)
     audit: Audit = Field(default_factory=Audit)
     log: Log = Field(default_factory=Log)
+    telemetry: Telemetry = Field(default_factory=Telemetry)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
 
     @classmethod

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from config import tracing
 from config.logging import identifier_shaped
 from config.metrics import labelled, metrics
 from config.settings import Server
@@ -83,6 +84,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     counters = metrics()
     counters.http_in_flight.inc()
     request_id = request[REQUEST_ID] = request_id_of(request)
+    span = tracing.serving(request.headers)
     # 499: the connection or the process ended before there was an answer.
     status = 499
     try:
@@ -104,6 +106,15 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         labelled(counters.http_requests, route, method, str(status)).inc()
         labelled(counters.http_seconds, route).observe(seconds)
         caller, error = request.get(CALLER), request.get(ERROR)
+        if span is not None:
+            span.end(
+                failed=status >= 500,
+                name=f"{method} {route}",
+                http__response__status_code=status,
+                lgsp__code=error.code if error else None,
+                lgsp__request_id=request_id,
+                lgsp__client_id=caller.client_id if caller else None,
+            )
         log.info(
             "request",
             route=route,
@@ -114,7 +125,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
             duration_ms=round(seconds * 1000, 2),
             request_id=request_id,
             client_id=caller.client_id if caller else None,
-            trace_id=trace_id_of(request),
+            trace_id=(span and span.trace_id) or trace_id_of(request),
         )
 
 
