@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from typing import Final
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from security.limits import LocalLimiter, Verdict, key_digest
+
+_log = structlog.get_logger(__name__)
 
 _SCRIPT: Final = """
 local clock = redis.call('TIME')
@@ -37,6 +40,7 @@ class RedisLimiter:
         self._local = local
         self._pause = pause
         self._resume = 0.0
+        self._lost = False
 
     @classmethod
     def at(cls, url: str, local: LocalLimiter) -> RedisLimiter:
@@ -54,7 +58,14 @@ class RedisLimiter:
                 answer = await self._script(
                     keys=[f"lgsp:rate:{key_digest(key, rate, burst).hex()}"], args=[rate, burst]
                 )
-                return Verdict(bool(answer[0]), float(answer[1]), int(answer[2]), float(answer[3]))
-            except (RedisError, OSError, TimeoutError):
+            except (RedisError, OSError, TimeoutError) as failure:
                 self._resume = time.monotonic() + self._pause
+                if not self._lost:
+                    _log.warning("redis-lost", hint="limits count on this machine alone", reason=type(failure).__name__)
+                self._lost = True
+            else:
+                if self._lost:
+                    _log.info("redis-back")
+                self._lost = False
+                return Verdict(bool(answer[0]), float(answer[1]), int(answer[2]), float(answer[3]))
         return self._local.take(key, rate, burst)

@@ -21,11 +21,13 @@ from joserfc.jwk import ECKey
 
 from schemas.errors import Text, Unauthenticated
 from security.clients import Client, StoredCredential
-from security.keys import KeyRing
+from security.keys import Key, KeyRing, KeysUnusable
 
 ALGORITHM: Final = "ES256"
 _TYPE: Final = "at+jwt"
 _LONGEST: Final = 4096
+_KEY_ID = re.compile(r"token-[0-9]{1,4}", re.ASCII)
+_LOOK_AGAIN: Final = 5.0
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 # RFC 6750 section 3.1 needs a sentence for each of them; `routes.errors` renders it.
@@ -71,6 +73,7 @@ class Tokens:
         self._keys = keys
         self._clock = clock
         self._parsed: dict[str, ECKey] = {}
+        self._look_again_at = 0.0
         self._remembered = remembered
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
@@ -130,12 +133,23 @@ class Tokens:
         return datetime.fromtimestamp(self._clock(), UTC)
 
     def _key(self, key_id: str) -> ECKey:
-        """Return the key of an id if it still verifies; raises KeyError."""
-        usable = {key.id: key for key in self._keys.usable("token", self._now())}
-        found = usable[key_id]
+        """Return the key of an id if it still verifies; raises KeyError.
+
+        A key that another node of the deployment has just rotated in is looked for on disk, at most every few seconds.
+        """
+        found = self._usable(key_id)
+        if found is None and _KEY_ID.fullmatch(key_id) and self._clock() >= self._look_again_at:
+            self._look_again_at = self._clock() + _LOOK_AGAIN
+            self._keys.reload()
+            found = self._usable(key_id)
+        if found is None:
+            raise KeyError(key_id)
         if key_id not in self._parsed:
             self._parsed[key_id] = ECKey.import_key(found.material)
         return self._parsed[key_id]
+
+    def _usable(self, key_id: str) -> Key | None:
+        return next((key for key in self._keys.usable("token", self._now()) if key.id == key_id), None)
 
     def _check(self, token: str) -> Claims:
         if len(token) > _LONGEST or _SHAPE.fullmatch(token) is None:
@@ -159,5 +173,5 @@ class Tokens:
                 content["exp"],
                 confirmation["x5t#S256"] if confirmation is not None else None,
             )
-        except (JoseError, ValueError, KeyError, TypeError):
+        except (JoseError, ValueError, KeyError, TypeError, KeysUnusable):
             raise unauthenticated("unknown") from None

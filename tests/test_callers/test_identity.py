@@ -96,6 +96,15 @@ async def test_keys_overlap_when_rotated(deployment: Any) -> None:
     assert [key["kid"] for key in deployment.tokens.jwks()["keys"]] == ["token-3", "token-1"]
 
 
+async def test_a_node_finds_the_key_that_another_one_rotated_in(deployment: Any) -> None:
+    client = await deployment.add()
+    elsewhere = Tokens(KeyRing(deployment.keys.directory), ISSUER)
+    KeyRing(deployment.keys.directory).rotate("token", overlap=timedelta(hours=1))
+    other_node = Tokens(KeyRing(deployment.keys.directory), ISSUER)
+    token, _ = other_node.issue(client, client.credentials[0])
+    assert elsewhere.verify(token).client_id == "ministry"
+
+
 async def test_published_keys_verify_tokens_and_hold_nothing_private(deployment: Any) -> None:
     client = await deployment.add()
     (published,) = deployment.tokens.jwks()["keys"]
