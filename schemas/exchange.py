@@ -125,14 +125,16 @@ class Exchange:
 class Answer:
     """What a handler returns: `data` in the operation's vocabulary, and what must be said about it.
 
-    `fields` are the paths that `data` was reduced to; `canonical` (the RFC 8785 form of `data`, which the evidence
-    commits to and the caller is sent) and `receipt` are set by the `audited` stage.
+    `authorised` sets `fields`, the paths that `data` was reduced to, and `archive`, whether the grant keeps what was
+    disclosed; `audited` sets `canonical` (the RFC 8785 form of `data`, which the evidence commits to and the caller is
+    sent) and `receipt`.
     """
 
     data: Data
     warnings: tuple[Notice, ...] = ()
     provenance: Provenance | None = None
     fields: tuple[str, ...] = ()
+    archive: bool = False
     canonical: bytes = b""
     receipt: Receipt | None = None
 

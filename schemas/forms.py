@@ -106,7 +106,8 @@ def _decimal(text: str) -> str | None:
 
 DECIMAL = Form(_decimal, _same)
 
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
+# Fifteen digits are exact for every reader of JSON (RFC 7493, section 2.2).
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
 
 
 def _integer(text: str) -> int | None:

@@ -211,7 +211,11 @@ def authorised(handler: Handler) -> Handler:
         deadline = asyncio.get_running_loop().time() + seconds - min(_FOR_EVIDENCE, seconds / 10)
         answer = await handler(replace(exchange, grant=grant, deadline=deadline))
         return replace(
-            answer, data=mask.apply(answer.data), warnings=disclosed(answer.warnings, mask), fields=mask.fields
+            answer,
+            data=mask.apply(answer.data),
+            warnings=disclosed(answer.warnings, mask),
+            fields=mask.fields,
+            archive=grant.archive,
         )
 
     return authorise

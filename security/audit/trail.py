@@ -24,6 +24,7 @@ from schemas.exchange import Caller as Identified
 from schemas.fields import shape_of, subjects
 from schemas.identifiers import Subject as Marked
 from schemas.identifiers import check_officer
+from schemas.purposes import PURPOSES
 from schemas.receipt import Receipt as Shown
 from security.audit.anonymous import BulkCounter
 from security.audit.canonical import canonical
@@ -64,6 +65,7 @@ class AuditTrail:
             started = time.monotonic()
             try:
                 answer = await handler(exchange)
+                answer = replace(answer, canonical=canonical(answer.data))
             except TooManyRequests as error:
                 self._bulk.count("over-limit", exchange.caller.client_id)
                 _measure(exchange, error.code, started)
@@ -79,7 +81,6 @@ class AuditTrail:
                 internal = Internal()
                 await self._failed(exchange, internal, started)
                 raise internal from error
-            answer = replace(answer, canonical=canonical(answer.data))
             receipt = await self._append(self._evidence(exchange, Outcome("ok", 200), started, answer=answer))
             answer = replace(answer, receipt=receipt)
             _measure(exchange, "answered", started)
@@ -146,7 +147,8 @@ class AuditTrail:
             caller=_named(exchange.caller),
             database=exchange.database.name,
             operation=exchange.operation.name,
-            purpose=exchange.purpose if exchange.grant else None,
+            # Any other text could be a personal value.
+            purpose=exchange.purpose if exchange.purpose in PURPOSES else None,
             dossier=_if_valid(check_dossier_code, exchange.dossier),
             officer=_if_valid(check_officer, exchange.officer),
             request_id=exchange.request_id,
@@ -160,7 +162,7 @@ class AuditTrail:
             request_messages=[body for direction, body in trail.messages if direction == "sent"],
             answer_messages=[body for direction, body in trail.messages if direction == "received"],
             subjects=[Subject(role, kind, value) for role, kind, value in found],
-            archive=answer is not None and exchange.grant is not None and exchange.grant.archive,
+            archive=answer is not None and answer.archive,
             details={"signer": trail.provenance.certificate} if trail.provenance else {},
         )
 

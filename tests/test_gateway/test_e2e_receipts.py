@@ -27,6 +27,7 @@ async def test_each_answer_is_proven_by_its_receipt(caller: Caller, log_key: Pat
         assert entry["id"] == told["exchange"]["id"]
         assert f"{entry['database']}/{entry['operation']}" == name
         assert entry["fields"] == told["exchange"]["fields"]
+        assert entry["purpose"] == caller.samples[name]["headers"]["Lgsp-Purpose"]
         assert entry["outcome"] == {"code": "ok", "status": 200}
 
 
