@@ -10,7 +10,7 @@ from typing import Literal, cast
 from adapters.schemes import NoLogin, Scheme, Steps, Token
 from adapters.transport import Message, Reply, Transport, Unsent, refusal
 from config.settings import Endpoint
-from schemas.errors import Text
+from schemas.errors import GatewayError, Text
 
 # Seconds before its end, or a tenth of its life if that is less, at which a token is renewed.
 MARGIN = 30.0
@@ -57,6 +57,11 @@ class Login:
             async with asyncio.timeout_at(deadline):
                 # A caller that goes away must not take the log-in of the others with it.
                 return await asyncio.shield(self._running)
+        except GatewayError as error:
+            # To each its own: the trail puts the receipt of one exchange on it.
+            raise type(error)(
+                error.detail, reason=error.reason, flaws=error.flaws, retry_after=error.retry_after
+            ) from error
         except TimeoutError:
             raise Unsent(
                 Text(

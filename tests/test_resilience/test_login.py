@@ -155,6 +155,8 @@ async def test_all_who_wait_share_one_log_in_and_its_failure() -> None:
         results = await asyncio.gather(*callers, return_exceptions=True)
     assert len(source.logins) == 1
     assert not source.calls
+    # Each has an error of its own: what the trail notes on one must not show on another's.
+    assert len({id(result) for result in results}) == 10
     for result in results:
         assert type(result) is UpstreamUnavailable
         assert result.retry_after == 9
