@@ -35,7 +35,7 @@ CREDENTIALS = Table(
     "client_credentials",
     METADATA,
     Column("client_id", String(64), primary_key=True),
-    Column("credential_id", String(80), primary_key=True, index=True),
+    Column("credential_id", String(96), primary_key=True, index=True),
     Column("kind", String(32), nullable=False),
     Column("material", Text, nullable=False),
     Column("created_at", String(32), nullable=False),

@@ -16,7 +16,7 @@ from security.administration import ChangeRefused, add, register, revoke, rotate
 from security.administration import grant as give
 from security.audit.tables import ENTRIES
 from security.client_files import apply
-from security.client_store import Stale, Taken, load_all, store
+from security.client_store import CREDENTIALS, Stale, Taken, load_all, store
 from security.credentials import certificate_credential, key_credential
 from security.registry import ClientRegistry
 
@@ -283,3 +283,10 @@ def test_private_keys_are_not_taken() -> None:
     private = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b", "d": "c"}
     with pytest.raises(ValueError, match="private"):
         key_credential(private, datetime.now(UTC))
+
+
+def test_the_ids_of_all_kinds_of_credentials_fit_their_column(authority: Any) -> None:
+    """SQLite takes text of any length; PostgreSQL refuses what is longer than declared."""
+    certificate, now = authority.issue("app")[0], datetime.now(UTC)
+    ids = [certificate_credential(certificate, now, signs=signs).id for signs in (False, True)]
+    assert max(map(len, ids)) <= CREDENTIALS.c.credential_id.type.length
