@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -43,7 +43,7 @@ class Change:
     client: Client
     evidence: Evidence
     differences: dict[str, JSON]
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
     def write(self, connection: Connection, index: int) -> None:
         """Store the client, as `AuditLog.append` calls it; raises Stale or Taken when the database says otherwise."""

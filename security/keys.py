@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -45,7 +45,7 @@ class Key:
     until: datetime | None
     sandbox: bool
     path: Path
-    material: bytes
+    material: bytes = field(repr=False)
 
     @property
     def id(self) -> str:
