@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,8 +31,3 @@ def warning(subject: str, text: str, step: str) -> Finding:
 def problem(subject: str, text: str, step: str) -> Finding:
     """Return a finding that does not work."""
     return Finding("problem", subject, text, step)
-
-
-def sound(findings: Iterable[Finding]) -> bool:
-    """Tell whether no finding is a problem."""
-    return all(finding.level != "problem" for finding in findings)

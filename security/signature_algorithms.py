@@ -70,7 +70,6 @@ DIGESTS: dict[str, Callable[[bytes], _Hash]] = {
     f"{_MORE}sha384": hashlib.sha384,
     f"{_XMLENC}sha512": hashlib.sha512,
 }
-_DIGEST_SIZES = {SHA256: 32, f"{_MORE}sha384": 48, f"{_XMLENC}sha512": 64}
 
 _PKCS1 = padding.PKCS1v15()
 _ECDSA = {name: ec.ECDSA(sha2) for name, sha2 in _SHA2.items()}

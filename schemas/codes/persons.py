@@ -83,19 +83,6 @@ ETHNICITIES: Mapping[str, str] = MappingProxyType(
 )
 """The 54 ethnicities (dân tộc): national code to Vietnamese name."""
 
-RELIGIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "00": "Không",
-        "01": "Phật giáo",
-        "02": "Công giáo",
-        "03": "Phật giáo Hòa Hảo",
-        "04": "Hồi giáo",
-        "05": "Cao Đài",
-        "08": "Tin Lành",
-    }
-)
-"""Religions (tôn giáo): 00 none is confirmed for the population database, the others follow the census list."""
-
 NATIONALITIES: Mapping[str, str] = MappingProxyType(
     {
         "VN": "Việt Nam",

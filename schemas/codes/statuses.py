@@ -1,4 +1,4 @@
-"""The gateway's vocabulary for the state of taxpayers, enterprises, insured persons and land use.
+"""The gateway's vocabulary for the state of taxpayers and enterprises.
 
 Slugs are ours; titles are Vietnamese. Only the tax codes are a published national catalogue (reference section 3.2);
 other sources' own numbers are mapped by their database modules.
@@ -50,36 +50,3 @@ ENTERPRISE_TYPES: Mapping[str, str] = MappingProxyType(
         "branch": "Chi nhánh",
     }
 )
-
-INSURANCE_STATUSES: Mapping[str, str] = MappingProxyType(
-    {
-        "participating": "Đang tham gia",
-        "paused": "Tạm dừng đóng",
-        "retired": "Đang hưởng chế độ",
-        "ended": "Đã kết thúc",
-    }
-)
-
-LAND_PURPOSES: Mapping[str, str] = MappingProxyType(
-    {
-        "ODT": "Đất ở tại đô thị",
-        "ONT": "Đất ở tại nông thôn",
-        "LUC": "Đất chuyên trồng lúa nước",
-        "CLN": "Đất trồng cây lâu năm",
-        "TMD": "Đất thương mại, dịch vụ",
-        "SKC": "Đất cơ sở sản xuất phi nông nghiệp",
-    }
-)
-"""Signs of the purpose of land use (ký hiệu mục đích sử dụng) as printed on maps and certificates."""
-
-HOUSEHOLD_RELATIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "head": "Chủ hộ",
-        "spouse": "Vợ/chồng",
-        "child": "Con",
-        "father": "Cha",
-        "mother": "Mẹ",
-        "relative": "Người thân khác",
-    }
-)
-"""How a member of a household is related to its head (quan hệ với chủ hộ)."""
