@@ -68,6 +68,8 @@ class Traced:
 
         if self._token is not None:
             context.detach(self._token)
+        if not self._span.is_recording():
+            return
         if name is not None:
             self._span.update_name(name)
         for key, value in attributes.items():
@@ -102,6 +104,9 @@ def asking(endpoint: str) -> Traced | None:
 
 def _parent(traceparent: str) -> Context:
     from opentelemetry.context import Context
+
+    if not traceparent:
+        return Context()
     from opentelemetry.trace import get_current_span
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
