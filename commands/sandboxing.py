@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -39,8 +39,19 @@ def demo(
     fault: Faults = None,
 ) -> None:
     """Run sandbox registries and a gateway in one go, without any service to start."""
-    # First of all: whoever waits for the file must not read what a killed demo left behind.
-    (state / "demo.json").unlink(missing_ok=True)
+    from sandbox.state import StateTaken, held
+
+    # First of all, before anything slow: whoever waits for demo.json must not read what a killed demo left behind.
+    try:
+        with held(state):
+            _demo(state, host, port, seed, people, workers, check, fault or [])
+    except (StateTaken, OSError) as error:
+        fail(str(error))
+
+
+def _demo(
+    state: Path, host: str, port: int, seed: int, people: int, workers: int, check: bool, faults: list[str]
+) -> NoReturn:
     import asyncio
 
     from config.settings import ConfigurationError
@@ -50,7 +61,7 @@ def demo(
     from storage.errors import StorageError
 
     try:
-        code = asyncio.run(run(Options(state, host, port, seed, people, workers, fault or []), check=check))
+        code = asyncio.run(run(Options(state, host, port, seed, people, workers, faults), check=check))
     except FaultRefused as refused:
         fail(str(refused), 2)
     except (DemoFailed, ConfigurationError, StorageError, OSError) as error:

@@ -76,6 +76,8 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     described_at.unlink(missing_ok=True)
     stack.callback(described_at.unlink, missing_ok=True)
     ports = Ports(state / "ports.json", options.host)
+    if options.port:
+        await ports.wait_for(options.port)
     world = World(options.seed, options.people)
     running = await start(world, state, host=options.host, ports=ports.known(), faults=faults)
     stack.push_async_callback(running.close)

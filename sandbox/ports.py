@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+
+_PATIENCE = 30
+
+
+class PortTaken(OSError):
+    """Somebody else listens on the port that was asked for."""
 
 
 class Ports:
@@ -16,8 +23,18 @@ class Ports:
         self._host = host
         self._held: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
+    async def wait_for(self, wanted: int) -> None:
+        """Return when a port is free; raises PortTaken. A gateway whose demo was killed needs a moment to end."""
+        for _ in range(_PATIENCE):
+            if self._is_free(wanted):
+                return
+            await asyncio.sleep(0.1)
+        raise PortTaken(f"port {wanted} is in use: choose another with --port, 0 for a free one")
+
     def get(self, role: str, wanted: int = 0) -> int:
-        """Return the port of `role`: `wanted` where that is not 0, else the remembered one, else a free one."""
+        """Return the port of `role`: `wanted` where that is free, else the remembered one, else a free one."""
+        if wanted and not self._is_free(wanted):
+            wanted = 0
         remembered = self._held.get(role, 0)
         port = wanted or (remembered if remembered and self._is_free(remembered) else self._free())
         if port != remembered:
