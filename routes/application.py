@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from aiohttp import web
 
 from adapters.bindings import Codec
@@ -17,6 +18,7 @@ from adapters.login import Link
 from adapters.resilience import retried
 from adapters.schemes import Scheme
 from adapters.tables import open_storage
+from config import tracing
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
 from routes.catalog import add_catalog
@@ -46,6 +48,8 @@ from security.tokens import Tokens
 from storage.engine import Storage
 from storage.errors import StorageError
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -61,6 +65,7 @@ class Gateway:
     identity: Identity
     assertions: Assertions
     breakers: Breakers
+    links: Mapping[str, Link]
     handler: Handler
 
     async def reload(self) -> None:
@@ -69,6 +74,8 @@ class Gateway:
         Raises ConfigurationError, KeysUnusable, StorageError; what was in force before then stays.
         """
         self.codecs.update(compile_codecs(self.databases, self.settings.endpoints))
+        for link in self.links.values():
+            link.reload()
         self.keys.reload()
         self.log.sign_with(log_signer(self.keys, self.settings.keys.origin))
         self.identity.tokens.forget()
@@ -87,6 +94,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
     databases = served(databases, endpoints)
     codecs = dict(compile_codecs(databases, endpoints))
     async with AsyncExitStack() as opened:
+        # First in, last out: a collector that hangs delays no evidence.
+        await opened.enter_async_context(tracing.exporting(settings.telemetry))
         storage = await open_storage(settings.storage.url)
         opened.push_async_callback(storage.close)
         keys = KeyRing(settings.keys.directory)
@@ -100,7 +109,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         opened.push_async_callback(bulk.close)
         registry = ClientRegistry(storage)
         await registry.refresh()
-        _in_background(opened, registry.follow())
+        _in_background(opened, registry.follow(lost=_clients_not_read))
         issuer = settings.tokens.issuer or frame.public_url(settings.server)
         identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
         audiences = frozenset({issuer, f"{frame.public_url(settings.server)}/oauth2/token"})
@@ -114,7 +123,9 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             stages(trail, _limiter(settings, opened), retried(breakers, endpoints)), dispatch(codecs, links)
         )
         assertions = Assertions(registry, UsedAssertions(storage), audiences)
-        yield Gateway(settings, databases, codecs, storage, keys, log, trail, identity, assertions, breakers, handler)
+        yield Gateway(
+            settings, databases, codecs, storage, keys, log, trail, identity, assertions, breakers, links, handler
+        )
 
 
 def application(gateway: Gateway) -> web.Application:
@@ -126,7 +137,7 @@ def application(gateway: Gateway) -> web.Application:
     def identify(request: web.Request) -> Caller:
         return gateway.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
 
-    app.middlewares.extend((quota, recorded(identify, gateway.trail, gateway.databases)))
+    app.middlewares.extend((quota, recorded(identify, gateway.trail, gateway.databases), frame.unrepeated))
     add_exchanges(app.router, gateway.databases, gateway.handler, gateway.trail.proof, settings.server.max_body)
     tokens.setup(
         app,
@@ -169,6 +180,10 @@ def _limiter(settings: Settings, opened: AsyncExitStack) -> Limiter:
     shared = RedisLimiter.at(url, local)
     opened.push_async_callback(shared.close)
     return shared
+
+
+def _clients_not_read(failure: StorageError) -> None:
+    log.warning("clients-not-read", hint=str(failure))
 
 
 def _in_background(opened: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

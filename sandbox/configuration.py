@@ -49,6 +49,9 @@ anonymous_entries_per_minute = 60  # bound of what requests without a known call
 
 [log]
 level = "info"
+
+[telemetry]
+endpoint = ""                      # OTLP/HTTP address for traces, for example http://127.0.0.1:4318/v1/traces
 """
 
 _ENDPOINT = """
