@@ -143,7 +143,7 @@ def application(gateway: Gateway) -> web.Application:
         app,
         tokens.TokenEndpoint(gateway.identity, gateway.assertions, gateway.log.record, gateway.trail.anonymous),
     )
-    me.setup(app, gateway.identity)
+    me.setup(app, gateway.identity, gateway.databases)
     add_problems(app.router)
     # Health on a port of its own is no matter of the callers.
     public, health = frame.public_url(settings.server), settings.server.admin_listen is None

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from aiohttp import web
 
 from routes.context import CALLER
 from routes.language import Language, preferred
-from schemas.exchange import Credential, Grant
+from schemas.exchange import Credential, Database, Grant
 from schemas.purposes import PURPOSES
 from security.identity import Identity
 
 IDENTITY = web.AppKey("identity", Identity)
+SERVED: web.AppKey[frozenset[tuple[str, str]]] = web.AppKey("served_operations")
 
 
-def setup(app: web.Application, identity: Identity) -> None:
-    """Add the route; whoever authenticates requests has set the caller before it is reached."""
+def setup(app: web.Application, identity: Identity, databases: Iterable[Database]) -> None:
+    """Add the route; whoever authenticates requests has set the caller before it is reached.
+
+    Grants are shown for what `databases` serve here: any other would be a promise that nobody keeps.
+    """
     app[IDENTITY] = identity
+    app[SERVED] = frozenset(
+        (database.name, operation.name) for database in databases for operation in database.operations
+    )
     app.router.add_get("/v1/me", me)
 
 
@@ -29,7 +37,8 @@ async def me(request: web.Request) -> web.Response:
     now = identity.now()
     client = identity.registry.get(caller.client_id)
     credentials = [item.public() for item in client.credentials if item.lapse(now) is None] if client else []
-    grants = [grant for held in caller.grants.values() for grant in held]
+    served = request.app[SERVED]
+    grants = [grant for operation, held in caller.grants.items() if operation in served for grant in held]
     return web.json_response(
         {
             "client_id": caller.client_id,
