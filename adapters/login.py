@@ -126,6 +126,10 @@ class Link:
             reply = await self._once(message, token, deadline, on_wire)
         return reply
 
+    def reload(self) -> None:
+        """Take renewed TLS certificates for new connections; raises ConfigurationError."""
+        self._transport.reload()
+
     async def close(self) -> None:
         """Close the connections."""
         await self._login.close()

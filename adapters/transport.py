@@ -30,7 +30,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from config.settings import Endpoint
+from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
     CircuitOpen,
     Overloaded,
@@ -102,14 +102,15 @@ class Reply:
 class Transport:
     """Connections to one endpoint: at most `concurrency` at work, as many callers again waiting, the rest refused.
 
-    Belongs to the event loop in which it is first used; `close` gives the connections back.
+    Belongs to the event loop in which it is first used; `close` gives the connections back. Raises ConfigurationError
+    for TLS files that cannot be used.
     """
 
     def __init__(self, name: str, endpoint: Endpoint) -> None:
         self.name = name
         self._endpoint = endpoint
         self._base = endpoint.url.rstrip("/")
-        self._tls = _tls_context(endpoint)
+        self._tls = _tls_context(name, endpoint)
         self._slots = asyncio.Semaphore(endpoint.concurrency)
         self._waiting = 0
         self._session: ClientSession | None = None
@@ -125,6 +126,10 @@ class Transport:
             return await self._exchange(message, deadline)
         finally:
             self._slots.release()
+
+    def reload(self) -> None:
+        """Read the TLS files again, for connections from now on; raises ConfigurationError, the old then stay."""
+        self._tls = _tls_context(self.name, self._endpoint)
 
     async def close(self) -> None:
         """Close every connection; a later `send` opens new ones."""
@@ -164,6 +169,7 @@ class Transport:
                     headers={"Accept-Encoding": "identity", **message.headers},
                     data=message.body or None,
                     allow_redirects=False,
+                    ssl=self._tls,
                 ) as response:
                     return Reply(response.status, response.headers, await self._body(response))
         # Most specific first: aiohttp's timeouts are connection errors and TimeoutErrors at once.
@@ -212,7 +218,6 @@ class Transport:
             self._session = ClientSession(
                 connector=TCPConnector(
                     limit=self._endpoint.concurrency,
-                    ssl=self._tls,
                     keepalive_timeout=KEEP_ALIVE,
                     ttl_dns_cache=30,
                     # Whole seconds would make short limits long.
@@ -279,11 +284,16 @@ def retry_after(reply: Reply, now: datetime | None = None) -> float | None:
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
-def _tls_context(endpoint: Endpoint) -> ssl.SSLContext | bool:
+def _tls_context(name: str, endpoint: Endpoint) -> ssl.SSLContext | bool:
     if not endpoint.url.startswith("https:"):
         return True
-    context = ssl.create_default_context(cafile=endpoint.tls_ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if endpoint.tls_certificate is not None:
-        context.load_cert_chain(endpoint.tls_certificate, endpoint.tls_key)
+    try:
+        context = ssl.create_default_context(cafile=endpoint.tls_ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if endpoint.tls_certificate is not None:
+            context.load_cert_chain(endpoint.tls_certificate, endpoint.tls_key)
+    except OSError as error:
+        raise ConfigurationError(
+            f"[endpoints.{name}]: tls_ca, tls_certificate and tls_key cannot be used: {error.strerror or error}"
+        ) from None
     return context

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from adapters.transport import (
     Undelivered,
 )
+from config.settings import ConfigurationError
 from schemas.errors import (
     UpstreamUnavailable,
 )
@@ -70,6 +71,16 @@ async def test_tls_trusts_its_own_authority_only_and_shows_its_certificate(tmp_p
     try:
         async with transport(str(server.make_url("/")), tls_ca=tmp_path / "ca.pem", **mine) as link:
             assert (await link.send(ASK, deadline=in_seconds(10))).body == b"client"
+            issue("renewed", tmp_path, authority)
+            for end in ("pem", "key"):
+                (tmp_path / f"renewed.{end}").replace(tmp_path / f"client.{end}")
+            link.reload()
+            assert (await link.send(ASK, deadline=in_seconds(10))).body == b"renewed"
+            (tmp_path / "client.pem").write_text("nothing")
+            with pytest.raises(ConfigurationError, match="tls_certificate"):
+                link.reload()
+            assert (await link.send(ASK, deadline=in_seconds(10))).body == b"renewed"
+            issue("client", tmp_path, authority)
         async with transport(str(server.make_url("/")), tls_ca=tmp_path / "other.pem", **mine) as link:
             with pytest.raises(Undelivered):
                 await link.send(ASK, deadline=in_seconds(10))
