@@ -136,7 +136,7 @@ def _finish(request: web.Request, response: web.StreamResponse, request_id: str)
 
 
 def bounded(limit: int) -> Middleware:
-    """Return the middleware that refuses a request while `limit` others are in flight, or with repeated headers."""
+    """Return the middleware that refuses a request while `limit` others are in flight."""
     in_flight = 0
 
     @web.middleware
@@ -146,9 +146,15 @@ def bounded(limit: int) -> Middleware:
             raise Overloaded(retry_after=1)
         in_flight += 1
         try:
-            check_headers(request)
             return await handler(request)
         finally:
             in_flight -= 1
 
     return bound
+
+
+@web.middleware
+async def unrepeated(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse repeated headers; innermost of all, so that a known caller who sends them leaves evidence."""
+    check_headers(request)
+    return await handler(request)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from routes.bodies import read_json, single
 from routes.context import ANSWER_HEADERS
-from routes.frame import setup
+from routes.frame import setup, unrepeated
 from routes.health import add_health
 from routes.listening import running
 from schemas.errors import NoRecord, Unauthenticated
@@ -24,6 +24,7 @@ RELEASE = web.AppKey("release", asyncio.Event)
 def application(server: Any) -> web.Application:
     app = web.Application()
     setup(app, server)
+    app.middlewares.append(unrepeated)
     app[HELD] = asyncio.Event()
     app[RELEASE] = asyncio.Event()
 
