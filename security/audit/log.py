@@ -107,7 +107,8 @@ class AuditLog:
             return await item.done
         finally:
             patience.cancel()
-            if not item.taken:
+            # Who is gone no longer waits for the receipt, but what happened is still to be written.
+            if not item.taken and not done.cancelled():
                 self._waiting.remove(item)
 
     async def proof(self, receipt: Receipt) -> list[bytes]:
