@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+import structlog
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import Certificate, load_der_x509_certificate
 from sqlalchemy import Connection
@@ -25,6 +26,8 @@ from storage.engine import Storage
 from storage.errors import StorageError
 
 _CHUNK = 200
+
+log = structlog.get_logger()
 
 
 class ClientRegistry:
@@ -40,11 +43,6 @@ class ClientRegistry:
         self._version = 0
         self._refreshed = float("-inf")
         self._turn = asyncio.Lock()
-
-    @property
-    def version(self) -> int:
-        """The last change seen; whoever derives something from a client compares it."""
-        return self._version
 
     @property
     def age(self) -> float:
@@ -96,6 +94,9 @@ class ClientRegistry:
             except StorageError as failure:
                 if lost is not None:
                     lost(failure)
+            except Exception as failure:
+                # Whatever it is, revocations must go on being read.
+                log.error("clients-not-read", exc_info=failure)
 
     def by_secret(self, client_id: str, secret: str, at: datetime) -> tuple[Client, StoredCredential]:
         """Recognise a client by its secret; raises Unauthenticated with reason unknown, expired or revoked.
