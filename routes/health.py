@@ -85,8 +85,14 @@ def add_health(router: web.UrlDispatcher, checks: Sequence[Check]) -> None:
     async def livez(_request: web.Request) -> web.Response:
         return _json({"status": "alive"})
 
+    looking: asyncio.Task[tuple[bool, dict[str, object]]] | None = None
+
     async def readyz(_request: web.Request) -> web.Response:
-        ready, document = await readiness(checks)
+        # Anybody may ask, and a look takes the write lock: all who ask meanwhile share one.
+        nonlocal looking
+        if looking is None or looking.done():
+            looking = asyncio.create_task(readiness(checks))
+        ready, document = await asyncio.shield(looking)
         return _json(document, 200 if ready else 503)
 
     async def show_metrics(_request: web.Request) -> web.Response:

@@ -212,6 +212,12 @@ def _write(
     try:
         # A link, unlike a rename, fails when somebody else made this generation meanwhile.
         os.link(draft, path)
+        # A key that signed something must not be gone after a power failure.
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except FileExistsError as failure:
         raise KeysUnusable(f"{path}: made by another process at the same moment; run the command again") from failure
     finally:

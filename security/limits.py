@@ -73,6 +73,8 @@ class LocalLimiter:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(self._file, buckets * _BUCKET)
+            # A hole that finds no room on a full disk when it is first written to would end the process (SIGBUS).
+            os.posix_fallocate(self._file, 0, buckets * _BUCKET)
             self._map = mmap.mmap(self._file, buckets * _BUCKET)
         except BaseException:
             os.close(self._file)
