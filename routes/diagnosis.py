@@ -14,7 +14,7 @@ from adapters.bindings import Compilable
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
 from config.settings import ConfigurationError, Endpoint, Settings
-from routes.expiry import certificate_files, load_revocation_list, revocation_files
+from routes.expiry import certificate_files, revocation_files
 from routes.findings import Finding, ok, problem, warning
 from routes.listening import tls_context
 from routes.loopback import listens_on_loopback_only, sandbox_material
@@ -23,6 +23,7 @@ from schemas.exchange import Database
 from security.audit.assembly import log_signer
 from security.audit.vault import Vault
 from security.keys import KeyRing, KeysUnusable
+from security.trust_revocation import read_list
 from storage.engine import parsed
 
 Part = Callable[[Settings, Sequence[Database]], Iterator[Finding]]
@@ -194,7 +195,7 @@ def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Findi
             yield problem(subject, f"{path} holds no PEM certificate", "put a certificate in PEM form there")
     for subject, path in revocation_files(settings):
         try:
-            load_revocation_list(path)
+            read_list(path)
         except OSError as failure:
             yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
         except ValueError:

@@ -12,6 +12,7 @@ from cryptography import x509
 
 from config.settings import Settings
 from security.keys import SANDBOX_MARK, KeyRing
+from security.trust_revocation import read_list
 
 # Days before an end at which the worker warns, once each; the first is also where `lgsp doctor` begins to.
 WARN_DAYS = (30, 14, 7)
@@ -57,13 +58,6 @@ def revocation_files(settings: Settings) -> Iterator[tuple[str, Path]]:
             yield f"endpoints.{name}.crl", path
 
 
-def load_revocation_list(path: Path) -> x509.CertificateRevocationList:
-    """Read a PEM or DER list; raises OSError and ValueError."""
-    raw = path.read_bytes()
-    pem = raw.lstrip().startswith(b"-----BEGIN")
-    return x509.load_pem_x509_crl(raw) if pem else x509.load_der_x509_crl(raw)
-
-
 def certificate_expiries(settings: Settings) -> Iterator[Expiry]:
     """Yield the end of every certificate and revocation list that can be read; `lgsp check` names the others."""
     for name, path in certificate_files(settings):
@@ -77,7 +71,7 @@ def certificate_expiries(settings: Settings) -> Iterator[Expiry]:
         yield Expiry("certificate", name, first.not_valid_after_utc, first.not_valid_before_utc, path, marked)
     for name, path in revocation_files(settings):
         try:
-            listed = load_revocation_list(path)
+            listed = read_list(path)
         except (OSError, ValueError):
             continue
         if listed.next_update_utc is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from config.settings import Settings
+from routes.expiry import certificate_files
 from security.keys import SANDBOX_MARK, KeyRing
 
 
@@ -16,17 +17,8 @@ def sandbox_material(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each configured key or certificate that carries the mark of the sandbox."""
     for key in KeyRing(settings.keys.directory).sandbox_keys():
         yield f"keys.directory: {key.path.name} is marked {SANDBOX_MARK}"
-    tls = settings.server.tls
-    files: list[tuple[str, Path | None]] = [
-        ("server.tls.certificate", tls.certificate if tls else None),
-        ("server.tls.client_ca", tls.client_ca if tls else None),
-    ]
-    for name, endpoint in settings.endpoints.items():
-        files.extend((f"endpoints.{name}.trust", path) for path in endpoint.trust)
-        files.append((f"endpoints.{name}.signer", endpoint.signer))
-        files.append((f"endpoints.{name}.certificate", endpoint.certificate))
-    for setting, path in files:
-        if path is not None and path.exists() and _marked(path):
+    for setting, path in certificate_files(settings):
+        if path.exists() and _marked(path):
             yield f"{setting}: {path.name} is marked {SANDBOX_MARK}"
 
 

@@ -17,6 +17,12 @@ from security.signature import Rejected
 _UNDERSTOOD = frozenset({x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid})
 
 
+def read_list(path: Path) -> x509.CertificateRevocationList:
+    """Read a list in PEM or DER form, without looking at who signed it; raises OSError and ValueError."""
+    raw = path.read_bytes()
+    return x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(raw)
+
+
 @dataclass(frozen=True, slots=True)
 class _List:
     this_update: datetime
@@ -40,10 +46,8 @@ class RevocationLists:
         """The lists of PEM or DER files; ValueError names the file that cannot be read or is not its issuer's."""
         lists = []
         for path in paths:
-            raw = path.read_bytes()
-            load = x509.load_pem_x509_crl if raw.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl
             try:
-                crl = load(raw)
+                crl = read_list(path)
                 _checked(crl, issuers)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
