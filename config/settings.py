@@ -76,9 +76,9 @@ class Server(Section):
     tls: Tls | None = None
     workers: int = Field(default=1, ge=1, le=64)
     trusted_proxies: tuple[str, ...] = ()
-    max_body: int = 1_048_576
-    max_in_flight: int = 1_000
-    grace: float = 30.0
+    max_body: int = Field(default=1_048_576, ge=1)
+    max_in_flight: int = Field(default=1_000, ge=1)
+    grace: float = Field(default=30.0, ge=0, le=3600)
 
 
 class Storage(Section):
@@ -114,31 +114,31 @@ class Tokens(Section):
 class Audit(Section):
     """Bounds of the audit log: bulk entries a minute for requests without a known caller."""
 
-    anonymous_entries_per_minute: int = 60
+    anonymous_entries_per_minute: int = Field(default=60, ge=1)
 
 
 class Timeout(Section):
     """Seconds to connect, between two reads, and for one whole attempt."""
 
-    connect: float = 3.0
-    read: float = 10.0
-    total: float = 15.0
+    connect: float = Field(default=3.0, gt=0, le=600)
+    read: float = Field(default=10.0, gt=0, le=600)
+    total: float = Field(default=15.0, gt=0, le=600)
 
 
 class Breaker(Section):
     """Opens after `failures` in a row within `window` seconds; probes again after `open_for` seconds."""
 
-    failures: int = 5
-    window: float = 30.0
-    open_for: float = 10.0
+    failures: int = Field(default=5, ge=1)
+    window: float = Field(default=30.0, gt=0)
+    open_for: float = Field(default=10.0, gt=0, le=3600)
 
 
 class Retry(Section):
     """Attempts at a repeatable operation and the exponential back-off between them, in seconds, with full jitter."""
 
     attempts: int = Field(default=3, ge=1, le=10)
-    initial: float = 0.1
-    maximum: float = 2.0
+    initial: float = Field(default=0.1, ge=0, le=600)
+    maximum: float = Field(default=2.0, ge=0, le=600)
 
 
 class Endpoint(Section):
@@ -166,7 +166,7 @@ class Endpoint(Section):
     breaker: Breaker = Breaker()
     retry: Retry = Retry()
     concurrency: int = Field(default=64, ge=1)
-    max_answer: int = 4 * 1024 * 1024
+    max_answer: int = Field(default=4 * 1024 * 1024, ge=1)
 
 
 class Log(Section):
