@@ -71,7 +71,7 @@ def problem(
     if error.exchange_id is not None:
         document["exchange"] = {"id": error.exchange_id}
     if error.receipt is not None:
-        document["receipt"] = error.receipt.as_json()
+        document["receipt"] = error.receipt.as_json(error.proof)
     headers = {"Content-Type": "application/problem+json", "Content-Language": language}
     if error.status == 429 or (error.status == 503 and error.retryable):
         headers["Retry-After"] = str(ceil(min(max(error.retry_after or 1, 1), _DAY)))

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from routes.bodies import flaws_of, read_json, single
 from routes.context import CALLER, REQUEST_ID
+from routes.recorded import wants_full_receipt
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
 from schemas.receipt import Receipt
@@ -67,7 +68,7 @@ def _route(
             asked_at=datetime.now(UTC),
             deadline=asyncio.get_running_loop().time() + _DEADLINE,
         )
-        wants_proof = (single(request, "Lgsp-Receipt") or "").strip().lower() == "full"
+        wants_proof = wants_full_receipt(request)
         answer = await handler(exchange)
         receipt = answer.receipt
         shown = None if receipt is None else receipt.as_json(await prove(receipt) if wants_proof else None)
@@ -88,7 +89,8 @@ def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
     if not query:
         return None
     if set(query) != {"fields"} or len(query.getall("fields")) != 1:
-        raise Invalid(flaws=[Flaw("", _BAD_QUERY, parameter="fields")])
+        # The name of an unknown parameter may hold anything: it is not repeated.
+        raise Invalid(flaws=[Flaw("", _BAD_QUERY, parameter="fields" if set(query) == {"fields"} else None)])
     return tuple(part.strip() for part in query["fields"].split(","))
 
 

@@ -46,15 +46,23 @@ def recorded(
             return await handler(request)
         except Exception as failure:
             error = error_of(failure)
-            if error.receipt is not None or error.code in ("too-many-requests", "evidence-unavailable"):
+            if error.code in ("too-many-requests", "evidence-unavailable"):
                 raise
-            database, operation = routes.get(request.path, (None, None))
-            purpose = request.headers.get("Lgsp-Purpose")
-            await trail.refused(
-                caller,
-                error,
-                Bearing(request[REQUEST_ID], database, operation, purpose if purpose in PURPOSES else None),
-            )
+            if error.receipt is None:
+                database, operation = routes.get(request.path, (None, None))
+                purpose = request.headers.get("Lgsp-Purpose")
+                await trail.refused(
+                    caller,
+                    error,
+                    Bearing(request[REQUEST_ID], database, operation, purpose if purpose in PURPOSES else None),
+                )
+            if error.receipt is not None and wants_full_receipt(request):
+                error.proof = await trail.proof(error.receipt)
             raise error from failure
 
     return record
+
+
+def wants_full_receipt(request: web.Request) -> bool:
+    """Tell whether the caller asked for the entry and its proof (`Lgsp-Receipt: full`)."""
+    return request.headers.get("Lgsp-Receipt", "").strip().lower() == "full"

@@ -48,7 +48,7 @@ class GatewayError(Exception):
     """Something that ends an exchange; subclasses are the whole list of `code`s.
 
     `detail` says what happened this time, without any personal value; `retry_after` is in seconds. `exchange_id` and
-    `receipt` are set once the failure stands in the audit log.
+    `receipt` are set once the failure stands in the audit log, `proof` where the caller asked for the full receipt.
     """
 
     code: ClassVar[str] = "internal"
@@ -72,6 +72,7 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.exchange_id: str | None = None
         self.receipt: Receipt | None = None
+        self.proof: Sequence[bytes] | None = None
 
 
 class ClientError(GatewayError):

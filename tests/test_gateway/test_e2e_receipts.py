@@ -71,6 +71,18 @@ async def test_refusals_and_misses_are_proven_too(caller: Caller, live: Live, lo
         assert problem["receipt"]["salt"] is None
 
 
+async def test_a_full_receipt_of_a_failure_verifies_by_itself(caller: Caller, live: Live, log_key: Path) -> None:
+    miss = next(case for case in live.described["cases"]["population/person"] if case["status"] == 404)
+    for reply in (
+        await caller.ask("population/person", miss["body"], headers=FULL),
+        await caller.ask("population/person", headers={**FULL, "Lgsp-Purpose": None}),
+        await caller.ask("tax/taxpayer", client="limited", headers=FULL),
+        await caller.ask("population/person", {"personal_id": "x"}, headers=FULL),
+    ):
+        entry = evidence.proven(reply.problem["receipt"], log_key)
+        assert entry["outcome"]["code"] == reply.problem["code"]
+
+
 async def test_subjects_are_committed_to_with_their_roles(caller: Caller, log_key: Path) -> None:
     told = (await caller.ask("population/person", headers=FULL)).json
     entry = evidence.proven(told["receipt"], log_key)
