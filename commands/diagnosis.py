@@ -24,7 +24,7 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
     """Is the configuration right? Every finding comes with the next step; 1 where `serve` would not do."""
     from adapters import DATABASES
     from config.settings import ConfigurationError, load
-    from routes.diagnosis import configuration
+    from routes.diagnosis import configuration, stored
     from routes.findings import problem
 
     try:
@@ -33,7 +33,10 @@ def check(config: Config = None, as_json: AsJson = False) -> None:
         step = f"correct {config}" if config else "correct the LGSP_ variables"
         _tell([problem("configuration", line, step) for line in str(failure).splitlines()], as_json)
         return
-    _tell(configuration(settings, DATABASES), as_json)
+    findings = configuration(settings, DATABASES)
+    if all(finding.level != "problem" or not finding.subject.startswith("storage") for finding in findings):
+        findings += run(lambda: stored(settings))
+    _tell(findings, as_json)
 
 
 def doctor(config: Config = None, as_json: AsJson = False) -> None:

@@ -166,4 +166,4 @@ def _tell(keys: list[str], verb: str, as_json: bool) -> None:
         show({"keys": keys})
         return
     typer.echo(f"{', '.join(keys)}: {verb}")
-    typer.echo("Running gateways take keys of log and tokens at `lgsp reload`, the others when they are started again.")
+    typer.echo("Running gateways take it at `lgsp reload`.")

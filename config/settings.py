@@ -230,6 +230,11 @@ def load(path: Path | None = None) -> Settings:
             raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    # The environment source reads what it knows and would pass over a misspelt section in silence.
+    for name in os.environ:
+        section, parts, _ = name.removeprefix("LGSP_").partition("__")
+        if name.startswith("LGSP_") and parts and section.lower() not in Settings.model_fields:
+            raise ConfigurationError(f"{name}: there is no such setting")
     token = _BASE.set(path.resolve().parent if path is not None else Path.cwd())
     try:
         return Settings(**table)

@@ -26,6 +26,7 @@ from routes.context import ADMIN, PEER
 from routes.docs import add_docs
 from routes.exchanges import add_exchanges
 from routes.health import add_health
+from routes.loopback import listens_on_loopback_only, sandbox_clients
 from routes.openapi import add_openapi
 from routes.problems import add_problems
 from routes.quota import quota
@@ -78,6 +79,7 @@ class Gateway:
             link.reload()
         self.keys.reload()
         self.log.sign_with(log_signer(self.keys, self.settings.keys.origin))
+        self.log.seal_with(open_sealer(self.keys, self.settings.keys.vault))
         self.identity.tokens.forget()
         await self.identity.registry.refresh()
 
@@ -107,6 +109,10 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         bulk = BulkCounter(log, entries_per_minute=share)
         bulk.start()
         opened.push_async_callback(bulk.close)
+        if not listens_on_loopback_only(settings) and (found := await sandbox_clients(storage)):
+            raise ConfigurationError(
+                f"refused outside loopback: {'; '.join(found)}: revoke them (`lgsp clients revoke`)"
+            )
         registry = ClientRegistry(storage)
         await registry.refresh()
         _in_background(opened, registry.follow(lost=_clients_not_read))

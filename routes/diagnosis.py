@@ -13,17 +13,19 @@ from sqlalchemy.exc import ArgumentError
 from adapters.bindings import Compilable
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
+from adapters.tables import open_storage
 from config.settings import ConfigurationError, Endpoint, Settings
 from routes.expiry import certificate_files, revocation_files
 from routes.findings import Finding, ok, problem, warning
 from routes.listening import tls_context
-from routes.loopback import listens_on_loopback_only, sandbox_material
+from routes.loopback import listens_on_loopback_only, sandbox_clients, sandbox_material
 from routes.peers import networks
 from schemas.exchange import Database
 from security.audit.assembly import log_signer
 from security.audit.vault import Vault
 from security.keys import KeyRing, KeysUnusable
 from security.trust_revocation import read_list
+from storage.commands import status
 from storage.engine import parsed
 
 Part = Callable[[Settings, Sequence[Database]], Iterator[Finding]]
@@ -232,6 +234,21 @@ def _contracts(_settings: Settings, databases: Sequence[Database]) -> Iterator[F
         files = sorted({name for operation in database.operations if (name := contract_of(operation.binding))})
         agrees = f"the declared operations agree with {', '.join(files)}"
         yield ok(f"contracts.{database.name}", agrees if files else "no contract file to compare with")
+
+
+async def stored(settings: Settings) -> list[Finding]:
+    """Look into the database, where there is one, for what would keep `serve` from starting."""
+    found = await status(settings.storage.url)
+    if found.refusal is not None:
+        return [problem("storage.url", found.refusal, "do what it says, then check again")]
+    storage = await open_storage(settings.storage.url)
+    try:
+        marked = await sandbox_clients(storage)
+    finally:
+        await storage.close()
+    if listens_on_loopback_only(settings):
+        return [warning("clients", f"{text}: good on this machine only", "revoke it before moving") for text in marked]
+    return [problem("clients", f"{text}: `lgsp serve` refuses it", "run `lgsp clients revoke`") for text in marked]
 
 
 _PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _endpoints, _stores, _contracts)

@@ -10,7 +10,9 @@ from cryptography import x509
 
 from config.settings import Settings
 from routes.expiry import certificate_files
+from security.client_store import load_all
 from security.keys import SANDBOX_MARK, KeyRing
+from storage.engine import Storage
 
 
 def sandbox_material(settings: Settings) -> Iterator[str]:
@@ -20,6 +22,16 @@ def sandbox_material(settings: Settings) -> Iterator[str]:
     for setting, path in certificate_files(settings):
         if path.exists() and _marked(path):
             yield f"{setting}: {path.name} is marked {SANDBOX_MARK}"
+
+
+async def sandbox_clients(storage: Storage) -> list[str]:
+    """Return a sentence for each registered client that a demo made and nobody revoked; raises StorageError."""
+    clients = await storage.read(load_all)
+    return [
+        f"client {client.client_id} is marked {SANDBOX_MARK}"
+        for client in clients
+        if SANDBOX_MARK in client.name and client.revoked_at is None
+    ]
 
 
 def listens_on_loopback_only(settings: Settings) -> bool:

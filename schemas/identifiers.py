@@ -31,7 +31,7 @@ class Subject:
     """Metadata of a type: values of it identify a subject of this `kind`; `personal` when that is a natural person.
 
     The audit trail finds the subjects of an exchange by this mark. Kinds: personal-id, id-card,
-    social-insurance-number, health-card, identity-document (of unknown kind), tax-code, enterprise, officer.
+    social-insurance-number, health-card, identity-document (of unknown kind), household, tax-code, enterprise, officer.
     """
 
     kind: str
@@ -301,6 +301,9 @@ def _plain(value: str) -> str:
         raise ValueError("the text holds control or unassigned characters")
     return composed
 
+
+HOUSEHOLD: Final = Subject("household")
+"""Marks the number of a household's book (số sổ hộ khẩu, số sổ BHXH), which identifies the people of a household."""
 
 RequestText = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_plain)]
 """Free text of a question (names, addresses): brought to NFC, never stripped; control characters are refused."""

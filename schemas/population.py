@@ -10,13 +10,13 @@ refuses is a SOAP fault with one of `FAULTS` in detail/LoiDanCu/MaLoi.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
 from schemas.fields import Plain, Question, Record, said
 from schemas.forms import BOOLEAN, CAPITALS, DAY_OR_YEAR, FULL_NAME, LOCAL_INSTANT, codes
-from schemas.identifiers import OldIdCard, PersonalId
+from schemas.identifiers import HOUSEHOLD, OldIdCard, PersonalId
 from schemas.values import Instant, PartialDate
 
 Sex = Literal["unknown", "male", "female", "other"]
@@ -134,7 +134,9 @@ class Person(Record):
     spouse: Relative | None = said("Vợ hoặc chồng", "Wife or husband", "VoChong")
     representative: Relative | None = said("Người đại diện hợp pháp", "Legal representative", "NguoiDaiDien")
     head_of_household: HeadOfHousehold | None = said("Chủ hộ", "Head of the household", "ChuHo")
-    household_number: str | None = said("Số sổ hộ khẩu", "Number of the household book", "SoSoHoKhau")
+    household_number: Annotated[str, HOUSEHOLD] | None = said(
+        "Số sổ hộ khẩu", "Number of the household book", "SoSoHoKhau"
+    )
 
 
 class MatchQuestion(Question):
@@ -148,7 +150,9 @@ class MatchQuestion(Question):
     )
     sex: Literal["male", "female", "other"] | None = said("Giới tính", "Claimed sex", "GioiTinh", SEX)
     nationality: Plain | None = said("Quốc tịch", "Claimed nationality, a country code of two letters", "QuocTich")
-    household_number: Plain | None = said("Số sổ hộ khẩu", "Claimed number of the household book", "SoSoHoKhau")
+    household_number: Annotated[Plain, HOUSEHOLD] | None = said(
+        "Số sổ hộ khẩu", "Claimed number of the household book", "SoSoHoKhau"
+    )
 
     @model_validator(mode="after")
     def _one_number(self) -> Self:

@@ -11,7 +11,15 @@ from pydantic import AfterValidator, StringConstraints, WithJsonSchema, model_va
 
 from schemas.fields import Plain, Question, Record, said
 from schemas.forms import DAY_MONTH_YEAR, Form, Unmapped, codes, dates, partial_date
-from schemas.identifiers import CommuneCode, HealthCard, PersonalId, ProvinceCode, SocialInsuranceNumber, Subject
+from schemas.identifiers import (
+    HOUSEHOLD,
+    CommuneCode,
+    HealthCard,
+    PersonalId,
+    ProvinceCode,
+    SocialInsuranceNumber,
+    Subject,
+)
 from schemas.values import PartialDate
 
 InsuranceNumber = Annotated[str, Subject("social-insurance-number")]
@@ -99,7 +107,9 @@ class Participant(Record):
     """One insured person (người tham gia BHXH)."""
 
     full_name: str | None = said("Họ và tên", "Full name", "hoTen")
-    old_book_number: str | None = said("Số sổ BHXH cũ", "Number of the old insurance book", "soSoCu")
+    old_book_number: Annotated[str, HOUSEHOLD] | None = said(
+        "Số sổ BHXH cũ", "Number of the old insurance book", "soSoCu"
+    )
     birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH)
     sex: Sex | None = said("Giới tính", "Sex: male, female or other", "gioiTinh", SEXES)
     birth_province: str | None = said("Mã tỉnh khai sinh", "Province of birth registration", "maTinhKs")
@@ -144,7 +154,7 @@ class HouseholdQuestion(Question):
         "Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH, required=True, examples=["1985-04-12"]
     )
     sex: Sex = said("Giới tính", "Sex", "gioiTinh", SEXES, required=True)
-    book_number: Plain | None = said("Số sổ BHXH", "Number of the insurance book", "soSo")
+    book_number: Annotated[Plain, HOUSEHOLD] | None = said("Số sổ BHXH", "Number of the insurance book", "soSo")
     card_number: HealthCard | None = said("Mã thẻ BHYT", "Health card number", "maThe")
     address_kind: AddressKind = said(
         "Loại địa chỉ", "Which address the province is of", "isKs", ADDRESS_KINDS, required=True

@@ -70,6 +70,10 @@ class AuditLog:
         """The name of the log and of its key."""
         return self._signer.origin
 
+    def seal_with(self, sealer: Sealer) -> None:
+        """Go on with rotated master keys from the next commit on."""
+        self._sealer = sealer
+
     def sign_with(self, signer: Signer) -> None:
         """Go on under a rotated key from the next commit on; raises ValueError for a key of another log."""
         if signer.origin != self.origin:
@@ -140,9 +144,9 @@ class AuditLog:
 
     async def _settle(self, items: list[Item]) -> None:
         """Give every item its receipt or its error."""
-        batch = Batch(items, self._signer, self._sealer)
-        metrics().audit_batch.observe(len(items))
         try:
+            batch = Batch(items, self._signer, self._sealer)
+            metrics().audit_batch.observe(len(items))
             with metrics().audit_append_seconds.time():
                 await self._commit(batch)
         except Exception as failure:

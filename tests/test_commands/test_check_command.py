@@ -157,3 +157,22 @@ def test_people_read_the_worst_last(deployed: Deployment) -> None:
     order = [line.split()[0] for line in lines[:-1]]
     assert order == sorted(order, key=("ok", "warning", "problem").index)
     assert lines[-1].startswith("1 problems")
+
+
+def test_a_misspelt_variable_of_the_environment_is_named(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LGSP_SERVR__LISTEN", "127.0.0.1:1")
+    found = problems(printed("check", *deployed.config, code=1))
+    assert any("LGSP_SERVR__LISTEN" in text for text in found.values())
+
+
+def test_clients_of_a_demo_are_named(deployed: Deployment) -> None:
+    document = printed("check", *deployed.config)
+    named = [item["text"] for item in document["findings"] if item["subject"] == "clients"]
+    assert len(named) == 4
+    assert all("LGSP SANDBOX" in text for text in named)
+
+
+def test_a_database_that_serve_would_refuse_is_a_problem(deployed: Deployment) -> None:
+    deployed.rewrite("lgsp.sqlite", "elsewhere.sqlite")
+    found = problems(printed("check", *deployed.config, code=1))
+    assert any("lgsp storage upgrade" in text for text in found.values())
