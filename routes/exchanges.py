@@ -68,6 +68,7 @@ def _route(
             asked_at=datetime.now(UTC),
             deadline=asyncio.get_running_loop().time() + _DEADLINE,
         )
+        _ascii(request, "Lgsp-Receipt")
         wants_proof = wants_full_receipt(request)
         answer = await handler(exchange)
         receipt = answer.receipt

@@ -35,7 +35,7 @@ async def test_nobody_can_fill_the_log_without_credentials(caller: Caller, live:
             assert (await caller.ask("population/person")).status == 200
             known += 1
         await flood
-    assert known > 5
+    assert known > 2
     assert set(statuses) <= {400, 401, 415}
     grown = len(evidence.stored_entries(database)) - before - known
     # What the demo's configuration allows for a minute or two.

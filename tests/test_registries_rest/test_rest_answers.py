@@ -25,7 +25,8 @@ from schemas.exchange import Answer, Database
 CODECS = compile_codecs(
     (enterprise.DATABASE, social_insurance.DATABASE, civil_status.DATABASE),
     dict.fromkeys(
-        ("enterprise", "social-insurance", "health-card", "civil-status"), Endpoint(url="http://127.0.0.1:1")
+        ("enterprise", "social-insurance", "health-card", "civil-status"),
+        Endpoint(url="http://127.0.0.1:1", params={"hoTenCb": "A", "cccdCb": "B", "maDonVi": "C"}),
     ),
 )
 

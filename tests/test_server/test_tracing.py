@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -91,7 +92,13 @@ class Asker:
 @asynccontextmanager
 async def traced(state: Path, **telemetry: Any) -> AsyncIterator[Asker]:
     keys = "\n".join(f"{name} = {json.dumps(value)}" for name, value in telemetry.items())
-    async with deployment(state, adjust=lambda text: f"{text}\n[telemetry]\n{keys}\n") as deployed:
+
+    def adjusted(text: str) -> str:
+        changed, count = re.subn(r"(?m)^endpoint = \"\".*$", keys, text)
+        assert count == 1
+        return changed
+
+    async with deployment(state, adjust=adjusted) as deployed:
         token = await asyncio.to_thread(deployed.token, "ministry")
         yield Asker(deployed, f"Bearer {token}")
 
