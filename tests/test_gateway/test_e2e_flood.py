@@ -29,13 +29,14 @@ async def test_nobody_can_fill_the_log_without_credentials(caller: Caller, live:
             statuses.append(answer.status)
 
     async with ClientSession() as session:
-        flood = asyncio.gather(*(knock(number, session) for number in range(REQUESTS)))
         known = 0
-        while not flood.done():
+        # A known caller asks in the middle of every wave, however fast this machine is.
+        for wave in range(0, REQUESTS, REQUESTS // 6):
+            flood = asyncio.gather(*(knock(number, session) for number in range(wave, wave + REQUESTS // 6)))
             assert (await caller.ask("population/person")).status == 200
             known += 1
-        await flood
-    assert known > 2
+            await flood
+    assert known > 5
     assert set(statuses) <= {400, 401, 415}
     grown = len(evidence.stored_entries(database)) - before - known
     # What the demo's configuration allows for a minute or two.

@@ -18,7 +18,10 @@ NUMBER = "089077133265"
 
 # The gateway closes the connection under a body that it will not read; the test's own client may then find its half of
 # the socket only when it is collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:Exception ignored in. <{what}:pytest.PytestUnraisableExceptionWarning")
+    for what in ("function _SelectorTransport.__del__", "socket.socket fd=")
+]
 
 
 async def post(caller: Caller, body: bytes, headers: Any = (), path: str = f"/v1/{PERSON}") -> Reply:
