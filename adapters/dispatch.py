@@ -74,7 +74,7 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link]) -> Handler:
         answer = codec.read(reply, expected)
         trail.provenance = answer.provenance
         if operation.examine is not None:
-            answer = replace(answer, warnings=(*answer.warnings, *operation.examine(exchange.question, answer.data)))
+            answer.warnings = (*answer.warnings, *operation.examine(exchange.question, answer.data))
         return answer
 
     return handle

@@ -95,12 +95,13 @@ class Trail:
     provenance: Provenance | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Exchange:
     """One question on its way; `deadline` is on the event loop's clock (seconds), `asked_at` is UTC.
 
-    `asked_fields` is what the caller's `fields=` asked for (None: all that is granted); `grant` is set by `authorised`.
-    `signed` tells whether the caller's own signature over this request was verified.
+    `asked_fields` is what the caller's `fields=` asked for (None: all that is granted). `signed` tells whether the
+    caller's own signature over this request was verified. It belongs to one task from the face to the source; only
+    `authorised` writes into it: `grant`, and the `deadline` of that grant.
     """
 
     id: str
@@ -121,13 +122,14 @@ class Exchange:
     trail: Trail = field(default_factory=Trail)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Answer:
     """What a handler returns: `data` in the operation's vocabulary, and what must be said about it.
 
-    `authorised` sets `fields`, the paths that `data` was reduced to, and `archive`, whether the grant keeps what was
-    disclosed; `audited` sets `canonical` (the RFC 8785 form of `data`, which the evidence commits to and the caller is
-    sent) and `receipt`.
+    It is made for one exchange, and the stages finish it on its way out. `authorised` reduces `data` and `warnings` to
+    what is granted and sets `fields`, the paths that `data` was reduced to, and `archive`, whether the grant keeps what
+    was disclosed; `audited` sets `canonical` (the RFC 8785 form of `data`, which the evidence commits to and the caller
+    is sent) and `receipt`.
     """
 
     data: Data

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -208,15 +208,14 @@ def authorised(handler: Handler) -> Handler:
         mask = mask_of(operation.answer, grant.fields, asked)
         # A part of the promised time is kept for the evidence, which has to be durable before the caller is answered.
         seconds = grant.deadline_ms / 1000
-        deadline = asyncio.get_running_loop().time() + seconds - min(_FOR_EVIDENCE, seconds / 10)
-        answer = await handler(replace(exchange, grant=grant, deadline=deadline))
-        return replace(
-            answer,
-            data=mask.apply(answer.data),
-            warnings=disclosed(answer.warnings, mask),
-            fields=mask.fields,
-            archive=grant.archive,
-        )
+        exchange.deadline = asyncio.get_running_loop().time() + seconds - min(_FOR_EVIDENCE, seconds / 10)
+        exchange.grant = grant
+        answer = await handler(exchange)
+        answer.data = mask.apply(answer.data)
+        answer.warnings = disclosed(answer.warnings, mask)
+        answer.fields = mask.fields
+        answer.archive = grant.archive
+        return answer
 
     return authorise
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -65,7 +65,7 @@ class AuditTrail:
             started = time.monotonic()
             try:
                 answer = await handler(exchange)
-                answer = replace(answer, canonical=canonical(answer.data))
+                answer.canonical = canonical(answer.data)
             except TooManyRequests as error:
                 self._bulk.count("over-limit", exchange.caller.client_id)
                 _measure(exchange, error.code, started)
@@ -81,8 +81,7 @@ class AuditTrail:
                 internal = Internal()
                 await self._failed(exchange, internal, started)
                 raise internal from error
-            receipt = await self._append(self._evidence(exchange, Outcome("ok", 200), started, answer=answer))
-            answer = replace(answer, receipt=receipt)
+            answer.receipt = await self._append(self._evidence(exchange, Outcome("ok", 200), started, answer=answer))
             _measure(exchange, "answered", started)
             return answer
 
