@@ -63,8 +63,27 @@ check: .venv/.dev ## ruff, mypy strict, the import rule
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+.venv/.bench: requirements/bench.txt .venv/.dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.venv/.bench-node: bench/rivals/node/package.json bench/rivals/node/package-lock.json
+	$(call need,command -v npm,nodejs npm)
+	@mkdir -p .venv/bench-node
+	@cp $^ .venv/bench-node/
+	@cd .venv/bench-node && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# A rival that cannot be installed is reported as absent; the rest is measured all the same.
+.PHONY: rivals
+rivals: .venv/.dev
+	-@$(MAKE) -s .venv/.bench
+	-@$(MAKE) -s .venv/.bench-node
+	-$(call need,test -x /usr/sbin/nginx,nginx-light)
+	-$(call need,test -n "$$(ls /usr/sbin/php-fpm*)" -a -n "$$(php -m | grep -x soap)",php-fpm php-soap)
+
 .PHONY: bench
-bench: .venv/.dev ## requests per CPU-second of the full exchange
+bench: rivals ## requests per CPU-second beside what people build today; BENCH=quick is shorter; options in ARGS="..."
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: wheel
@@ -73,6 +92,6 @@ wheel: .venv/.runtime ## build the wheel into dist/
 
 .PHONY: lock
 lock: ## resolve requirements/*.in again into hash-locked *.txt (needs uv)
-	@cd requirements && for name in runtime dev; do \
+	@cd requirements && for name in runtime dev bench; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; done

@@ -1,60 +1,307 @@
-"""A closed loop of callers: each connection asks again as soon as it was answered."""
+"""`python -m bench.load`: the callers, a process of its own that takes one job after the other as lines of JSON.
+
+Closed loop: every connection asks again as soon as it was answered, which shows what a server can do. Open loop:
+questions come at a fixed rate whatever the server does, and each one's time counts from when it was due, which shows
+how long a caller waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import os
+import selectors
+import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-import aiohttp
+import uvloop
+
+from bench.processes import cpu_seconds
+
+_DRAIN_SECONDS = 10.0
 
 
-@dataclass
-class Measured:
-    """What a run saw; latencies in seconds."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One measurement: `rate` questions a second, or as fast as `connections` callers get answers where it is None.
+
+    `request` is sent as it is; `mark` must occur in every answer. `pids` are the server's, whose CPU time is read at
+    both ends of the `seconds` that count, after `warm` ones that do not.
+    """
+
+    port: int
+    request: bytes
+    mark: bytes
+    connections: int
+    seconds: float
+    warm: float = 0.3
+    rate: float | None = None
+    pids: tuple[int, ...] = ()
+    cores: tuple[int, ...] = ()
+
+    def line(self) -> str:
+        """Write it as one line."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        plain |= {name: base64.b64encode(plain[name]).decode() for name in ("request", "mark")}
+        return json.dumps(plain)
+
+    @classmethod
+    def read(cls, line: str) -> Job:
+        """Read what `line` wrote."""
+        plain = json.loads(line)
+        plain |= {name: base64.b64decode(plain[name]) for name in ("request", "mark")}
+        plain |= {name: tuple(plain[name]) for name in ("pids", "cores")}
+        return cls(**plain)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a job saw: latencies in seconds, CPU seconds of the server, the last answer's body."""
 
     answered: int = 0
     failed: int = 0
+    failure: str = ""
+    wall: float = 0.0
+    cpu: float = 0.0
+    own_cpu: float = 0.0
     latencies: list[float] = field(default_factory=list)
+    body: bytes = b""
 
-    def quantile(self, share: float) -> float:
-        """The latency that this share of the answers did not exceed."""
-        return sorted(self.latencies)[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
-
-
-async def token(session: aiohttp.ClientSession, described: dict[str, Any]) -> str:
-    """A token of the demo's ministry."""
-    client = described["clients"]["ministry"]
-    form = {"grant_type": "client_credentials", **{name: client[name] for name in ("client_id", "client_secret")}}
-    async with session.post(f"{described['gateway']}/oauth2/token", data=form) as answer:
-        return str((await answer.json())["access_token"])
-
-
-async def run(described: dict[str, Any], operation: str, connections: int, seconds: float) -> Measured:
-    """Ask one operation over this many connections for this long."""
-    sample = described["samples"][operation]
-    body = json.dumps(sample["body"], ensure_ascii=False).encode()
-    measured = Measured()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as session:
-        headers = {
-            "Authorization": f"Bearer {await token(session, described)}",
-            "Content-Type": "application/json",
-            **sample["headers"],
+    def shown(self) -> dict[str, Any]:
+        """Return it as JSON takes it, with quantiles in milliseconds in place of the latencies."""
+        ordered = sorted(self.latencies)
+        quantiles = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+        return {
+            "answered": self.answered,
+            "failed": self.failed,
+            "failure": self.failure,
+            "wall": self.wall,
+            "cpu": self.cpu,
+            "own_cpu": self.own_cpu,
+            "body": self.body.decode(errors="replace"),
+            **{name: _at(ordered, share) * 1000 for name, share in quantiles.items()},
         }
-        end = time.monotonic() + seconds
 
-        async def ask() -> None:
-            while time.monotonic() < end:
-                began = time.perf_counter()
-                async with session.post(f"{described['gateway']}/v1/{operation}", data=body, headers=headers) as answer:
-                    await answer.read()
-                measured.latencies.append(time.perf_counter() - began)
-                if answer.status == 200:
-                    measured.answered += 1
-                else:
-                    measured.failed += 1
 
-        await asyncio.gather(*(ask() for _ in range(connections)))
-    return measured
+def _at(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+# The clock is that of asyncio's own loops; uvloop's counts whole milliseconds.
+
+
+class Caller(asyncio.Protocol):
+    """One caller: asks on a connection, and on a new one when the server has closed it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._transport: asyncio.Transport | None = None
+        self._held = b""
+        self._since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be ready to ask."""
+        # uvloop's transports are no subclass of it.
+        self._transport = cast("asyncio.Transport", transport)
+        self._run.ready(self)
+
+    def ask(self, since: float) -> None:
+        """Send the question; its time counts from `since`."""
+        self._since = since
+        assert self._transport is not None
+        self._transport.write(self._run.job.request)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the answer once it is complete."""
+        if self._held:
+            data = self._held + data
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            self._held = data
+            return
+        head = data[:end].lower()
+        at = head.find(b"content-length:")
+        if at < 0:
+            self._run.fail("an answer without a length")
+            self._abandon()
+            return
+        if len(data) < end + 4 + int(head[at + 15 :].split(b"\r\n", 1)[0]):
+            self._held = data
+            return
+        self._held = b""
+        since, self._since = self._since, None
+        if since is not None:
+            self._run.take(data, end + 4, since)
+        if b"connection: close" in head:
+            self._abandon()
+        else:
+            self._run.ready(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Count a question that got no answer, and come back."""
+        if self._since is not None:
+            self._since = None
+            self._run.fail("the connection broke")
+        self._transport = None
+        self._held = b""
+        self._run.lost()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _abandon(self) -> None:
+        self._since = None
+        self.close()
+
+
+class Run:
+    """One job at work."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.outcome = Outcome()
+        self._loop = asyncio.get_running_loop()
+        self._counts = False
+        self._over = False
+        self._idle: list[Caller] = []
+        self._due: deque[float] = deque()
+        self._asked = 0
+        self._drained = self._loop.create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._callers: set[Caller] = set()
+
+    async def whole(self) -> Outcome:
+        """Warm up, measure, let what is under way end."""
+        job, outcome = self.job, self.outcome
+        for _ in range(job.connections):
+            self._connect()
+        if job.rate is not None:
+            self._loop.call_soon(self._arrive, time.monotonic() + 0.05, 1 / job.rate)
+        await asyncio.sleep(job.warm)
+        self._counts = True
+        began, cpu, own = time.monotonic(), self._cpu(), _own()
+        await asyncio.sleep(job.seconds)
+        outcome.wall, outcome.cpu, outcome.own_cpu = time.monotonic() - began, self._cpu() - cpu, _own() - own
+        self._counts = False
+        self._over = True
+        self._check_drained()
+        try:
+            await asyncio.wait_for(self._drained, _DRAIN_SECONDS)
+        except TimeoutError:
+            outcome.failed += self._asked
+            outcome.failure = outcome.failure or f"{self._asked} questions were never answered"
+        for caller in self._callers:
+            caller.close()
+        await asyncio.sleep(0)
+        return outcome
+
+    def ready(self, caller: Caller) -> None:
+        """Let a caller that waits for nothing ask again."""
+        self._callers.add(caller)
+        if self._over:
+            return
+        if self.job.rate is None:
+            self._ask(caller, time.monotonic())
+        elif self._due:
+            self._ask(caller, self._due.popleft())
+        else:
+            self._idle.append(caller)
+
+    def take(self, data: bytes, start: int, since: float) -> None:
+        """Judge an answer."""
+        self._asked -= 1
+        if data.startswith(b"HTTP/1.1 200") and data.find(self.job.mark, start) > 0:
+            if self._counts:
+                self.outcome.answered += 1
+                self.outcome.latencies.append(time.monotonic() - since)
+            self.outcome.body = data[start:]
+        else:
+            self._note(data[: start + 200].decode(errors="replace"))
+        self._check_drained()
+
+    def fail(self, why: str) -> None:
+        """Count a question that was not answered."""
+        self._asked -= 1
+        self._note(why)
+        self._check_drained()
+
+    def lost(self) -> None:
+        """Open a connection in place of one that was closed."""
+        if not self._over:
+            self._connect()
+
+    def _note(self, why: str) -> None:
+        self.outcome.failed += 1
+        self.outcome.failure = self.outcome.failure or why
+
+    def _check_drained(self) -> None:
+        if self._over and self._asked <= 0 and not self._drained.done():
+            self._drained.set_result(None)
+
+    def _ask(self, caller: Caller, since: float) -> None:
+        self._asked += 1
+        caller.ask(since)
+
+    def _arrive(self, due: float, interval: float) -> None:
+        now = time.monotonic()
+        while due <= now and not self._over:
+            self._due.append(due)
+            due += interval
+        while self._due and self._idle:
+            self._ask(self._idle.pop(), self._due.popleft())
+        if not self._over:
+            self._loop.call_at(due, self._arrive, due, interval)
+
+    def _connect(self) -> None:
+        async def connect() -> None:
+            try:
+                await self._loop.create_connection(lambda: Caller(self), "127.0.0.1", self.job.port)
+            except OSError as error:
+                self._note(f"no connection: {error}")
+
+        task = self._loop.create_task(connect())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _cpu(self) -> float:
+        return sum(map(cpu_seconds, self.job.pids))
+
+
+def _own() -> float:
+    return sum(os.times()[:2])
+
+
+def _precise() -> asyncio.AbstractEventLoop:
+    # epoll and libuv count whole milliseconds, which is what some exchanges take: select does not.
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+def perform(job: Job) -> Outcome:
+    """Do a job in an event loop of its own."""
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop if job.rate is None else _precise
+
+    async def work() -> Outcome:
+        return await Run(job).whole()
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work())
+
+
+def main() -> None:
+    """Do jobs until there are no more."""
+    for line in sys.stdin:
+        job = Job.read(line)
+        if job.cores:
+            os.sched_setaffinity(0, job.cores)
+        print(json.dumps(perform(job).shown()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
