@@ -1,4 +1,4 @@
-"""What a grown log is filled with: answered look-ups with sealed openings, and between them the tokens of callers.
+"""What a grown log is filled with: every fourth entry an answered look-up with its sealed opening, the others tokens.
 
 Runs in a process of its own beside the one that writes; everything is made by the functions that make it in an
 exchange, only the messages that are committed to are shorter than real ones (a commitment has one size).
@@ -19,6 +19,7 @@ from security.audit.merkle import leaf_hash
 
 _FIELDS = ("tax_code", "kind", "name", "status", "tax_office", "registered_on", "address", "representatives")
 _MESSAGE = b"<Envelope/>"
+_LOOK_UP_EVERY = 4
 _SIGNER = {"signer": "sha256:" + "5f" * 32}
 
 
@@ -41,13 +42,10 @@ class Span(NamedTuple):
 
 
 def drafted(span: Span, callers: Sequence[Caller]) -> list[Draft]:
-    """Make the entries of a span, every second one a look-up, the others tokens."""
-    # Nothing here is garbage until all of it is: looking for cycles would cost a third of the time.
+    """Make the entries of a span."""
+    # Nothing of it is garbage before it was handed over: looking for cycles only costs time.
     gc.disable()
-    try:
-        return [_draft(number, span, callers) for number in range(span.first, span.first + span.entries)]
-    finally:
-        gc.enable()
+    return [_draft(number, span, callers) for number in range(span.first, span.first + span.entries)]
 
 
 def draft_of(evidence: Evidence) -> Draft:
@@ -59,9 +57,9 @@ def draft_of(evidence: Evidence) -> Draft:
 
 def _draft(number: int, span: Span, callers: Sequence[Caller]) -> Draft:
     at = datetime.fromtimestamp(span.begin + number * span.step, UTC)
-    # A stride that shares no factor with the number of callers would need to know it; a prime is near enough.
+    # Neighbours in the log are of different callers.
     caller = callers[number * 7919 % len(callers)]
-    if number % 2:
+    if number % _LOOK_UP_EVERY:
         return draft_of(
             Evidence(str(uuid4()), "token", at, caller, request_id=str(uuid4()), outcome=Outcome("ok", 200))
         )
@@ -89,7 +87,7 @@ def _draft(number: int, span: Span, callers: Sequence[Caller]) -> Draft:
             answer_messages=[_MESSAGE],
             subjects=[
                 Subject("asked", "tax-code", tax_code),
-                Subject("disclosed", "personal-number", f"0{number % 10**11:011}"),
+                Subject("disclosed", "personal-id", f"0{number % 10**11:011}"),
             ],
             details=_SIGNER,
         )
