@@ -111,9 +111,9 @@ def connected(url: str) -> Storage:
 
 def lock_state(connection: Connection) -> None:
     """Take the state row (PostgreSQL: FOR UPDATE, the write lock) and refuse a database that was moved away."""
-    moved_to = run_rendered(connection, _LOCKED_STATE).scalar()
-    if moved_to is not None:
-        raise StorageMoved(f"this database was copied to {moved_to}; set storage.url to that")
+    state = run_rendered(connection, _LOCKED_STATE)
+    if state is not None and state[0] is not None:
+        raise StorageMoved(f"this database was copied to {state[0]}; set storage.url to that")
 
 
 _LOCKED_STATE = select(STATE.c.moved_to).where(STATE.c.id == literal_column("1")).with_for_update()

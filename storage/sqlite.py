@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
+from storage.bulk import driver_of, run_plain
 from storage.engine import Run, Storage, Work, lock_state, outside_failures
 from storage.errors import StorageUnavailable
 
@@ -40,8 +41,9 @@ class SqliteStorage(Storage):
         self._writer: Connection | None = None
         self._lock_fd: int | None = None
         self._closed = False
-        self._write_engine = _engine(url, begin="BEGIN IMMEDIATE", poolclass=NullPool)
-        self._read_engine = _engine(url, begin="BEGIN", poolclass=QueuePool, pool_size=READERS, max_overflow=0)
+        self._write_engine = _engine(url, poolclass=NullPool)
+        self._read_engine = _engine(url, poolclass=QueuePool, pool_size=READERS, max_overflow=0)
+        event.listen(self._read_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
 
     async def read(self, work: Work[T]) -> T:
         return await self._in(self._reader_threads, lambda: self._read_now(work))
@@ -111,12 +113,18 @@ class SqliteStorage(Storage):
     def _begin(self, *, checked: bool) -> None:
         fcntl.flock(self._lock(), fcntl.LOCK_EX)
         connection = self._connection()
-        connection.begin()
+        # Not by `Connection.begin`: a unit of work that uses the driver alone then costs nothing of SQLAlchemy, and one
+        # that does not is joined to this transaction by its autobegin, which says nothing to the database.
+        run_plain(driver_of(connection), "BEGIN IMMEDIATE")
         if checked:
             lock_state(connection)
 
     def _commit(self) -> None:
-        self._connection().commit()
+        connection = self._connection()
+        if connection.in_transaction():
+            connection.commit()
+        else:
+            run_plain(driver_of(connection), "COMMIT")
         fcntl.flock(self._lock(), fcntl.LOCK_UN)
 
     def _lock(self) -> int:
@@ -146,7 +154,7 @@ class SqliteStorage(Storage):
                 os.close(lock)
 
 
-def _engine(url: URL, *, begin: str, **options: Any) -> Engine:
+def _engine(url: URL, **options: Any) -> Engine:
     arguments = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
     # Values of rows must not reach the log with an error's text.
     engine = create_engine(url, hide_parameters=True, connect_args=arguments, **options)
@@ -157,10 +165,6 @@ def _engine(url: URL, *, begin: str, **options: Any) -> Engine:
         raw.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             raw.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine
 

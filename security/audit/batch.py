@@ -61,10 +61,10 @@ class Batch:
 
     def write(self, connection: Connection) -> None:
         """Append inside a transaction that holds the write lock; leaves `results` in the order of the items."""
-        head = run_rendered(connection, _LOCKED_HEAD).first()
+        head = run_rendered(connection, _LOCKED_HEAD)
         if head is None:
             connection.execute(insert(HEAD).values(id=1, size=0, frontier=b""))
-        frontier = Frontier.decode(head.size, head.frontier) if head else Frontier()
+        frontier = Frontier.decode(*head) if head else Frontier()
         begin = frontier.size
         found = self._standing(connection)
         placed: dict[int, tuple[Item, int]] = {}
