@@ -1,88 +1,161 @@
 """`make bench`: what a full exchange costs beside what people build today, measured in one run.
 
-`BENCH=quick` measures for a shorter time; `--only full_ecdsa,node_soap` measures a part.
+`BENCH=quick` measures for a shorter time; `--only full_ecdsa,node_soap` measures a part. How fast anything is never
+fails a run; an answer that is not what it should be does.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import signal
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
-from bench.gateways import deploy, question, serve, signings
-from bench.measuring import Stage, Subject, interleaved
-from bench.peers import RIVALS, Absent, Place
+from bench import machine, report, waiting
+from bench.gateways import signings
+from bench.measuring import CONNECTIONS, Stage, interleaved
+from bench.pieces import measured as measured_pieces
 from bench.processes import Broken
-from bench.report import table
+from bench.subjects import ORDER, Ground, started
 
-QUICK = os.environ.get("BENCH") == "quick"
-SUBJECTS = (
-    "full_ecdsa",
-    "node_soap",
-    "unsigned",
-    "php_soap",
-    "full_rsa",
-    "flask_zeep",
-)
+LATENCY: Final = "latency"
+PIECES: Final = "pieces"
+PARTS: Final = (*ORDER, LATENCY, PIECES)
 
 
-def _gateway(name: str, stage: Stage, directory: Path, stack: ExitStack) -> Subject:
-    signing = None if name == "unsigned" else "rsa" if name == "full_rsa" else "ecdsa"
-    upstream = stage.ports[signing or "unsigned"]
-    deployed = deploy(directory / name, upstream, signings(directory)[signing] if signing else None)
-    build = ["--unsigned"] if name == "unsigned" else []
-    pid = serve(deployed, stack, stage.server_cores, build)
-    return Subject(name, (pid,), deployed.port, question(deployed), gateway=True)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured; times in seconds."""
 
-
-def _rival(name: str, stage: Stage, directory: Path, stack: ExitStack) -> Subject:
-    endpoint = f"http://127.0.0.1:{stage.ports['unsigned']}/thue"
-    rival = RIVALS[name](Place(directory, stack, stage.server_cores, endpoint))
-    return Subject(name, rival.pids, rival.port, rival.question(), gateway=False)
+    quick: bool
+    parts: tuple[str, ...]
+    rounds: int
+    seconds: float
+    open_rounds: int
+    open_seconds: float
+    alone_seconds: float
+    entries: int
 
 
 def main() -> int:
     """Measure, print, keep."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="requests per CPU-second of the full exchange")
-    parser.add_argument("--only", default="", help=f"a part, of: {','.join(SUBJECTS)}")
-    parser.add_argument("--rounds", type=int, default=3 if QUICK else 7)
-    parser.add_argument("--seconds", type=float, default=1.5 if QUICK else 4.0)
-    arguments = parser.parse_args()
-    wanted = arguments.only.split(",") if arguments.only else list(SUBJECTS)
-    state = Path(".lgsp")
-    state.mkdir(exist_ok=True)
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=state))).resolve()
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lgsp-bench-")))
-        stage = Stage(directory, signings(directory), stack)
-        subjects, absent = [], {}
-        for name in wanted:
-            try:
-                subject = (_rival if name in RIVALS else _gateway)(
-                    name, stage, place if name in RIVALS else directory, stack
-                )
-            except Absent as missing:
-                absent[name] = str(missing)
-                continue
-            stage.ready(subject)
-            subjects.append(subject)
-        measured = interleaved(stage, subjects, arguments.rounds, arguments.seconds)
-        print(table({name: rounds.shown() for name, rounds in measured.items()}))
-        for name, reason in absent.items():
-            print(f"{name}: absent ({reason})")
+    plan, out = _told()
+    disturbance = machine.Disturbance()
+    found: dict[str, Any] = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": f"{'BENCH=quick ' if plan.quick else ''}python -m bench {' '.join(sys.argv[1:])}".strip(),
+        **machine.commit(),
+        "machine": machine.machine(),
+        "versions": machine.versions(),
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+        "connections": CONNECTIONS,
+        "entries_of_grown_log": plan.entries,
+    }
+    shown = " ".join(f"{name} {number}" for name, number in found["versions"].items())
+    print(f"{found['machine']['processor']}, {found['machine']['cores']} cores; {shown}", flush=True)
+    found |= _servers(plan)
+    found["disturbance"] = disturbance.shown()
+    if PIECES in plan.parts:
+        found["pieces"] = measured_pieces(plan.quick)
+        print(report.pieces_table(found["pieces"]))
+    out.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    print(f"{out}; {found['disturbance']}")
     return 0
 
 
+def _told() -> tuple[Plan, Path]:
+    quick = os.environ.get("BENCH") == "quick"
+    parser = argparse.ArgumentParser(prog="python -m bench", description="answers per CPU-second of the full exchange")
+    parser.add_argument("--only", default=os.environ.get("BENCH_ONLY", ""), help=f"some of {','.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=5 if quick else 13)
+    parser.add_argument("--seconds", type=float, default=1.0 if quick else 2.0)
+    arguments = parser.parse_args()
+    parts = tuple(arguments.only.split(",")) if arguments.only else PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    state = Path(".lgsp")
+    state.mkdir(exist_ok=True)
+    # A part must not take the place of the last whole run.
+    out = state / ("bench-part.json" if arguments.only else "bench.json")
+    repeats, opened, alone = (2, 3.0, 0.7) if quick else (5, 8.0, 3.0)
+    entries = 100_000 if quick else 1_000_000
+    return Plan(quick, parts, arguments.rounds, arguments.seconds, repeats, opened, alone, entries), out
+
+
+def _servers(plan: Plan) -> dict[str, Any]:
+    with ExitStack() as stack:
+        # On the disk of the checkout: in a file system that is memory, evidence would cost less than it does.
+        own = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=".lgsp"))
+        # A short path, as the socket between nginx and PHP needs.
+        rivals = stack.enter_context(tempfile.TemporaryDirectory(prefix="lgsp-bench-"))
+        directory = Path(own).resolve()
+        keys = signings(directory)
+        stage = Stage(directory, keys, stack)
+        names = [name for name in ORDER if name in plan.parts]
+        subjects, absent = started(names, Ground(stage, keys, directory, Path(rivals), stack, plan.entries))
+        _tell(f"{len(subjects)} servers answer")
+        for subject in subjects:
+            # Interpreters that compile as they run, pools and caches are warm before anything counts.
+            stage.measure(subject, 0.5 if plan.quick else 2.0)
+        rounds = interleaved(stage, subjects, plan.rounds, plan.seconds)
+        rows = {name: held.shown() for name, held in rounds.items()}
+        _tell("rounds are over")
+        alone: dict[str, dict[str, float]] = {}
+        latency: dict[str, Any] | None = None
+        full = next((subject for subject in subjects if subject.name == "full_ecdsa"), None)
+        if LATENCY in plan.parts:
+            alone = waiting.alone(stage, [each for each in subjects if not each.spread], plan.alone_seconds)
+            if full is not None:
+                rate = rows[full.name]["requests_per_second"] / 2
+                latency = waiting.under_load(stage, full, keys["ecdsa"], rate, plan.open_rounds, plan.open_seconds)
+    added = latency["added_ms"]["p99"] if latency else None
+    judged = report.judged({name: held.per_cpu_second for name, held in rounds.items()}, added, absent)
+    _print(plan, rows, alone, latency, absent, judged)
+    return {
+        "servers": rows,
+        "absent": absent,
+        "one_caller_ms": alone,
+        "open_loop": latency,
+        "ratios": {name: ratio["value"] for name, ratio in judged.items()},
+        "judged": judged,
+    }
+
+
+def _print(plan: Plan, rows: Any, alone: Any, latency: Any, absent: dict[str, str], judged: Any) -> None:
+    print(f"{CONNECTIONS} callers in a closed loop, {plan.rounds} rounds of {plan.seconds} s, medians; ", end="")
+    print("p50 and p99 of one caller alone")
+    print(report.table(rows, alone))
+    if plan.quick and "million_entries" in rows:
+        print(f"quick: the log of million_entries has {plan.entries} entries")
+    for name, reason in absent.items():
+        print(f"{name}: absent ({reason})")
+    if latency:
+        print(report.waiting(latency))
+    print(report.verdicts(judged), flush=True)
+
+
+def _tell(what: str) -> None:
+    print(f"{time.monotonic() - _BEGAN:4.0f} s: {what}", file=sys.stderr, flush=True)
+
+
+_BEGAN: Final = time.monotonic()
+
 if __name__ == "__main__":
-    began = time.monotonic()
+    # So that whoever ends it leaves no directories behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         code = main()
     except Broken as broken:
         print(broken, file=sys.stderr)
         code = 1
-    print(f"took {time.monotonic() - began:.0f} s")
+    _tell("done")
     sys.exit(code)

@@ -149,7 +149,7 @@ class Caller(asyncio.Protocol):
             self._run.fail("the connection broke")
         self._transport = None
         self._held = b""
-        self._run.lost()
+        self._run.lost(self)
 
     def close(self) -> None:
         """Hang up."""
@@ -168,7 +168,7 @@ class Run:
         self.job = job
         self.outcome = Outcome()
         self._loop = asyncio.get_running_loop()
-        self._counts = False
+        self._began = float("inf")
         self._over = False
         self._idle: list[Caller] = []
         self._due: deque[float] = deque()
@@ -185,18 +185,15 @@ class Run:
         if job.rate is not None:
             self._loop.call_soon(self._arrive, time.monotonic() + 0.05, 1 / job.rate)
         await asyncio.sleep(job.warm)
-        self._counts = True
-        began, cpu, own = time.monotonic(), self._cpu(), _own()
+        cpu, own, self._began = self._cpu(), _own(), time.monotonic()
         await asyncio.sleep(job.seconds)
-        outcome.wall, outcome.cpu, outcome.own_cpu = time.monotonic() - began, self._cpu() - cpu, _own() - own
-        self._counts = False
         self._over = True
+        outcome.cpu, outcome.own_cpu, outcome.wall = self._cpu() - cpu, _own() - own, time.monotonic() - self._began
         self._check_drained()
         try:
             await asyncio.wait_for(self._drained, _DRAIN_SECONDS)
         except TimeoutError:
-            outcome.failed += self._asked
-            outcome.failure = outcome.failure or f"{self._asked} questions were never answered"
+            self._note(f"{self._asked + len(self._due)} questions were not answered in time")
         for caller in self._callers:
             caller.close()
         await asyncio.sleep(0)
@@ -205,10 +202,9 @@ class Run:
     def ready(self, caller: Caller) -> None:
         """Let a caller that waits for nothing ask again."""
         self._callers.add(caller)
-        if self._over:
-            return
         if self.job.rate is None:
-            self._ask(caller, time.monotonic())
+            if not self._over:
+                self._ask(caller, time.monotonic())
         elif self._due:
             self._ask(caller, self._due.popleft())
         else:
@@ -218,7 +214,7 @@ class Run:
         """Judge an answer."""
         self._asked -= 1
         if data.startswith(b"HTTP/1.1 200") and data.find(self.job.mark, start) > 0:
-            if self._counts:
+            if self._counts(since):
                 self.outcome.answered += 1
                 self.outcome.latencies.append(time.monotonic() - since)
             self.outcome.body = data[start:]
@@ -232,17 +228,30 @@ class Run:
         self._note(why)
         self._check_drained()
 
-    def lost(self) -> None:
+    def lost(self, caller: Caller) -> None:
         """Open a connection in place of one that was closed."""
+        self._callers.discard(caller)
+        if caller in self._idle:
+            self._idle.remove(caller)
         if not self._over:
             self._connect()
+
+    def _counts(self, since: float) -> bool:
+        """Tell whether an answer belongs to the time that counts.
+
+        Closed loop: what was answered in it, as the CPU time is of it. Open loop: what was due in it, however late the
+        answer came, or the slowest would be left out.
+        """
+        if self.job.rate is None:
+            return time.monotonic() >= self._began and not self._over
+        return self._began <= since < self._began + self.job.seconds
 
     def _note(self, why: str) -> None:
         self.outcome.failed += 1
         self.outcome.failure = self.outcome.failure or why
 
     def _check_drained(self) -> None:
-        if self._over and self._asked <= 0 and not self._drained.done():
+        if self._over and self._asked <= 0 and not self._due and not self._drained.done():
             self._drained.set_result(None)
 
     def _ask(self, caller: Caller, since: float) -> None:
@@ -251,7 +260,7 @@ class Run:
 
     def _arrive(self, due: float, interval: float) -> None:
         now = time.monotonic()
-        while due <= now and not self._over:
+        while due <= now:
             self._due.append(due)
             due += interval
         while self._due and self._idle:

@@ -98,7 +98,7 @@ class Stage:
         subject: Subject,
         seconds: float,
         *,
-        warm: float = 0.4,
+        warm: float = 0.3,
         connections: int = CONNECTIONS,
         rate: float | None = None,
     ) -> dict[str, Any]:

@@ -6,6 +6,7 @@ None of them authenticates, limits, signs, verifies or records anything.
 from __future__ import annotations
 
 import getpass
+import json
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,7 @@ php_admin_value[opcache.enable] = 1
 php_admin_value[opcache.validate_timestamps] = 0
 """
 
+# Connections to the pool are not kept: a child that waits on a kept one takes none of those that queue.
 _NGINX = """\
 user {user};
 worker_processes 1;
@@ -126,12 +128,10 @@ http {{
   proxy_temp_path {directory}/proxy;
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
-  upstream php {{ server unix:{directory}/fpm.sock; keepalive 4; }}
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     location = /taxpayer {{
-      fastcgi_pass php;
-      fastcgi_keep_conn on;
+      fastcgi_pass unix:{directory}/fpm.sock;
       fastcgi_param SCRIPT_FILENAME {script};
       fastcgi_param REQUEST_METHOD $request_method;
       fastcgi_param CONTENT_TYPE $content_type;
@@ -184,6 +184,11 @@ def versions() -> dict[str, str]:
             said = subprocess.run([path, command[1]], capture_output=True, text=True, check=False)
             words = (said.stdout or said.stderr).split()
             found[name] = words[word].removeprefix("nginx/").removeprefix("v") if len(words) > word else "unknown"
+
+    for name in ("soap", "fastify"):
+        about = _NODE / "node_modules" / name / "package.json"
+        if about.exists():
+            found[name] = json.loads(about.read_text(encoding="utf-8"))["version"]
     return found
 
 
