@@ -101,7 +101,8 @@ class Exchange:
 
     `asked_fields` is what the caller's `fields=` asked for (None: all that is granted). `signed` tells whether the
     caller's own signature over this request was verified. It belongs to one task from the face to the source; only
-    `authorised` writes into it: `grant`, and the `deadline` of that grant.
+    `authorised` writes into it: `grant`, the `deadline` of that grant, and `well_formed`, that dossier and officer
+    have, where given, the form of such (until then they may hold anything).
     """
 
     id: str
@@ -119,6 +120,7 @@ class Exchange:
     traceparent: str | None = None
     signed: bool = False
     grant: Grant | None = None
+    well_formed: bool = False
     trail: Trail = field(default_factory=Trail)
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -42,20 +42,31 @@ _EXPIRED = Text("Quyền khai thác đã hết hạn", "The grant has expired")
 _UNKNOWN_PURPOSE = Text("Không có mã mục đích này", "There is no such purpose")
 _UNSIGNED = Text("Quyền khai thác yêu cầu bên gọi ký yêu cầu", "The grant asks for a signed request")
 _UNKNOWN_FIELD = Text("Thao tác này không có trường đó", "The operation has no such field")
-_DOSSIER = Text("Không đúng dạng mã hồ sơ", "Not of the form of a dossier code")
-_OFFICER = Text("Tài khoản cán bộ gồm 1-64 ký tự A-Z a-z 0-9 . _ @ -", "An officer is 1-64 of A-Z a-z 0-9 . _ @ -")
+_DOSSIER = Flaw("", Text("Không đúng dạng mã hồ sơ", "Not of the form of a dossier code"), header="Lgsp-Dossier")
+_OFFICER = Flaw(
+    "",
+    Text("Tài khoản cán bộ gồm 1-64 ký tự A-Z a-z 0-9 . _ @ -", "An officer is 1-64 of A-Z a-z 0-9 . _ @ -"),
+    header="Lgsp-Officer",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """A compiled selection of fields: `tree` drives it, `fields` names it with the shortest dotted paths."""
+    """A compiled selection of fields: `tree` drives it, `fields` names it with the shortest dotted paths.
+
+    `flat` tells that whatever is shown of a record is shown with everything below it.
+    """
 
     tree: Tree
     fields: tuple[str, ...]
+    flat: bool
 
     def apply(self, data: Data) -> Data:
-        """Return what of `data` may be told; members that the mask does not name are left out, null stays null."""
-        return _shown(data, self.tree)
+        """Return what of `data` may be told; members that the mask does not name are left out, null stays null.
+
+        What may be told as a whole is returned as it is and not copied.
+        """
+        return data if self.flat and data.keys() <= self.tree.keys() else _shown(data, self.tree)
 
     def covers(self, pointer: str) -> bool:
         """Tell whether all that a JSON pointer into the response body points at is disclosed.
@@ -80,12 +91,14 @@ class Mask:
 
 
 def _shown(data: Data, tree: Tree) -> Data:
-    return {name: _part(value, tree[name]) for name, value in data.items() if name in tree}
+    return {
+        name: value if (below := tree[name]) is None else _part(value, below)
+        for name, value in data.items()
+        if name in tree
+    }
 
 
-def _part(value: Any, tree: Tree | None) -> Any:
-    if tree is None:
-        return value
+def _part(value: Any, tree: Tree) -> Any:
     if isinstance(value, list):
         return [_part(item, tree) for item in value]
     return _shown(value, tree) if isinstance(value, dict) else None
@@ -129,22 +142,37 @@ def _prune(shape: Shape, kept: frozenset[str], prefix: str = "") -> tuple[dict[s
     return tree, fields, whole
 
 
-# Callers choose `asked`, so the cache is bounded; the paths in it are known ones and therefore few.
-@lru_cache(maxsize=4096)
 def mask_of(answer: type[BaseModel], granted: frozenset[str], asked: frozenset[str] | None) -> Mask:
     """Compile the mask for what is granted and asked; raises Invalid (pointer `fields`) for a path nobody declared.
 
     A path stands for everything below it. A path that exists but is not granted is left out without an error: the
     answer's own list of fields tells the caller what it was given.
     """
-    shape = shape_of(answer)
-    if asked is not None and (not asked or asked - frozenset(shape.paths())):
+    return _granted_mask(answer, granted) if asked is None else _asked_mask(answer, granted, asked)
+
+
+# Without bound, because what is granted is chosen by whoever runs the gateway: clients by the thousand, each with
+# fields of its own, must not push each other's masks out.
+@cache
+def _granted_mask(answer: type[BaseModel], granted: frozenset[str]) -> Mask:
+    return _compiled(answer, granted, None)
+
+
+# Callers choose `asked`, so the cache is bounded; the paths in it are known ones and therefore few.
+@lru_cache(maxsize=4096)
+def _asked_mask(answer: type[BaseModel], granted: frozenset[str], asked: frozenset[str]) -> Mask:
+    if not asked or asked - frozenset(shape_of(answer).paths()):
         raise Invalid(flaws=(Flaw("", _UNKNOWN_FIELD, parameter="fields"),))
+    return _compiled(answer, granted, asked)
+
+
+def _compiled(answer: type[BaseModel], granted: frozenset[str], asked: frozenset[str] | None) -> Mask:
+    shape = shape_of(answer)
     kept = frozenset(
         leaf for leaf in _leaves(shape) if _below(leaf, granted) and (asked is None or _below(leaf, asked))
     )
     tree, fields, _ = _prune(shape, kept)
-    return Mask(tree, tuple(fields))
+    return Mask(tree, tuple(fields), flat=all(below is None for below in tree.values()))
 
 
 def choose(grants: Sequence[Grant], purpose: str | None, at: datetime) -> Grant:
@@ -152,18 +180,21 @@ def choose(grants: Sequence[Grant], purpose: str | None, at: datetime) -> Grant:
 
     Raises Refused (no grant, or reason `expired`), PurposeRequired, PurposeRefused (reason `unknown`, `not-covered`).
     """
+    lapsed = False
+    if purpose in PURPOSES:
+        for grant in grants:
+            if purpose in grant.purposes:
+                if grant.expires_at is None or at < grant.expires_at:
+                    return grant
+                lapsed = True
     if not grants:
         raise Refused(reason="no-grant")
     if not purpose or purpose.isspace():
         raise PurposeRequired
     if purpose not in PURPOSES:
         raise PurposeRefused(_UNKNOWN_PURPOSE, reason="unknown")
-    covering = [grant for grant in grants if purpose in grant.purposes]
-    if not covering:
+    if not lapsed:
         raise PurposeRefused(reason="not-covered")
-    for grant in covering:
-        if grant.expires_at is None or at < grant.expires_at:
-            return grant
     raise Refused(_EXPIRED, reason="expired")
 
 
@@ -173,12 +204,12 @@ def _demand(exchange: Exchange, grant: Grant) -> None:
         if grant.dossier_required:
             raise DossierRequired
     else:
-        _formed(check_dossier_code, exchange.dossier, Flaw("", _DOSSIER, header="Lgsp-Dossier"))
+        _formed(check_dossier_code, exchange.dossier, _DOSSIER)
     if exchange.officer is None:
         if grant.officer_required:
             raise OfficerRequired
     else:
-        _formed(check_officer, exchange.officer, Flaw("", _OFFICER, header="Lgsp-Officer"))
+        _formed(check_officer, exchange.officer, _OFFICER)
     if grant.signature_required and not exchange.signed:
         raise SignatureRejected(_UNSIGNED, reason="not-covered")
 
@@ -193,17 +224,21 @@ def _formed(check: Callable[[str], str], value: str, flaw: Flaw) -> None:
 
 def disclosed(warnings: tuple[Notice, ...], mask: Mask) -> tuple[Notice, ...]:
     """Drop the warnings that speak of what the caller is not told."""
-    return tuple(warning for warning in warnings if mask.covers(warning.pointer)) if warnings else ()
+    return tuple(warning for warning in warnings if mask.covers(warning.pointer))
 
 
 def authorised(handler: Handler) -> Handler:
-    """Let pass what a grant covers, with `grant` and the deadline of that grant set, and reduce the answer to it."""
+    """Let pass what a grant covers, with `grant` and the deadline of that grant set, and reduce the answer to it.
+
+    Sets `well_formed` once dossier and officer were found to be so.
+    """
 
     async def authorise(exchange: Exchange) -> Answer:
         operation = exchange.operation
         grants = exchange.caller.grants.get((exchange.database.name, operation.name), ())
         grant = choose(grants, exchange.purpose, exchange.asked_at)
         _demand(exchange, grant)
+        exchange.well_formed = True
         asked = None if exchange.asked_fields is None else frozenset(exchange.asked_fields)
         mask = mask_of(operation.answer, grant.fields, asked)
         # A part of the promised time is kept for the evidence, which has to be durable before the caller is answered.
@@ -212,7 +247,8 @@ def authorised(handler: Handler) -> Handler:
         exchange.grant = grant
         answer = await handler(exchange)
         answer.data = mask.apply(answer.data)
-        answer.warnings = disclosed(answer.warnings, mask)
+        if answer.warnings:
+            answer.warnings = disclosed(answer.warnings, mask)
         answer.fields = mask.fields
         answer.archive = grant.archive
         return answer

@@ -26,9 +26,13 @@ _dossier_shaped = shaped(DOSSIER_SHAPE, "a dossier code is an agency code, a dat
 
 def check_agency_code(value: str) -> str:
     """Accept an agency code in the new or the old form; raises ValueError otherwise."""
-    if len(value) > _LONGEST:
-        raise ValueError(f"an agency code has at most {_LONGEST} characters")
+    _check_length(value)
     return _agency_shaped(value)
+
+
+def _check_length(agency: str) -> None:
+    if len(agency) > _LONGEST:
+        raise ValueError(f"an agency code has at most {_LONGEST} characters")
 
 
 def new_agency_code(old: str) -> str:
@@ -82,17 +86,21 @@ def dossier_code_parts(value: str) -> DossierCodeParts:
     Days are YYMMDD of this century (Circular 01/2018/TT-VPCP article 19) or, since 2026, YYYYMMDD; running numbers of
     4 to 7 digits occur.
     """
-    agency, day, sequence = _dossier_shaped(value).rsplit("-", 2)
-    check_agency_code(agency)
-    day = day if len(day) == 8 else f"20{day}"
-    try:
-        opened = date(int(day[:4]), int(day[4:6]), int(day[6:]))
-    except ValueError as error:
-        raise ValueError("the day in the dossier code does not exist") from error
+    agency, opened, sequence = _dossier_parts(value)
     return DossierCodeParts(agency, opened, sequence)
 
 
 def check_dossier_code(value: str) -> str:
     """Accept a dossier code; raises ValueError as `dossier_code_parts`."""
-    dossier_code_parts(value)
+    _dossier_parts(value)
     return value
+
+
+def _dossier_parts(value: str) -> tuple[str, date, str]:
+    # What stands before the last two dashes has matched the shape of an agency code already; its length is left.
+    agency, day, sequence = _dossier_shaped(value).rsplit("-", 2)
+    _check_length(agency)
+    try:
+        return agency, date.fromisoformat(day if len(day) == 8 else f"20{day}"), sequence
+    except ValueError as error:
+        raise ValueError("the day in the dossier code does not exist") from error

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import create_model
 
 from schemas.errors import (
     DossierRequired,
@@ -20,7 +21,8 @@ from schemas.errors import (
     SignatureRejected,
 )
 from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Grant, Notice
-from schemas.fields import shape_of
+from schemas.fields import Record, said, shape_of
+from security import policy
 from security.policy import authorised, field_paths, mask_of
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -94,6 +96,32 @@ def test_masks_know_absent_null_and_empty(declared: Database) -> None:
     assert mask.apply({"place": None}) == {"place": None}
     assert mask.apply({"place": {"owners": None}}) == {"place": {"owners": None}}
     assert mask.fields == ("colour", "place.street", "place.owners.name")
+
+
+def test_what_is_granted_as_a_whole_is_not_copied_and_what_nobody_declared_is_dropped(declared: Database) -> None:
+    mask = mask_of(declared.operations[0].answer, frozenset({"code", "colour", "place", "tags"}), None)
+    assert mask.apply(FULL) is FULL
+    assert mask.apply({**FULL, "undeclared": "x"}) == FULL
+
+
+def test_masks_of_thousands_of_grants_are_made_once_each(declared: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bounded cache that the grants of ten thousand clients overflow would make a mask for every exchange."""
+    made = 0
+    prune = policy._prune
+
+    def counted(*given: Any) -> Any:
+        nonlocal made
+        made += 1
+        return prune(*given)
+
+    members: dict[str, Any] = {f"f{number}": (str | None, said("", "", f"f{number}")) for number in range(14)}
+    answer = create_model("Wide", __base__=Record, **members)
+    monkeypatch.setattr(policy, "_prune", counted)
+    granted = [frozenset(f"f{n}" for n in range(14) if number >> n & 1) for number in range(10_000)]
+    for _ in range(2):
+        for fields in granted:
+            assert len(mask_of(answer, fields, None).fields) == len(fields)
+    assert made == len(granted)
 
 
 def test_a_whole_record_is_named_by_its_own_path(declared: Database) -> None:
@@ -176,9 +204,11 @@ async def test_what_is_not_covered_is_refused_before_anybody_is_asked(
     reason: str | None,
 ) -> None:
     grants = () if changes is None else (replace(grant, **changes),)
+    asked = exchange(declared, *grants, **sent)
     with pytest.raises(error) as caught:
-        await authorised(unreachable)(exchange(declared, *grants, **sent))
+        await authorised(unreachable)(asked)
     assert caught.value.reason == reason
+    assert not asked.well_formed or "asked_fields" in sent
     for value in sent.values():
         if isinstance(value, str) and value:
             assert value not in str(caught.value)
@@ -202,10 +232,13 @@ async def test_what_is_covered_passes_with_its_grant_and_comes_back_masked(decla
         return Answer(dict(FULL), warnings=notices)
 
     before = asyncio.get_running_loop().time()
+    # Until `authorised` has looked, dossier and officer may hold anything.
+    assert not exchange(declared, dossier="000.00.18.G12-221122-0001").well_formed
     answer = await authorised(source)(
         exchange(declared, other, strict, dossier="000.00.18.G12-221122-0001", officer="an.nguyen@bo", signed=True)
     )
     assert seen[0].grant == strict
+    assert seen[0].well_formed
     # A tenth of the promised 1.5 s is kept for the evidence.
     assert before + 1.35 <= seen[0].deadline <= asyncio.get_running_loop().time() + 1.35
     assert answer.data == {"code": "A", "place": {"street": ""}}
