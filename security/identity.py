@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from schemas.exchange import Caller
 from security.clients import Client, StoredCredential
 from security.registry import ClientRegistry
-from security.tokens import Tokens, unauthenticated
+from security.tokens import Claims, Tokens, unauthenticated
 
 _BEARER = re.compile(r"bearer +([^ ]+) *", re.IGNORECASE | re.ASCII)
 
@@ -26,13 +28,35 @@ def thumbprint(der: bytes) -> str:
     return base64.urlsafe_b64encode(sha256(der).digest()).rstrip(b"=").decode()
 
 
-class Identity:
-    """Recognises callers; one per process."""
+class _Proven(NamedTuple):
+    """Whom a token proved; `until` (POSIX seconds) is when token or credential ends by itself."""
 
-    def __init__(self, registry: ClientRegistry, tokens: Tokens, *, clock: Callable[[], float] = time.time) -> None:
+    caller: Caller
+    client: Client
+    claims: Claims
+    turn: int
+    until: float
+
+
+class Identity:
+    """Recognises callers; one per process.
+
+    Whom a token proved is remembered for `remembered` tokens. What can change meanwhile is asked at every use.
+    """
+
+    def __init__(
+        self,
+        registry: ClientRegistry,
+        tokens: Tokens,
+        *,
+        remembered: int = 20_000,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.registry = registry
         self.tokens = tokens
         self._clock = clock
+        self._remembered = remembered
+        self._proven: OrderedDict[str, _Proven] = OrderedDict()
 
     def identify(self, authorization: str | None, certificate: bytes | None) -> Caller:
         """Return the caller of a request from its `Authorization` value and its client certificate (DER).
@@ -45,11 +69,24 @@ class Identity:
                 raise unauthenticated("missing")
             client, credential = self.by_certificate(certificate)
             return client.caller(credential)
-        match = _BEARER.fullmatch(authorization)
-        if match is None:
-            raise unauthenticated("malformed")
-        claims = self.tokens.verify(match[1])
-        if claims.thumbprint is not None and (certificate is None or thumbprint(certificate) != claims.thumbprint):
+        proven = self._proven.get(authorization)
+        if proven is None or proven.turn != self.tokens.turn:
+            match = _BEARER.fullmatch(authorization)
+            if match is None:
+                raise unauthenticated("malformed")
+            return self._by_claims(self.tokens.verify(match[1]), authorization, certificate)
+        if (
+            # Any change of a client, its credentials or its grants makes another object of it.
+            proven.client is self.registry.get(proven.claims.client_id)
+            and not self.registry.ended(proven.claims.token_id)
+            and self._clock() < proven.until
+            and _held(proven.claims, certificate)
+        ):
+            return proven.caller
+        return self._by_claims(self.tokens.living(proven.claims), authorization, certificate)
+
+    def _by_claims(self, claims: Claims, authorization: str, certificate: bytes | None) -> Caller:
+        if not _held(claims, certificate):
             # Somebody else's token, or a proxy that dropped the certificate: worth nothing either way (RFC 8705).
             raise unauthenticated("unknown")
         holder = self.registry.get(claims.client_id)
@@ -61,7 +98,14 @@ class Identity:
         lapse = proof.lapse(self.now())
         if lapse is not None:
             raise unauthenticated(lapse)
-        return holder.caller(proof)
+        caller = holder.caller(proof)
+        # A value padded with blanks is as good, but whoever sends ever more of them must not fill the memory.
+        if authorization.count(" ") == 1:
+            ends = claims.expires_at if proof.not_after is None else min(claims.expires_at, proof.not_after.timestamp())
+            self._proven[authorization] = _Proven(caller, holder, claims, self.tokens.turn, ends)
+            if len(self._proven) > self._remembered:
+                self._proven.popitem(last=False)
+        return caller
 
     def by_secret(self, client_id: str, secret: str) -> tuple[Client, StoredCredential]:
         """Recognise a client by id and secret, as the token endpoint and SOAP's HTTP Basic need it."""
@@ -74,3 +118,8 @@ class Identity:
     def now(self) -> datetime:
         """The time that credentials are judged at (UTC)."""
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _held(claims: Claims, certificate: bytes | None) -> bool:
+    """Tell whether a token that is bound to a certificate came with it (RFC 8705)."""
+    return claims.thumbprint is None or (certificate is not None and thumbprint(certificate) == claims.thumbprint)

@@ -1,7 +1,7 @@
 """Access tokens (mã truy cập): ES256-signed JWTs of RFC 9068, short-lived, ended early by revoking their credential.
 
 A token names its client and the credential that got it; one got by mTLS also names the certificate (RFC 8705) and is
-worth nothing without it. Verification costs a signature once per token and process, then a look in a bounded memory.
+worth nothing without it. Every verification costs a signature; `security.identity` remembers whom a token proved.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from joserfc import jws, jwt
@@ -57,7 +55,10 @@ class Claims(NamedTuple):
 
 
 class Tokens:
-    """Issues and verifies the tokens of one issuer with the generations of the `token` key."""
+    """Issues and verifies the tokens of one issuer with the generations of the `token` key.
+
+    `turn` changes whenever what was verified before has to be verified anew.
+    """
 
     def __init__(
         self,
@@ -65,7 +66,6 @@ class Tokens:
         issuer: str,
         lifetime: int = 600,
         *,
-        remembered: int = 20_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.issuer = issuer
@@ -74,8 +74,7 @@ class Tokens:
         self._clock = clock
         self._parsed: dict[str, ECKey] = {}
         self._look_again_at = 0.0
-        self._remembered = remembered
-        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        self.turn = 0
 
     def issue(self, client: Client, credential: StoredCredential, thumbprint: str | None = None) -> tuple[str, Claims]:
         """Make a token for a client that has just proved itself with a credential."""
@@ -102,22 +101,17 @@ class Tokens:
 
         Whether client and credential still count is for the registry to say, at every use.
         """
-        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
-        claims = self._verified.get(digest)
-        if claims is None:
-            claims = self._check(token)
-            self._verified[digest] = claims
-            if len(self._verified) > self._remembered:
-                self._verified.popitem(last=False)
-        else:
-            self._verified.move_to_end(digest)
+        return self.living(self._check(token))
+
+    def living(self, claims: Claims) -> Claims:
+        """Return what a verified token says unless its time is over; raises Unauthenticated (expired)."""
         if self._clock() >= claims.expires_at:
             raise unauthenticated("expired")
         return claims
 
     def forget(self) -> None:
         """Verify every token anew; called when keys were rotated or withdrawn."""
-        self._verified.clear()
+        self.turn += 1
         self._parsed.clear()
 
     def jwks(self) -> dict[str, Any]:

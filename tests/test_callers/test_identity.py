@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from schemas.errors import Unauthenticated
+from schemas.exchange import Grant
+from security.administration import grant as granted
 from security.administration import register, revoke
-from security.credentials import certificate_credential, subject_credential
-from security.identity import thumbprint
+from security.client_store import revoke_token
+from security.clients import new_secret
+from security.credentials import certificate_credential, secret_credential, subject_credential
+from security.identity import Identity, thumbprint
 from security.keys import KeyRing
 from security.tokens import Tokens
 
@@ -176,12 +181,93 @@ async def test_forged_tokens_are_unknown(deployment: Any, tmp_path: Path) -> Non
 
 async def test_memory_of_tokens_is_bounded(deployment: Any) -> None:
     client = await deployment.add()
-    small = Tokens(deployment.keys, ISSUER, remembered=3)
-    tokens = [small.issue(client, client.credentials[0])[0] for _ in range(6)]
-    for token in tokens:
-        assert small.verify(token).client_id == "ministry"
-    assert len(small._verified) == 3
-    assert small.verify(tokens[0]).client_id == "ministry"
+    small = Identity(deployment.registry, deployment.tokens, remembered=3)
+    values = [bearer(deployment, client) for _ in range(6)]
+    for value in values:
+        for written in (value, value.replace(" ", "  "), value + " "):
+            assert small.identify(written, None).client_id == "ministry"
+    assert list(small._proven) == values[3:]
+    assert small.identify(values[0], None).client_id == "ministry"
+
+
+async def test_a_signature_is_checked_once_for_each_token_and_set_of_keys(
+    deployment: Any, grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    check = deployment.tokens._check
+
+    def counted(token: str) -> Any:
+        checked.append(token)
+        return check(token)
+
+    monkeypatch.setattr(deployment.tokens, "_check", counted)
+    client = await deployment.add()
+    values = [bearer(deployment, client) for _ in range(3)]
+
+    def ask() -> int:
+        checked.clear()
+        for value in values * 5:
+            assert deployment.identity.identify(value, None).client_id == "ministry"
+        return len(checked)
+
+    assert ask() == 3
+    assert ask() == 0
+    await deployment.commit(granted(client, grant, by="test"))
+    assert ask() == 0
+    deployment.tokens.forget()
+    assert ask() == 3
+    deployment.clock.offset = 700
+    checked.clear()
+    assert [reason(deployment, value) for value in values * 2] == ["expired"] * 6
+    assert not checked
+
+
+async def test_what_is_remembered_says_what_looking_anew_says(deployment: Any, grant: Grant, authority: Any) -> None:
+    """One identity that remembers and a new one for each question must agree, whatever happened in between."""
+    certificate, _ = authority.issue("app")
+    client = await deployment.add()
+    ending = replace(
+        secret_credential(new_secret(), datetime.now(UTC)), not_after=datetime.now(UTC) + timedelta(minutes=1)
+    )
+    client = await deployment.commit(register(client, ending, by="test"))
+    held = [
+        bearer(deployment, client, item, bound)
+        for item in client.credentials
+        for bound in (None, thumbprint(der(certificate)))
+    ]
+
+    def outcome(identity: Identity, value: str, shown: bytes | None) -> object:
+        try:
+            return identity.identify(value, shown)
+        except Unauthenticated as error:
+            return error.reason
+
+    seen = []
+
+    def compare() -> None:
+        for value in held:
+            for shown in (None, der(certificate), b"another"):
+                new = Identity(deployment.registry, deployment.tokens, clock=deployment.clock)
+                said = outcome(deployment.identity, value, shown)
+                assert said == outcome(new, value, shown)
+                seen.append(said if isinstance(said, str) else "known")
+
+    compare()
+    compare()
+    for offset in (500.0, 601.0, -600.0, 0.0):
+        deployment.clock.offset = offset
+        compare()
+    ended = deployment.tokens.verify(held[0].removeprefix("Bearer "))
+    await deployment.storage.write(lambda connection: revoke_token(connection, ended.token_id, ended.expires_at, 0))
+    await deployment.registry.refresh()
+    compare()
+    client = await deployment.commit(granted(client, grant, by="test"))
+    compare()
+    client = await deployment.commit(revoke(client, credential_id=client.credentials[1].id, by="test"))
+    compare()
+    await deployment.commit(revoke(client, by="test"))
+    compare()
+    assert set(seen) == {"known", "unknown", "expired", "revoked"}
 
 
 # --- certificates -----------------------------------------------------------------------------------------------
