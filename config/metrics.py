@@ -8,16 +8,16 @@ Labels are names from the configuration and the code, never values of a request.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
-    from prometheus_client.metrics import MetricWrapperBase
-
-M = TypeVar("M", bound="MetricWrapperBase")
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -95,11 +95,68 @@ def metrics() -> Metrics:
     )
 
 
+class Tally:
+    """The value of one counter with its labels, without the checks that the library makes each time."""
+
+    __slots__ = ("inc",)
+
+    def __init__(self, child: Counter) -> None:
+        self.inc: Callable[[], None] = partial(child._value.inc, 1)  # noqa: SLF001 - what `child.inc` ends in
+
+
+class Level:
+    """The value of one gauge that goes up and down by one, without the checks that the library makes each time."""
+
+    __slots__ = ("dec", "inc")
+
+    def __init__(self, child: Gauge) -> None:
+        change = child._value.inc  # noqa: SLF001 - what `child.inc` and `child.dec` end in
+        self.inc: Callable[[], None] = partial(change, 1)
+        self.dec: Callable[[], None] = partial(change, -1)
+
+
+class Spread:
+    """The values of one histogram with its labels, without the checks that the library makes each time."""
+
+    __slots__ = ("_bounds", "_buckets", "_sum")
+
+    def __init__(self, child: Histogram) -> None:
+        self._bounds: list[float] = child._upper_bounds  # noqa: SLF001 - what `child.observe` walks through
+        self._buckets = [partial(bucket.inc, 1) for bucket in child._buckets]  # noqa: SLF001 - see above
+        self._sum = child._sum.inc  # noqa: SLF001 - see above
+
+    def observe(self, amount: float) -> None:
+        """Add one observation."""
+        self._sum(amount)
+        self._buckets[bisect_left(self._bounds, amount)]()
+
+
+@overload
+def labelled(metric: Counter, *labels: str) -> Tally: ...
+
+
+@overload
+def labelled(metric: Gauge, *labels: str) -> Level: ...
+
+
+@overload
+def labelled(metric: Histogram, *labels: str) -> Spread: ...
+
+
+def labelled(metric: Counter | Gauge | Histogram, *labels: str) -> Tally | Level | Spread:
+    """Return what is counted under these labels, the same object each time; who counts often keeps it."""
+    return _labelled(metric, *labels)
+
+
 # Labels are few by rule; the bound is for the day on which somebody breaks it.
 @lru_cache(maxsize=4096)
-def labelled(metric: M, *labels: str) -> M:
-    """Return the child of a metric with these labels, found without the lock and the checks of the library."""
-    return metric.labels(*labels)
+def _labelled(metric: Counter | Gauge | Histogram, *labels: str) -> Tally | Level | Spread:
+    from prometheus_client import Counter, Histogram
+
+    child = metric.labels(*labels) if labels else metric
+    if isinstance(child, Histogram):
+        return Spread(child)
+    return Tally(child) if isinstance(child, Counter) else Level(child)
 
 
 def share(directory: Path) -> None:
@@ -115,7 +172,29 @@ def become(worker: str) -> None:
     if DIRECTORY_VARIABLE in os.environ:
         from prometheus_client import values
 
-        values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call]
+        values.ValueClass = _unforking(values.MultiProcessValue(lambda: worker))  # type: ignore[no-untyped-call]
+
+
+def _unforking(base: Any) -> Any:
+    """Return the library's value in a shared file, without its look for a fork at every write: workers never fork."""
+    lock = Lock()
+
+    class Value(base):  # type: ignore[misc]
+        """A number that is written where the files of all processes are read."""
+
+        def __init__(self, *described: Any, **settings: Any) -> None:
+            super().__init__(*described, **settings)
+            # Stays valid when the file grows: the library maps the same file once more then.
+            start = self._file._positions[self._key]  # noqa: SLF001 - written to as the library does
+            self._place = memoryview(self._file._m)[start : start + 8].cast("d")  # noqa: SLF001 - see above
+
+        def inc(self, amount: float) -> None:
+            """Add `amount`."""
+            with lock:
+                self._value += amount
+                self._place[0] = self._value
+
+    return Value
 
 
 def forget(worker: str) -> None:

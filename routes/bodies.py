@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.helpers import parse_mimetype
 from pydantic import ValidationError
 
 from schemas.errors import Flaw, Malformed, Text, TooLarge, UnsupportedMediaType
 
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
 MAX_DEPTH = 64
 MAX_FLAWS = 50
 MAX_INTEGER = 2**53 - 1
 BODY_SECONDS = 30.0
+
+_BROKEN_OFF = Text("Nội dung bị ngắt giữa chừng", "The body broke off")
 
 # A second one of these would let two readers understand two different requests.
 SINGLE = frozenset(
@@ -47,7 +53,12 @@ SINGLE = frozenset(
 
 def single(request: web.BaseRequest, name: str) -> str | None:
     """Return the value of a header that may come once, None if absent; raises Malformed if it comes twice."""
-    values = request.headers.getall(name, ())
+    return once(request.headers, name)
+
+
+def once(headers: CIMultiDictProxy[str], name: str) -> str | None:
+    """Return the value of a header that may come once, None if absent; raises Malformed if it comes twice."""
+    values = headers.getall(name, ())
     if len(values) > 1:
         raise Malformed(
             Text(f"Tiêu đề {name} được gửi nhiều lần", f"The header {name} was sent more than once"),
@@ -55,12 +66,13 @@ def single(request: web.BaseRequest, name: str) -> str | None:
         )
     if not values:
         return None
-    if not values[0].isascii():
+    value = values[0]
+    if not value.isascii():
         raise Malformed(
             Text(f"Tiêu đề {name} phải là ASCII", f"The header {name} must be ASCII"),
             flaws=[Flaw("", Text("phải là ASCII", "must be ASCII"), header=name)],
         )
-    return str(values[0])
+    return value
 
 
 def check_headers(request: web.BaseRequest) -> None:
@@ -82,13 +94,17 @@ async def read_body(request: web.Request, limit: int) -> bytes:
             Text("Nội dung không được nén hay mã hóa", "The body must not have a content coding"),
             flaws=[Flaw("", Text("không được dùng", "must be absent"), header="Content-Encoding")],
         )
+    content = request.content
+    if content.is_eof():
+        # It all came with the head, as short bodies do: nothing has to be waited for.
+        return _whole(content, limit)
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(None if request.content.is_eof() else BODY_SECONDS):
-            async for chunk in request.content.iter_any():
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in content.iter_any():
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(limit)
@@ -96,8 +112,18 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     except TimeoutError:
         raise Malformed(Text("Nội dung gửi quá chậm", "The body came too slowly")) from None
     except web.RequestPayloadError:
-        raise Malformed(Text("Nội dung bị ngắt giữa chừng", "The body broke off")) from None
+        raise Malformed(_BROKEN_OFF) from None
     return b"".join(chunks)
+
+
+def _whole(content: StreamReader, limit: int) -> bytes:
+    try:
+        body = content.read_nowait()
+    except web.RequestPayloadError:
+        raise Malformed(_BROKEN_OFF) from None
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -106,14 +132,20 @@ def _too_large(limit: int) -> TooLarge:
 
 def check_json_type(request: web.BaseRequest) -> None:
     """Raise UnsupportedMediaType unless the content type is `application/json`, in UTF-8 where it names a charset."""
-    kind = parse_mimetype(single(request, "Content-Type") or "")
-    if (kind.type, kind.subtype, kind.suffix) != ("application", "json", "") or kind.parameters.get(
-        "charset", "utf-8"
-    ).lower() not in ("utf-8", "utf8"):
+    if not _is_json(single(request, "Content-Type") or ""):
         raise UnsupportedMediaType(
             Text("Nội dung phải là application/json, mã UTF-8", "The body must be application/json in UTF-8"),
             flaws=[Flaw("", Text("phải là application/json", "must be application/json"), header="Content-Type")],
         )
+
+
+# Callers send the same few again and again.
+@lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    kind = parse_mimetype(content_type)
+    return (kind.type, kind.subtype, kind.suffix) == ("application", "json", "") and (
+        kind.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
+    )
 
 
 async def read_json(request: web.Request, limit: int) -> Any:

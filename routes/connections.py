@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 from aiohttp import web
 
-from config.metrics import metrics
+from config.metrics import labelled, metrics
 from routes.context import BASE_URL, REQUEST_ID
-from routes.errors import rendered
+from routes.errors import error_of, rendered
 from routes.frame import finish, request_id_of
 from schemas.errors import Malformed, Text
+from schemas.ids import new_id
 
 log = structlog.get_logger()
 
@@ -100,8 +100,8 @@ class Connection(web.RequestHandler):
             raise ConnectionError("the answer has begun")
         failure: BaseException = Malformed(_BAD_HTTP) if status == 400 else (exc or RuntimeError())
         # What could not be read has no headers, not even empty ones.
-        response = self._listener.refusal(request, failure, str(uuid.uuid4()))
-        metrics().http_requests.labels("unreadable", "other", str(response.status)).inc()
+        response = self._listener.refusal(request, failure, new_id())
+        labelled(metrics().http_requests, "unreadable", "other", str(response.status)).inc()
         log.info("bad-http", kind=type(exc).__name__, status=response.status)
         response.force_close()
         return response
@@ -148,7 +148,8 @@ class Listener(web.Server):
 
     def refusal(self, request: web.BaseRequest, failure: BaseException, request_id: str) -> web.Response:
         """Render `failure` for a request that the application's middlewares never saw."""
-        response = rendered(request, failure, request_id=request_id, base_url=self._base_url)
+        error = error_of(failure)
+        response = rendered(request, error, failure, request_id=request_id, base_url=self._base_url)
         finish(response, request_id)
         return response
 

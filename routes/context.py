@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from schemas.errors import GatewayError
 from schemas.exchange import Caller
 
 
@@ -27,8 +26,6 @@ REQUEST_ID = web.RequestKey("request_id", str)
 PEER = web.RequestKey("peer", Peer)
 # Set by whoever authenticates the request; the access line names the client.
 CALLER = web.RequestKey("caller", Caller)
-# Set by the rendering middleware, read by the access line.
-ERROR = web.RequestKey("error", GatewayError)
 # Headers that go on the answer whether it succeeds or fails (rate limits for example).
 ANSWER_HEADERS = web.RequestKey("answer_headers", dict[str, str])
 

@@ -1,7 +1,7 @@
 """The only place that renders errors: problem details (RFC 9457) from a GatewayError, and who turns what into one.
 
-`problem` is pure. The middleware `problems` makes a GatewayError of whatever a handler raises and renders it; nothing
-that an unexpected exception says reaches the caller, the log has its frames under the request id.
+`problem` is pure. `answered` makes a GatewayError of whatever a handler raises and renders it; nothing that an
+unexpected exception says reaches the caller, the log has its frames under the request id.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from urllib.parse import quote
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from routes.context import BASE_URL, ERROR, REQUEST_ID
+from routes.context import BASE_URL, REQUEST_ID
 from routes.language import Language, preferred
 from schemas.errors import (
     Flaw,
@@ -119,9 +118,10 @@ def error_of(failure: BaseException) -> GatewayError:
     return Internal()
 
 
-def rendered(request: web.BaseRequest, failure: BaseException, *, request_id: str, base_url: str) -> web.Response:
-    """Return the response for `failure`; an unforeseen one is logged with its frames."""
-    error = error_of(failure)
+def rendered(
+    request: web.BaseRequest, error: GatewayError, failure: BaseException, *, request_id: str, base_url: str
+) -> web.Response:
+    """Return the response for `error`, as which `failure` is told; an unforeseen one is logged with its frames."""
     if isinstance(error, Internal):
         log.error("internal-error", request_id=request_id, exc_info=failure)
     language = preferred(request.headers.get("Accept-Language"))
@@ -131,22 +131,8 @@ def rendered(request: web.BaseRequest, failure: BaseException, *, request_id: st
     return web.Response(status=status, headers=headers, body=body)
 
 
-@web.middleware
-async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Render every failure of what lies further in, except redirects and connections that are gone."""
-    try:
-        return await handler(request)
-    except web.HTTPException as failure:
-        if failure.status < 400:
-            raise
-        return _answered(request, failure)
-    except ConnectionError:
-        raise
-    except Exception as failure:  # noqa: BLE001 - this is where the unforeseen ends
-        return _answered(request, failure)
-
-
-def _answered(request: web.Request, failure: Exception) -> web.Response:
+def answered(request: web.Request, failure: Exception) -> tuple[GatewayError, web.Response]:
+    """Return what `failure` of a request in the frame means, and its rendering."""
     error = error_of(failure)
-    request[ERROR] = error
-    return rendered(request, failure, request_id=request[REQUEST_ID], base_url=request.app[BASE_URL])
+    response = rendered(request, error, failure, request_id=request[REQUEST_ID], base_url=request.app[BASE_URL])
+    return error, response

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from routes.bodies import flaws_of, read_json, single
+from routes.bodies import flaws_of, once, read_json
 from routes.context import CALLER, REQUEST_ID
 from routes.recorded import wants_full_receipt
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
+from schemas.ids import new_id
 from schemas.receipt import Receipt
 from security.audit.entries import instant
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
 
 # Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
 _DEADLINE = 20.0
@@ -43,44 +48,49 @@ def add_exchanges(
 def _route(
     database: Database, operation: Operation, handler: Handler, prove: Prove, max_body: int
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    names = database.name, operation.name
+    read_question = operation.question.model_validate
+    # What every answer says about itself whatever was asked: written once.
+    told = f',"database":{_json(names[0])},"operation":{_json(names[1])},"answered_at":"'
+
     async def ask(request: web.Request) -> web.Response:
         caller = request[CALLER]
         body = await read_json(request, max_body)
         try:
-            question = operation.question.model_validate(body)
+            question = read_question(body)
         except ValidationError as error:
             # Who may not ask at all is not taught how to.
-            if (database.name, operation.name) not in caller.grants:
+            if names not in caller.grants:
                 raise Refused(reason="no-grant") from None
             raise Invalid(flaws=flaws_of(error)) from None
+        headers = request.headers
         exchange = Exchange(
-            id=str(uuid.uuid4()),
+            id=new_id(),
             database=database,
             operation=operation,
             question=question,
             caller=caller,
-            purpose=_ascii(request, "Lgsp-Purpose"),
-            dossier=_ascii(request, "Lgsp-Dossier"),
-            officer=_ascii(request, "Lgsp-Officer"),
+            purpose=_ascii(headers, "Lgsp-Purpose"),
+            dossier=_ascii(headers, "Lgsp-Dossier"),
+            officer=_ascii(headers, "Lgsp-Officer"),
             asked_fields=_asked_fields(request),
             request_id=request[REQUEST_ID],
-            traceparent=single(request, "traceparent"),
+            traceparent=once(headers, "traceparent"),
             asked_at=datetime.now(UTC),
             deadline=asyncio.get_running_loop().time() + _DEADLINE,
         )
-        _ascii(request, "Lgsp-Receipt")
-        wants_proof = wants_full_receipt(request)
+        wants_proof = wants_full_receipt(_ascii(headers, "Lgsp-Receipt"))
         answer = await handler(exchange)
         receipt = answer.receipt
         shown = None if receipt is None else receipt.as_json(await prove(receipt) if wants_proof else None)
-        return web.Response(body=_rendered(exchange, answer, shown), content_type="application/json")
+        return web.Response(body=_rendered(exchange.id, told, answer, shown), headers=_JSON)
 
     return ask
 
 
-def _ascii(request: web.Request, name: str) -> str | None:
-    value = single(request, name)
-    if value is not None and not (value.isascii() and value.isprintable()):
+def _ascii(headers: CIMultiDictProxy[str], name: str) -> str | None:
+    value = once(headers, name)
+    if value is not None and not value.isprintable():
         raise Invalid(flaws=[Flaw("", _NOT_ASCII, header=name)])
     return value
 
@@ -95,41 +105,38 @@ def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in query["fields"].split(","))
 
 
-def _rendered(exchange: Exchange, answer: Answer, receipt: dict[str, object] | None) -> bytes:
+def _rendered(exchange_id: str, told: str, answer: Answer, receipt: dict[str, object] | None) -> bytes:
     """Join the response from `data` as committed to, so that what was disclosed is what the evidence holds."""
     proven = answer.provenance
-    about = {
-        "id": exchange.id,
-        "database": exchange.database.name,
-        "operation": exchange.operation.name,
-        "answered_at": instant(datetime.now(UTC)),
-        "fields": answer.fields,
-        "warnings": [
-            {"code": notice.code, "pointer": notice.pointer, "detail": notice.detail} for notice in answer.warnings
-        ],
-        "signature": proven
-        and {
-            "status": proven.status,
-            "signer": proven.signer,
-            "certificate": proven.certificate,
-            "signed_at": instant(proven.signed_at),
-        },
-    }
+    warnings = [{"code": notice.code, "pointer": notice.pointer, "detail": notice.detail} for notice in answer.warnings]
+    signature = (
+        "null"
+        if proven is None
+        else f'{_proven(proven.status, proven.signer, proven.certificate)}"signed_at":"{instant(proven.signed_at)}"}}'
+    )
     return b"".join(
         (
             b'{"data":',
             answer.canonical,
-            b',"exchange":',
-            _json(about),
-            b',"receipt":',
-            _json(receipt),
-            b"}",
+            (
+                f',"exchange":{{"id":"{exchange_id}"{told}{instant(datetime.now(UTC))}","fields":{_listed(answer.fields)}'
+                f',"warnings":{_json(warnings) if warnings else "[]"},"signature":{signature}}}'
+                f',"receipt":{_json(receipt)}}}'
+            ).encode(),
         )
     )
 
 
-def _json(value: object) -> bytes:
-    return _ENCODER.encode(value).encode("utf-8")
+# A grant's fields and a registry's certificate are the same for thousands of answers.
+@lru_cache(maxsize=1024)
+def _listed(fields: tuple[str, ...]) -> str:
+    return _json(fields)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+@lru_cache(maxsize=256)
+def _proven(status: str, signer: str, certificate: str) -> str:
+    return _json({"status": status, "signer": signer, "certificate": certificate}).removesuffix("}") + ","
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_JSON = {"Content-Type": "application/json"}

@@ -1,34 +1,34 @@
 """What every request gets, whatever its route: a request id, an access line, a count, a bound, safe headers.
 
-`setup` puts the middlewares on an application, outermost first: frame → problems → bounded → peer. Whatever is added
-later lies further in and may raise.
+`setup` puts the middlewares on an application, outermost first: frame → bounded → peer. Whatever is added later lies
+further in and may raise: `frame` renders it. Those that only look at a request are plain functions that hand on what
+the next one gives them, since every coroutine in between is resumed with every answer.
 """
 
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from time import perf_counter
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from config import tracing
-from config.logging import identifier_shaped
-from config.metrics import labelled, metrics
+from config.logging import identifier_shaped, write_access
+from config.metrics import Level, Spread, Tally, labelled, metrics
 from config.settings import Server
 from routes.bodies import check_headers
-from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, ERROR, RELOAD, REQUEST_ID
-from routes.errors import problems
+from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, RELOAD, REQUEST_ID
+from routes.errors import answered
 from routes.peers import trusting
-from schemas.errors import Overloaded
-
-log = structlog.get_logger()
+from schemas.errors import GatewayError, Overloaded
+from schemas.ids import new_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.ASCII)
+_COMMON = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 # What tells how the gateway does must answer when it does badly.
 _UNBOUNDED = frozenset({"/livez", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
@@ -44,7 +44,7 @@ def setup(app: web.Application, server: Server, *, reload: Callable[[], Awaitabl
     app[BASE_URL] = public_url(server)
     if reload is not None:
         app[RELOAD] = reload
-    app.middlewares.extend((frame, problems, bounded(server.max_in_flight), trusting(server.trusted_proxies)))
+    app.middlewares.extend((frame, bounded(server.max_in_flight), trusting(server.trusted_proxies)))
 
 
 def request_id_of(request: web.BaseRequest) -> str:
@@ -52,7 +52,7 @@ def request_id_of(request: web.BaseRequest) -> str:
     sent = request.headers.getall("X-Request-Id", ())
     if len(sent) == 1 and _REQUEST_ID.fullmatch(sent[0]) and not identifier_shaped(sent[0]):
         return str(sent[0])
-    return str(uuid.uuid4())
+    return new_id()
 
 
 def trace_id_of(request: web.BaseRequest) -> str | None:
@@ -72,28 +72,48 @@ def finish(response: web.StreamResponse, request_id: str) -> None:
     headers = response.headers
     headers["X-Request-Id"] = request_id
     headers["Server"] = "lgsp"
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Cache-Control", "no-store")
-    headers.setdefault("Referrer-Policy", "no-referrer")
+    for name, value in _COMMON.items():
+        headers.setdefault(name, value)
+
+
+@lru_cache(maxsize=4096)
+def _counting(route: str, method: str, status: int) -> tuple[Tally, Spread]:
+    counters = metrics()
+    return labelled(counters.http_requests, route, method, str(status)), labelled(counters.http_seconds, route)
+
+
+@lru_cache(maxsize=1)
+def _in_flight() -> Level:
+    return labelled(metrics().http_in_flight)
 
 
 @web.middleware
 async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id, and afterwards count it, write its access line and put the common headers on."""
+    """Give the request its id and its answer, whatever happens; then count it, write its access line, put headers on.
+
+    Every failure of what lies further in is rendered, except redirects and connections that are gone.
+    """
     began = perf_counter()
-    counters = metrics()
-    counters.http_in_flight.inc()
+    in_flight = _in_flight()
+    in_flight.inc()
     request_id = request[REQUEST_ID] = request_id_of(request)
     span = tracing.serving(request.headers)
     # 499: the connection or the process ended before there was an answer.
     status = 499
+    error: GatewayError | None = None
     try:
-        response = await handler(request)
-    except web.HTTPException as redirect:
-        status = redirect.status
-        _finish(request, redirect, request_id)
-        raise
-    else:
+        try:
+            response = await handler(request)
+        except web.HTTPException as failure:
+            if failure.status < 400:
+                status = failure.status
+                _finish(request, failure, request_id)
+                raise
+            error, response = answered(request, failure)
+        except ConnectionError:
+            raise
+        except Exception as failure:  # noqa: BLE001 - this is where the unforeseen ends
+            error, response = answered(request, failure)
         status = response.status
         if not response.prepared:
             _finish(request, response, request_id)
@@ -102,26 +122,27 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         seconds = perf_counter() - began
         route = template_of(request)
         method = request.method if request.method in _METHODS else "other"
-        counters.http_in_flight.dec()
-        labelled(counters.http_requests, route, method, str(status)).inc()
-        labelled(counters.http_seconds, route).observe(seconds)
-        caller, error = request.get(CALLER), request.get(ERROR)
+        in_flight.dec()
+        requests, durations = _counting(route, method, status)
+        requests.inc()
+        durations.observe(seconds)
+        caller = request.get(CALLER)
+        code, reason = (error.code, error.reason) if error else (None, None)
         if span is not None:
             span.end(
                 failed=status >= 500,
                 name=f"{method} {route}",
                 http__response__status_code=status,
-                lgsp__code=error.code if error else None,
+                lgsp__code=code,
                 lgsp__request_id=request_id,
                 lgsp__client_id=caller.client_id if caller else None,
             )
-        log.info(
-            "request",
-            route=route,
-            method=method,
-            status=status,
-            code=error.code if error else None,
-            reason=error.reason if error else None,
+        write_access(
+            route,
+            method,
+            status,
+            code,
+            reason,
             duration_ms=round(seconds * 1000, 2),
             request_id=request_id,
             client_id=caller.client_id if caller else None,
@@ -154,7 +175,7 @@ def bounded(limit: int) -> Middleware:
 
 
 @web.middleware
-async def unrepeated(request: web.Request, handler: Handler) -> web.StreamResponse:
+def unrepeated(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
     """Refuse repeated headers; innermost of all, so that a known caller who sends them leaves evidence."""
     check_headers(request)
-    return await handler(request)
+    return handler(request)

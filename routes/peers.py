@@ -9,7 +9,7 @@ import base64
 import binascii
 import ipaddress
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 
 from aiohttp import web
@@ -50,7 +50,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _trusted(address: str, proxies: Sequence[Network]) -> bool:
-    parsed = _address(address) if proxies else None
+    parsed = _address(address)
     return parsed is not None and any(parsed in network for network in proxies)
 
 
@@ -72,7 +72,7 @@ def peer_of(request: web.BaseRequest, proxies: Sequence[Network]) -> Peer:
     name = transport.get_extra_info("peername") if transport is not None else None
     address = str(name[0]) if isinstance(name, tuple) else ""
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport is not None else None
-    if not _trusted(address, proxies):
+    if not proxies or not _trusted(address, proxies):
         return Peer(address, "https" if tls else "http", tls.getpeercert(binary_form=True) if tls else None)
     hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", ()) for hop in value.split(",")]
     # Each proxy appends whom it saw: from the right, the first hop that is no proxy of ours is the client.
@@ -92,8 +92,8 @@ def trusting(trusted: Sequence[str]) -> Middleware:
     proxies = networks(trusted)
 
     @web.middleware
-    async def peer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def peer(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
         request[PEER] = peer_of(request, proxies)
-        return await handler(request)
+        return handler(request)
 
     return peer

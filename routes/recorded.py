@@ -56,13 +56,13 @@ def recorded(
                     error,
                     Bearing(request[REQUEST_ID], database, operation, purpose if purpose in PURPOSES else None),
                 )
-            if error.receipt is not None and wants_full_receipt(request):
+            if error.receipt is not None and wants_full_receipt(request.headers.get("Lgsp-Receipt")):
                 error.proof = await trail.proof(error.receipt)
             raise error from failure
 
     return record
 
 
-def wants_full_receipt(request: web.Request) -> bool:
-    """Tell whether the caller asked for the entry and its proof (`Lgsp-Receipt: full`)."""
-    return request.headers.get("Lgsp-Receipt", "").strip().lower() == "full"
+def wants_full_receipt(sent: str | None) -> bool:
+    """Tell whether a caller who sent this `Lgsp-Receipt` asked for the entry and its proof (`full`)."""
+    return sent is not None and sent.strip().lower() == "full"

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import io
 import json
 import logging
+import re
 import secrets
 import uuid
 from typing import Any
@@ -14,7 +16,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.logging import MASK, identifier_shaped, masked
+from config.logging import MASK, configure, identifier_shaped, masked, write_access
 
 identifiers = st.one_of(
     st.from_regex(r"[0-9]{9}", fullmatch=True),
@@ -137,3 +139,52 @@ async def test_asyncio_does_not_print_the_result_of_a_lost_task(lines: Any) -> N
     assert line["event"] == "Task exception was never retrieved"
     assert line["exception"][0]["type"] == "builtins.ValueError"
     assert "Nguyễn" not in json.dumps(line, ensure_ascii=False)
+
+
+texts = st.one_of(st.none(), st.text(max_size=40), identifiers)
+
+
+@given(
+    texts.map(str), st.sampled_from(["GET", "other"]), st.integers(100, 599), texts, texts, texts.map(str), texts, texts
+)
+def test_an_access_line_is_what_any_line_would_be(
+    route: str,
+    method: str,
+    status: int,
+    code: str | None,
+    reason: str | None,
+    request_id: str,
+    client_id: str | None,
+    trace_id: str | None,
+) -> None:
+    handlers = logging.getLogger().handlers[:]
+    stream = io.StringIO()
+    configure("info", stream)
+    try:
+        ids = {"request_id": request_id, "client_id": client_id, "trace_id": trace_id}
+        write_access(route, method, status, code, reason, duration_ms=0.25, **ids)
+        known = {"route": route, "method": method, "status": status, "code": code, "reason": reason}
+        structlog.get_logger().info("request", **known, duration_ms=0.25, **ids)
+        written, expected = stream.getvalue().split("\n")[:2]
+        form = r'"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z"}$'
+        assert re.sub(form, "T", written) == re.sub(form, "T", expected)
+        assert written.endswith("}")
+        assert re.search(form, written)
+    finally:
+        logging.getLogger().handlers[:] = handlers
+        structlog.reset_defaults()
+
+
+def test_above_its_level_no_access_line_is_written(lines: Any) -> None:
+    stream = io.StringIO()
+    configure("warning", stream)
+    write_access("/livez", "GET", 200, None, None, duration_ms=0.1, request_id="r", client_id=None, trace_id=None)
+    assert stream.getvalue() == ""
+
+
+def test_a_stream_that_fails_takes_nobody_along(lines: Any) -> None:
+    stream = io.StringIO()
+    configure("info", stream)
+    stream.close()
+    write_access("/livez", "GET", 200, None, None, duration_ms=0.1, request_id="r", client_id=None, trace_id=None)
+    structlog.get_logger().info("said")
