@@ -1,0 +1,87 @@
+"""Every piece that was promised is measured, on messages that the product accepts."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from signxml.exceptions import InvalidSignature
+
+from bench import pieces, pieces_rivals, pieces_wire
+from bench.pieces_clock import Clock
+from security.signature import Rejected
+
+pytestmark = pytest.mark.timeout(120)
+
+GROUPS = {
+    "encode": {"tax/taxpayer", "population/person", "social-insurance/participant"},
+    "sign": {"ECDSA P-256", "RSA-2048"},
+    "verify": {
+        f"{size}{library}"
+        for size in ("2 KB ECDSA P-256", "10 KB ECDSA P-256", "100 KB ECDSA P-256", "2 KB RSA-2048")
+        for library in ("", " xmlsec", " signxml")
+    },
+    "read": {f"{piece} {size}" for piece in ("parse", "XSD", "decode") for size in ("2 KB", "10 KB", "100 KB")}
+    | {"26 fields, all steps unsigned"},
+    "access": {"token check", "token check, first time", "grant and mask", "limit"},
+    "evidence": {"evidence to canonical entry", "seal, 32 at once", "receipt as JSON"}
+    | {f"append, {size} in a commit, {clock}" for size in (1, 8, 32, 100) for clock in ("CPU", "wall")},
+    "request": {"request id, headers, metrics, log line"},
+    "rivals": {"zeep create", "zeep create, write, read", "pydantic validate", "json write", "json read"},
+}
+
+
+def test_every_piece_is_measured() -> None:
+    found = pieces.measured(quick=True, seconds=0.002)
+    assert {group: set(measured) for group, measured in found.items()} == GROUPS
+    assert all(micros > 0 for measured in found.values() for micros in measured.values())
+
+
+@pytest.fixture(scope="module")
+def wire(tmp_path_factory: pytest.TempPathFactory) -> pieces_wire.Wire:
+    return pieces_wire.wire(tmp_path_factory.mktemp("wire"))
+
+
+def test_answers_have_the_size_in_their_name(wire: pieces_wire.Wire) -> None:
+    for name, size in pieces_wire.SIZES.items():
+        assert size * 0.9 < len(wire.payloads[name]) <= size
+
+
+def refuse(name: str) -> None:
+    raise ImportError(f"no {name} here")
+
+
+def test_every_verifier_refuses_an_altered_answer(wire: pieces_wire.Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = wire.answers["2 KB ECDSA P-256"]
+    altered = pieces_wire.Answer(answer.envelope.replace(b"10100", b"10101"), answer.confirms, answer.signer)
+    assert altered.envelope != answer.envelope
+    broken = replace(wire, answers={"altered": altered})
+    with pytest.raises(Rejected, match="altered"):
+        pieces_wire.verify_pieces(Clock(0.001), broken)
+    with pytest.raises(Exception, match="Signature is invalid"):
+        pieces_rivals.other_verify_pieces(Clock(0.001), broken)
+    # Without xmlsec it is signxml's turn.
+    monkeypatch.setattr(pieces_rivals, "import_module", refuse)
+    with pytest.raises(InvalidSignature, match=r"[Dd]igest"):
+        pieces_rivals.other_verify_pieces(Clock(0.001), broken)
+
+
+def test_a_library_that_does_not_load_is_named(wire: pieces_wire.Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces_rivals, "import_module", refuse)
+    found = pieces_rivals.other_verify_pieces(Clock(0.001), wire)
+    assert found["absent: xmlsec (no xmlsec here)"] == 0.0
+    assert not any(name.endswith(" xmlsec") for name in found)
+
+
+def test_the_clock_takes_the_fastest_quarter_of_its_runs() -> None:
+    # With no time to spend there are four runs of one time each.
+    moments = ticking(iter([0.02, 0.08, 0.01, 0.06]))
+    assert Clock(0.0).several(lambda times: None, lambda: next(moments)) == 10_000.0
+
+
+def ticking(spent: Iterator[float]) -> Iterator[float]:
+    """A clock that is looked at before and after each of these times."""
+    now = 0.0
+    for each in spent:
+        yield now
+        now += each
+        yield now
