@@ -14,22 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from aiohttp import (
-    ClientConnectionError,
-    ClientConnectorError,
-    ClientError,
-    ClientPayloadError,
-    ClientResponse,
-    ClientResponseError,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    DummyCookieJar,
-    ServerTimeoutError,
-    TCPConnector,
-)
 from yarl import URL
 
+from adapters.http_connection import Broken, Connection, Expired, Malformed, Reply, Silent
+from adapters.http_connections import Connections
+from adapters.http_request import Requests
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
     CircuitOpen,
@@ -42,11 +31,18 @@ from schemas.errors import (
     UpstreamUnreadable,
 )
 
-MAX_LINE = 8_190
-MAX_HEADERS = 64
-# Below the five seconds after which common servers close an idle connection: reusing one that the source is just
-# closing would look like an answer that was lost.
-KEEP_ALIVE = 4.0
+__all__ = [
+    "Impatient",
+    "Message",
+    "Reply",
+    "Throttled",
+    "Transport",
+    "Undelivered",
+    "Unsent",
+    "maybe_applied",
+    "refusal",
+    "retry_after",
+]
 
 
 class Undelivered(UpstreamUnavailable):
@@ -90,57 +86,52 @@ class Message:
         return self.body or str(URL.build(path=self.path, query=dict(self.query))).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One complete HTTP answer; `headers` ignore case."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-
 class Transport:
     """Connections to one endpoint: at most `concurrency` at work, as many callers again waiting, the rest refused.
 
     Belongs to the event loop in which it is first used; `close` gives the connections back. Raises ConfigurationError
-    for TLS files that cannot be used.
+    for an address or TLS files that cannot be used.
     """
 
     def __init__(self, name: str, endpoint: Endpoint) -> None:
         self.name = name
         self._endpoint = endpoint
-        self._base = endpoint.url.rstrip("/")
+        try:
+            self._requests = Requests(endpoint.url)
+        except ValueError as error:
+            raise ConfigurationError(f"[endpoints.{name}]: url cannot be used: {error}") from None
         self._tls = _tls_context(name, endpoint)
         self._slots = asyncio.Semaphore(endpoint.concurrency)
         self._waiting = 0
-        self._session: ClientSession | None = None
+        self._connections = Connections(self._requests, endpoint.max_answer)
 
     async def send(self, message: Message, *, deadline: float) -> Reply:
         """Send `message` and read the whole answer before `deadline` (event loop clock, seconds).
 
         Raises Overloaded when too many already wait; Undelivered, UpstreamUnavailable, UpstreamTimeout (Unsent,
         Impatient) and UpstreamUnreadable for what the network and the source do. `maybe_applied` tells them apart.
+        ValueError: a message that HTTP cannot carry as it is.
         """
-        await self._enter(deadline)
+        request = self._requests.written(message.method, message.path, message.query, message.headers, message.body)
+        if self._slots.locked():
+            await self._queue(deadline)
+        else:
+            await self._slots.acquire()
         try:
-            return await self._exchange(message, deadline)
+            return await self._exchange(request, deadline, idempotent=message.method == "GET")
         finally:
             self._slots.release()
 
     def reload(self) -> None:
         """Read the TLS files again, for connections from now on; raises ConfigurationError, the old then stay."""
         self._tls = _tls_context(self.name, self._endpoint)
+        self._connections.renew()
 
     async def close(self) -> None:
         """Close every connection; a later `send` opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._connections.close()
 
-    async def _enter(self, deadline: float) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
-            return
+    async def _queue(self, deadline: float) -> None:
         if self._waiting >= self._endpoint.concurrency:
             raise Overloaded(
                 Text(
@@ -158,84 +149,50 @@ class Transport:
         finally:
             self._waiting -= 1
 
-    async def _exchange(self, message: Message, deadline: float) -> Reply:
+    async def _exchange(self, request: bytes, deadline: float, *, idempotent: bool) -> Reply:
         limits = self._endpoint.timeout
         own_limit = asyncio.get_running_loop().time() + limits.total
+        until = min(deadline, own_limit)
+        while True:
+            connection = self._connections.idle()
+            kept = connection is not None
+            if connection is None:
+                connection = await self._connect(deadline, own_limit)
+            try:
+                reply = await connection.ask(request, read=limits.read, until=until)
+            except Broken as error:
+                # The source closed the kept connection while we took it. HTTP lets a client ask again by itself only
+                # what has no effect (RFC 9112 section 9.3.1).
+                if idempotent and kept and error.early:
+                    continue
+                raise self._failed(UpstreamUnavailable, "kết nối bị ngắt", "the connection broke") from error
+            except Malformed as error:
+                raise self._unreadable(*error.args) from error
+            except Silent as error:
+                raise self._late(UpstreamTimeout) from error
+            except Expired as error:
+                raise self._late(Impatient if deadline < own_limit else UpstreamTimeout) from error
+            except BaseException:
+                # Whoever goes away leaves an answer behind that nobody else must read.
+                connection.close()
+                raise
+            self._connections.keep(connection)
+            return reply
+
+    async def _connect(self, deadline: float, own_limit: float) -> Connection:
+        patience = asyncio.get_running_loop().time() + self._endpoint.timeout.connect
         try:
-            async with asyncio.timeout_at(min(deadline, own_limit)):
-                async with self._opened().request(
-                    message.method,
-                    self._address(message),
-                    headers={"Accept-Encoding": "identity", **message.headers},
-                    data=message.body or None,
-                    allow_redirects=False,
-                    ssl=self._tls,
-                ) as response:
-                    return Reply(response.status, response.headers, await self._body(response))
-        # Most specific first: aiohttp's timeouts are connection errors and TimeoutErrors at once.
-        except ConnectionTimeoutError as error:
-            raise self._failed(Undelivered, "không kết nối được kịp giờ", "no connection in time") from error
-        except ServerTimeoutError as error:
-            raise self._late(UpstreamTimeout) from error
+            async with asyncio.timeout_at(min(patience, deadline, own_limit)):
+                return await self._connections.fresh(self._tls)
+        # It is an OSError as well.
         except TimeoutError as error:
-            raise self._late(Impatient if deadline < own_limit else UpstreamTimeout) from error
-        except ClientConnectorError as error:
+            if deadline < min(patience, own_limit):
+                raise self._late(Unsent) from error
+            if own_limit < patience:
+                raise self._late(UpstreamTimeout) from error
+            raise self._failed(Undelivered, "không kết nối được kịp giờ", "no connection in time") from error
+        except OSError as error:
             raise self._failed(Undelivered, "không kết nối được", "no connection") from error
-        except ClientResponseError as error:
-            raise self._unreadable("không phải HTTP hợp lệ", "not valid HTTP") from error
-        except (ClientConnectionError, ClientPayloadError) as error:
-            raise self._failed(UpstreamUnavailable, "kết nối bị ngắt", "the connection broke") from error
-        except ClientError as error:
-            raise self._unreadable("không phải HTTP hợp lệ", "not valid HTTP") from error
-
-    def _address(self, message: Message) -> URL:
-        address = URL(self._base + message.path)
-        return address.with_query(dict(message.query)) if message.query else address
-
-    async def _body(self, response: ClientResponse) -> bytes:
-        # We ask for identity; inflating what comes regardless would let a few kilobytes fill the memory.
-        if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-            response.close()
-            raise self._unreadable("nén mà không được yêu cầu", "compressed without being asked")
-        limit = self._endpoint.max_answer
-        announced = response.content_length
-        if announced is not None and announced > limit:
-            response.close()
-            raise self._too_large()
-        parts: list[bytes] = []
-        size = 0
-        async for part in response.content.iter_any():
-            size += len(part)
-            if size > limit:
-                response.close()
-                raise self._too_large()
-            parts.append(part)
-        return b"".join(parts)
-
-    def _opened(self) -> ClientSession:
-        if self._session is None:
-            limits = self._endpoint.timeout
-            self._session = ClientSession(
-                connector=TCPConnector(
-                    limit=self._endpoint.concurrency,
-                    keepalive_timeout=KEEP_ALIVE,
-                    ttl_dns_cache=30,
-                    # Whole seconds would make short limits long.
-                    timeout_ceil_threshold=float("inf"),
-                ),
-                cookie_jar=DummyCookieJar(),
-                headers={"User-Agent": "lgsp-gateway"},
-                skip_auto_headers=("Accept", "Content-Type"),
-                auto_decompress=False,
-                trust_env=False,
-                timeout=ClientTimeout(
-                    total=None, connect=limits.connect, sock_connect=limits.connect, sock_read=limits.read
-                ),
-                max_line_size=MAX_LINE,
-                max_field_size=MAX_LINE,
-                max_headers=MAX_HEADERS,
-            )
-        return self._session
 
     def _late(self, kind: type[UpstreamTimeout]) -> UpstreamTimeout:
         return kind(Text(f"Nguồn {self.name} không trả lời kịp.", f"{self.name} did not answer in time."))
@@ -245,10 +202,6 @@ class Transport:
 
     def _unreadable(self, vi: str, en: str) -> UpstreamUnreadable:
         return UpstreamUnreadable(Text(f"Trả lời của nguồn {self.name}: {vi}.", f"The answer of {self.name} is {en}."))
-
-    def _too_large(self) -> UpstreamUnreadable:
-        limit = self._endpoint.max_answer
-        return self._unreadable(f"lớn hơn {limit} byte", f"larger than {limit} bytes")
 
 
 def refusal(name: str, reply: Reply) -> UpstreamError | None:
@@ -284,9 +237,9 @@ def retry_after(reply: Reply, now: datetime | None = None) -> float | None:
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
-def _tls_context(name: str, endpoint: Endpoint) -> ssl.SSLContext | bool:
+def _tls_context(name: str, endpoint: Endpoint) -> ssl.SSLContext | None:
     if not endpoint.url.startswith("https:"):
-        return True
+        return None
     try:
         context = ssl.create_default_context(cafile=endpoint.tls_ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
