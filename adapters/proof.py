@@ -6,9 +6,7 @@ Loaded once, when codecs are compiled; a mistake in it is found at start-up and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
-
-from cryptography.x509 import Certificate
+from functools import cache
 
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import Text, UpstreamSignatureRejected
@@ -16,7 +14,6 @@ from schemas.exchange import Provenance
 from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified
 from security.signature_key import KeyRefused, SigningKey
 from security.trust import AnchoredTrust, PinnedTrust, Trust, load_certificates
-from security.trust_path import fingerprint
 from security.trust_revocation import RevocationLists
 
 _REASONS = {
@@ -85,9 +82,4 @@ def rejected(error: Rejected) -> UpstreamSignatureRejected:
 
 def provenance(verified: Verified) -> Provenance:
     """Say who signed the answer that was decoded."""
-    return Provenance(*_names(verified.signer), verified.signed_at)
-
-
-@lru_cache(maxsize=64)
-def _names(signer: Certificate) -> tuple[str, str]:
-    return signer.subject.rfc4514_string(), f"sha256:{fingerprint(signer).hex()}"
+    return Provenance(verified.subject, f"sha256:{verified.fingerprint}", verified.signed_at)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NewType, Protocol
+from typing import Literal, NamedTuple, NewType, Protocol
 
 from cryptography import x509
 
@@ -44,12 +44,12 @@ class Rejected(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """What a verified document proves.
 
     `element`: the only child of the signed Body, or the signed root of an enveloped signature without its Signature.
-    `headers`: the signed SOAP header blocks. `signed_at`: UTC, from the signed Timestamp (or `issuedAt`).
+    `headers`: the signed SOAP header blocks. `signer`: whose certificate, `subject`: its subject as RFC 4514 text,
+    `fingerprint`: its SHA-256 in hexadecimal. `signed_at`: UTC, from the signed Timestamp (or `issuedAt`).
     `signature_digest`: SHA-256 of the canonical SignedInfo, the key of the replay memory (an ECDSA value is malleable,
     so the signature value is none). `signature_value`: in base64, what an answer must confirm.
     `fresh_until`: from then on the message is refused as stale, so that a replay memory may forget it.
@@ -59,6 +59,8 @@ class Verified:
     element: Trusted
     headers: tuple[Trusted, ...]
     signer: x509.Certificate
+    subject: str
+    fingerprint: str
     signed_at: datetime
     signature_digest: bytes
     signature_value: str
@@ -74,31 +76,37 @@ class Replays(Protocol):
 
 
 class RecentSignatures:
-    """Replay memory of one process, of at most `capacity` signatures (about 110 bytes each).
+    """Replay memory of one process, of at most `capacity` signatures (about 130 bytes each).
 
     When it is full of signatures that are still fresh it takes no new one rather than forget an old one: forgetting
-    would let whoever floods it replay what he likes. Signatures are kept in sets by the minute in which they expire,
-    so that forgetting costs one step a minute.
+    would let whoever floods it replay what he likes. Signatures are listed by the minute in which they expire, so that
+    forgetting costs one step a minute.
     """
 
     def __init__(self, capacity: int = 400_000, clock: Callable[[], datetime] = utc_now) -> None:
         self._capacity = capacity
         self._clock = clock
-        self._by_minute: dict[int, set[bytes]] = {}
+        self._seen: set[bytes] = set()
+        self._by_minute: dict[int, list[bytes]] = {}
+        self._minute = 0
         self._lock = threading.Lock()
 
     def remember(self, digest: bytes, until: datetime) -> bool:
         """True if `digest` (SHA-256 of a SignedInfo) is new and there was room; `until` is UTC."""
-        now = int(self._clock().timestamp()) // 60
+        minute = int(self._clock().timestamp()) // 60
         with self._lock:
-            for minute in [minute for minute in self._by_minute if minute < now]:
-                del self._by_minute[minute]
-            if any(digest in seen for seen in self._by_minute.values()):
+            if minute != self._minute:
+                self._forget(minute)
+            if digest in self._seen or len(self._seen) >= self._capacity:
                 return False
-            if sum(map(len, self._by_minute.values())) >= self._capacity:
-                return False
-            self._by_minute.setdefault(int(until.timestamp()) // 60, set()).add(digest)
+            self._seen.add(digest)
+            self._by_minute.setdefault(int(until.timestamp()) // 60, []).append(digest)
             return True
+
+    def _forget(self, now: int) -> None:
+        self._minute = now
+        for minute in [minute for minute in self._by_minute if minute < now]:
+            self._seen.difference_update(self._by_minute.pop(minute))
 
 
 @dataclass(frozen=True, slots=True)

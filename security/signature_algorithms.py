@@ -7,8 +7,9 @@ HMAC are missing on purpose: a MAC keyed with a public key is a classic forgery.
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -117,34 +118,66 @@ def digest(uri: str, data: bytes) -> bytes:
         raise Rejected("malformed", "a digest algorithm that is not accepted") from None
 
 
-def algorithm(uri: str, key: PublicKey) -> Algorithm:
-    """The allowed algorithm of this name, which must fit the key; Rejected("malformed") otherwise."""
-    found = ALGORITHMS.get(uri)
-    if found is None:
-        raise Rejected("malformed", "a signature algorithm that is not accepted")
-    if (found.kind == "ecdsa") != isinstance(key, ec.EllipticCurvePublicKey):
-        raise Rejected("malformed", "the signature algorithm does not fit the signer's key")
+Check = Callable[[bytes, bytes], None]
+"""Takes a signature value (the form of XML signatures: r and s side by side for ECDSA) and the data that was signed.
+
+Returns nothing if they fit; Rejected("altered") if not, Rejected("malformed") if the value has the wrong length.
+"""
+
+
+def checks(key: PublicKey) -> dict[str, Check]:
+    """For each algorithm that fits the key, by name, the check of a signature made with it."""
+    found: dict[str, Check] = {}
+    for one in ALGORITHMS.values():
+        if one.kind == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
+            size = (key.key_size + 7) // 8
+            found[one.uri] = partial(_check_ecdsa, key.verify, size, _ECDSA[one.hash.name])
+        elif one.kind != "ecdsa" and isinstance(key, rsa.RSAPublicKey):
+            padded = _PSS[one.hash.name] if one.kind == "pss" else _PKCS1
+            found[one.uri] = partial(_check_rsa, key.verify, padded, one.hash)
     return found
 
 
-def verify(chosen: Algorithm, key: PublicKey, signature: bytes, data: bytes) -> None:
-    """Nothing if `signature` (the form of XML signatures: r and s side by side for ECDSA) is `key`'s over `data`.
+def check_of(uri: str, fitting: Mapping[str, Check]) -> Check:
+    """The check by this algorithm out of those that fit a key; Rejected("malformed") if there is none."""
+    found = fitting.get(uri)
+    if found is None:
+        known = "does not fit the signer's key" if uri in ALGORITHMS else "is not accepted"
+        raise Rejected("malformed", f"the signature algorithm {known}")
+    return found
 
-    Rejected("altered") if not, Rejected("malformed") if it has the wrong length.
-    """
+
+def _check_ecdsa(
+    verify: Callable[[bytes, bytes, ec.EllipticCurveSignatureAlgorithm], None],
+    size: int,
+    scheme: ec.ECDSA,
+    signature: bytes,
+    data: bytes,
+) -> None:
+    if len(signature) != 2 * size:
+        raise Rejected("malformed", "an ECDSA signature of the wrong length")
+    r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
     try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            size = (key.key_size + 7) // 8
-            if len(signature) != 2 * size:
-                raise Rejected("malformed", "an ECDSA signature of the wrong length")
-            r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-            key.verify(encode_dss_signature(r, s), data, _ECDSA[chosen.hash.name])
-        elif chosen.kind == "pss":
-            key.verify(signature, data, _PSS[chosen.hash.name], chosen.hash)
-        else:
-            key.verify(signature, data, _PKCS1, chosen.hash)
+        verify(encode_dss_signature(r, s), data, scheme)
     except InvalidSignature:
-        raise Rejected("altered", "the signature value does not fit what was signed") from None
+        raise _altered() from None
+
+
+def _check_rsa(
+    verify: Callable[[bytes, bytes, padding.AsymmetricPadding, hashes.HashAlgorithm], None],
+    padded: padding.AsymmetricPadding,
+    sha2: hashes.HashAlgorithm,
+    signature: bytes,
+    data: bytes,
+) -> None:
+    try:
+        verify(signature, data, padded, sha2)
+    except InvalidSignature:
+        raise _altered() from None
+
+
+def _altered() -> Rejected:
+    return Rejected("altered", "the signature value does not fit what was signed")
 
 
 def sign(chosen: Algorithm, key: PrivateKey, data: bytes) -> bytes:

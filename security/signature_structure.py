@@ -4,14 +4,14 @@ Shared by the SOAP and the enveloped profile. Whatever is not listed here is Rej
 """
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from lxml import etree
 
 from security.signature import Rejected
-from security.signature_algorithms import algorithm, digest, strict_base64, verify
+from security.signature_algorithms import check_of, digest, encode, strict_base64
 from security.trust import ByIssuerSerial, Signer
 from security.xml import WHITESPACE, Element, blank, canonical, canonical_inclusive
 
@@ -39,6 +39,7 @@ _DIGEST_METHOD = f"{{{DS}}}DigestMethod"
 _DIGEST_VALUE = f"{{{DS}}}DigestValue"
 _INCLUSIVE_NAMESPACES = f"{{{EXC_C14N}}}InclusiveNamespaces"
 
+_SIGNATURE_PARTS = [_SIGNED_INFO, _SIGNATURE_VALUE, _KEY_INFO]
 _ID_ONLY = frozenset({"Id"})
 _ALGORITHM_ONLY = frozenset({"Algorithm"})
 _REFERENCE_ATTRIBUTES = frozenset({"URI", "Id"})
@@ -56,22 +57,32 @@ class Method(NamedTuple):
     prefixes: list[str] | None
 
 
+_EXCLUSIVE = Method(EXC_C14N, None)
+
+
 class Reference(NamedTuple):
-    """One signed part: `uri` as written, its transforms in order, digest algorithm and expected digest."""
+    """One signed part: `uri` as written, its transforms in order, digest algorithm and expected digest in base64."""
 
     uri: str
     transforms: tuple[Method, ...]
     digest_method: str
-    digest_value: bytes
+    digest_value: str
 
 
-class SignatureParts(NamedTuple):
-    """The content of one ds:Signature."""
+class SignedInfo(NamedTuple):
+    """What a ds:SignedInfo says; `canonical` is its canonical form by `method`, where that was computed already."""
 
-    signed_info: Element
     method: Method
     signature_method: str
     references: tuple[Reference, ...]
+    canonical: bytes | None = None
+
+
+class SignatureParts(NamedTuple):
+    """The content of one ds:Signature: SignedInfo as element and as what it says, SignatureValue, KeyInfo."""
+
+    signed_info: Element
+    said: SignedInfo
     value: bytes
     key_info: Element
 
@@ -81,31 +92,28 @@ def malformed(detail: str) -> Rejected:
     return Rejected("malformed", detail)
 
 
-def expect(element: Element, tags: Sequence[str], attributes: frozenset[str], what: str) -> list[Element]:
+_TAG = attrgetter("tag")
+_TAIL = attrgetter("tail")
+
+
+def expect(element: Element, tags: list[str], attributes: frozenset[str], what: str) -> list[Element]:
     """The children of `element`, which must have exactly these tags, at most these attributes and no text."""
     if not attributes.issuperset(element.keys()):
         raise malformed(f"{what} has attributes that the profile does not know")
-    if not tags:
-        if len(element) or not blank(element.text):
-            raise malformed(f"{what} must be empty")
-        return []
     found = list(element)
-    if [child.tag for child in found] != [*tags]:
+    if not tags:
+        if found or not blank(element.text):
+            raise malformed(f"{what} must be empty")
+    elif list(map(_TAG, found)) != tags:
         raise malformed(f"{what} is not made as the profile says")
-    if not element_only(element):
+    elif not element_only(element, found):
         raise malformed(f"there is text between the elements of {what}")
     return found
 
 
-def element_only(element: Element) -> bool:
-    """Whether there is nothing but white space between the child elements."""
-    if not blank(element.text):
-        return False
-    for child in element:
-        tail = child.tail
-        if tail is not None and not blank(tail):
-            return False
-    return True
+def element_only(element: Element, children: list[Element]) -> bool:
+    """Whether there is nothing but white space between the children of an element."""
+    return blank(element.text) and all(map(blank, map(_TAIL, children)))
 
 
 def text_of(element: Element, attributes: frozenset[str], what: str) -> str:
@@ -117,29 +125,79 @@ def text_of(element: Element, attributes: frozenset[str], what: str) -> str:
 
 def read_signature(signature: Element) -> SignatureParts:
     """The parts of a ds:Signature; Rejected("malformed") for anything beyond the profile."""
-    signed_info, value, key_info = expect(
-        signature, (_SIGNED_INFO, _SIGNATURE_VALUE, _KEY_INFO), _ID_ONLY, "the Signature"
-    )
-    count = len(signed_info) - 2
-    if not 1 <= count <= MAX_REFERENCES:
+    signed_info, value, key_info = expect(signature, _SIGNATURE_PARTS, _ID_ONLY, "the Signature")
+    if not 3 <= len(signed_info) <= MAX_REFERENCES + 2:
         raise malformed(f"SignedInfo must hold one to {MAX_REFERENCES} references")
-    c14n, method, *references = expect(
-        signed_info, (_C14N_METHOD, _SIGNATURE_METHOD, *[_REFERENCE] * count), _ID_ONLY, "SignedInfo"
-    )
-    expect(method, (), _ALGORITHM_ONLY, "SignatureMethod")
     return SignatureParts(
         signed_info,
-        _method(c14n, "CanonicalizationMethod"),
-        method.get("Algorithm", ""),
-        tuple(map(_reference, references)),
+        plain_signed_info(signed_info) or walked_signed_info(signed_info),
         strict_base64(text_of(value, _ID_ONLY, "SignatureValue"), "SignatureValue"),
         key_info,
     )
 
 
+# Canonical text says each thing in one way only, so that a pattern over all of it is as strict as a walk over the tree,
+# and many times as fast. Names have one prefix, the one that SignedInfo declares: nothing here declares another.
+_NAME = r"[A-Za-z_][A-Za-z0-9._-]*"
+_PREFIXED = rf"<((?:{_NAME}:)?)"
+_GAP = r"[ \t\n]*"
+_TEXT = r'"([^"&<]*)"'
+_BASE64 = r"(?=[^<])((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?)"
+_PLAIN_HEAD = re.compile(
+    rf'{_PREFIXED}SignedInfo xmlns(?::{_NAME})?="{re.escape(DS)}">{_GAP}'
+    rf'<\1CanonicalizationMethod Algorithm="{re.escape(EXC_C14N)}"></\1CanonicalizationMethod>{_GAP}'
+    rf"<\1SignatureMethod Algorithm={_TEXT}></\1SignatureMethod>{_GAP}"
+)
+_PLAIN_REFERENCE = re.compile(
+    rf"{_PREFIXED}Reference URI={_TEXT}>{_GAP}<\1Transforms>{_GAP}"
+    rf"<\1Transform Algorithm={_TEXT}></\1Transform>{_GAP}"
+    rf"(?:<\1Transform Algorithm={_TEXT}></\1Transform>{_GAP})?</\1Transforms>{_GAP}"
+    rf"<\1DigestMethod Algorithm={_TEXT}></\1DigestMethod>{_GAP}"
+    rf"<\1DigestValue>{_BASE64}</\1DigestValue>{_GAP}</\1Reference>{_GAP}"
+)
+
+
+def plain_signed_info(element: Element) -> SignedInfo | None:
+    """What a SignedInfo without Ids and PrefixLists says, read off its canonical form; None if it is not so plain.
+
+    It says what `walked_signed_info` would say of it, and is never refused there.
+    """
+    try:
+        octets = canonical(element)
+        text = octets.decode()
+    except (etree.C14NError, UnicodeDecodeError):
+        return None
+    head = _PLAIN_HEAD.match(text)
+    if head is None:
+        return None
+    prefix, signature_method = head.groups()
+    references = []
+    end = head.end()
+    while found := _PLAIN_REFERENCE.match(text, end):
+        its_prefix, uri, first, second, digest_method, digest_value = found.groups()
+        if its_prefix != prefix:
+            return None
+        transforms = (Method(first, None),) if second is None else (Method(first, None), Method(second, None))
+        references.append(Reference(uri, transforms, digest_method, digest_value))
+        end = found.end()
+    if text[end:] != f"</{prefix}SignedInfo>":
+        return None
+    return SignedInfo(_EXCLUSIVE, signature_method, tuple(references), octets)
+
+
+def walked_signed_info(element: Element) -> SignedInfo:
+    """What any SignedInfo of the profile says; Rejected("malformed") with the place where it is none."""
+    shape = [_C14N_METHOD, _SIGNATURE_METHOD, *[_REFERENCE] * (len(element) - 2)]
+    c14n, method, *references = expect(element, shape, _ID_ONLY, "SignedInfo")
+    expect(method, [], _ALGORITHM_ONLY, "SignatureMethod")
+    return SignedInfo(
+        _method(c14n, "CanonicalizationMethod"), method.get("Algorithm", ""), tuple(map(_reference, references))
+    )
+
+
 def _reference(element: Element) -> Reference:
     transforms, method, value = expect(
-        element, (_TRANSFORMS, _DIGEST_METHOD, _DIGEST_VALUE), _REFERENCE_ATTRIBUTES, "a Reference"
+        element, [_TRANSFORMS, _DIGEST_METHOD, _DIGEST_VALUE], _REFERENCE_ATTRIBUTES, "a Reference"
     )
     # Not more than two are ever allowed: thousands of transforms are not even read.
     count = len(transforms)
@@ -148,33 +206,35 @@ def _reference(element: Element) -> Reference:
     uri = element.get("URI")
     if uri is None:
         raise malformed("a Reference does not say what it refers to")
-    expect(method, (), _ALGORITHM_ONLY, "DigestMethod")
+    expect(method, [], _ALGORITHM_ONLY, "DigestMethod")
     return Reference(
         uri,
         tuple(_method(one, "Transform") for one in expect(transforms, [_TRANSFORM] * count, _NOTHING, "Transforms")),
         method.get("Algorithm", ""),
-        strict_base64(text_of(value, _NOTHING, "DigestValue"), "DigestValue"),
+        encode(strict_base64(text_of(value, _NOTHING, "DigestValue"), "DigestValue")).decode(),
     )
 
 
 def _method(element: Element, what: str) -> Method:
     uri = element.get("Algorithm", "")
     if not len(element):
-        expect(element, (), _ALGORITHM_ONLY, what)
+        expect(element, [], _ALGORITHM_ONLY, what)
         return Method(uri, None)
     if uri != EXC_C14N:
         raise malformed(f"{what} has parameters that are not accepted")
-    (inclusive,) = expect(element, (_INCLUSIVE_NAMESPACES,), _ALGORITHM_ONLY, what)
-    expect(inclusive, (), frozenset({"PrefixList"}), "InclusiveNamespaces")
+    (inclusive,) = expect(element, [_INCLUSIVE_NAMESPACES], _ALGORITHM_ONLY, what)
+    expect(inclusive, [], frozenset({"PrefixList"}), "InclusiveNamespaces")
     prefixes = inclusive.get("PrefixList", "").split()
     if len(prefixes) > _MAX_PREFIXES or not all(map(_PREFIX.fullmatch, prefixes)):
         raise malformed("the PrefixList is not accepted")
     return Method(uri, prefixes or None)
 
 
-def check_signature(parts: SignatureParts, signer: Signer, signed_info: bytes) -> None:
-    """Nothing if the signer signed exactly these canonical bytes of SignedInfo; Rejected otherwise."""
-    verify(algorithm(parts.signature_method, signer.key), signer.key, parts.value, signed_info)
+def check_signature(parts: SignatureParts, signer: Signer, *, inclusive: bool) -> bytes:
+    """The canonical form of SignedInfo, which the signer signed; Rejected if he did not."""
+    octets = parts.said.canonical or canonical_by(parts.said.method, parts.signed_info, inclusive=inclusive)
+    check_of(parts.said.signature_method, signer.checks)(parts.value, octets)
+    return octets
 
 
 def canonical_by(method: Method, element: Element, *, inclusive: bool) -> bytes:
@@ -194,7 +254,7 @@ def canonical_by(method: Method, element: Element, *, inclusive: bool) -> bytes:
 
 def check_digest(reference: Reference, octets: bytes) -> None:
     """Nothing if these are the octets that were signed; Rejected("altered") otherwise."""
-    if digest(reference.digest_method, octets) != reference.digest_value:
+    if encode(digest(reference.digest_method, octets)).decode() != reference.digest_value:
         raise Rejected("altered", "a signed part differs from what was signed")
 
 
@@ -226,7 +286,7 @@ def are_unique(names: list[str], root: Element, document: bytes) -> bool:
 def issuer_serial(element: Element) -> ByIssuerSerial:
     """The certificate that a ds:X509IssuerSerial names."""
     name, serial = expect(
-        element, (f"{{{DS}}}X509IssuerName", f"{{{DS}}}X509SerialNumber"), _NOTHING, "X509IssuerSerial"
+        element, [f"{{{DS}}}X509IssuerName", f"{{{DS}}}X509SerialNumber"], _NOTHING, "X509IssuerSerial"
     )
     number = text_of(serial, _NOTHING, "X509SerialNumber")
     if not _SERIAL.fullmatch(number):
@@ -238,7 +298,8 @@ def instant(text: str, what: str) -> datetime:
     """An xs:dateTime with its offset, as UTC; Rejected("malformed") for anything else, a leap second included."""
     try:
         if _INSTANT.fullmatch(text):
-            return datetime.fromisoformat(text).astimezone(UTC)
+            at = datetime.fromisoformat(text)
+            return at if at.tzinfo is UTC else at.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     raise malformed(f"{what} is not an instant with an offset")

@@ -42,11 +42,16 @@ _SECURITY = f"{{{WSSE}}}Security"
 _TOKEN = f"{{{WSSE}}}BinarySecurityToken"
 _TIMESTAMP = f"{{{WSU}}}Timestamp"
 _CONFIRMATION = f"{{{WSSE11}}}SignatureConfirmation"
-_SIGNABLE = frozenset({_TIMESTAMP, _TOKEN, _CONFIRMATION})
 _VERSIONS: dict[str, SoapVersion] = {f"{{{namespace}}}Envelope": version for version, namespace in SOAP.items()}
-_SOAP_PARTS = frozenset(f"{{{ns}}}{name}" for ns in SOAP.values() for name in ("Envelope", "Header", "Body"))
+_HEADER = {version: f"{{{namespace}}}Header" for version, namespace in SOAP.items()}
+_BODY = {version: f"{{{namespace}}}Body" for version, namespace in SOAP.items()}
+_SOAP_PARTS = (*_VERSIONS, *_HEADER.values(), *_BODY.values())
 _UNIQUE = (_SECURITY, SIGNATURE, _TIMESTAMP, _TOKEN, *_SOAP_PARTS)
 _ULTIMATE_RECEIVER = f"{SOAP['1.2']}/role/ultimateReceiver"
+_TIMES = [f"{{{WSU}}}Created", f"{{{WSU}}}Expires"]
+_ID_FORM = frozenset({WSU_ID})
+_CONFIRMATION_FORM = frozenset({WSU_ID, "Value"})
+_NOTHING: frozenset[str] = frozenset()
 
 
 class _Message(NamedTuple):
@@ -83,12 +88,12 @@ def verify_soap(
         raise malformed(str(refused)) from None
     message = _read(root, policy)
     parts = read_signature(message.signature)
-    signed = _signed_elements(root, document, message, parts.references)
+    references = parts.said.references
+    signed = _signed_elements(root, document, message, references)
     headers = _signed_headers(message, signed, policy)
     signer = trust.accept(presented(parts.key_info, message.token), moment)
-    signed_info = canonical_by(parts.method, parts.signed_info, inclusive=False)
-    check_signature(parts, signer, signed_info)
-    for reference, element in zip(parts.references, signed, strict=True):
+    signed_info = check_signature(parts, signer, inclusive=False)
+    for reference, element in zip(references, signed, strict=True):
         check_digest(reference, canonical_by(reference.transforms[0], element, inclusive=False))
     created, until = _window(message.timestamp, policy, moment)
     signature_digest = sha256(signed_info).digest()
@@ -101,6 +106,8 @@ def verify_soap(
         Trusted(message.body[0]),
         tuple(map(Trusted, headers)),
         signer.certificate,
+        signer.subject,
+        signer.fingerprint,
         created,
         signature_digest,
         encode(parts.value).decode(),
@@ -113,39 +120,42 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
     version = _VERSIONS.get(root.tag)
     if version is None or version not in policy.soap:
         raise malformed("the document is not an envelope of an accepted SOAP version")
-    soap = SOAP[version]
-    parts = [child.tag for child in root]
-    if parts == [f"{{{soap}}}Body"]:
+    children = list(root)
+    if len(children) == 1 and children[0].tag == _BODY[version]:
         raise Rejected("not-covered", "the message has no header and no signature")
-    if parts != [f"{{{soap}}}Header", f"{{{soap}}}Body"] or not element_only(root):
+    if len(children) != 2 or not element_only(root, children):
         raise malformed("the envelope must hold exactly a Header and a Body")
-    header, body = root
-    if len(body) != 1 or not element_only(body):
+    header, body = children
+    if header.tag != _HEADER[version] or body.tag != _BODY[version]:
+        raise malformed("the envelope must hold exactly a Header and a Body")
+    payload = list(body)
+    if len(payload) != 1 or not element_only(body, payload):
         raise malformed("the Body must hold exactly one element")
-    found: dict[str, Element] = {}
-    for element in root.iter(*_UNIQUE):
-        if element.tag in found:
-            raise malformed("there is more than one envelope, Security, Signature, Timestamp or token")
-        found[element.tag] = element
-    if len(found.keys() & _SOAP_PARTS) != 3:
-        raise malformed("there are parts of another envelope inside the envelope")
+    special = list(root.iter(*_UNIQUE))
+    found: dict[str, Element] = {element.tag: element for element in special}
+    if len(found) != len(special):
+        raise malformed("there is more than one envelope, Security, Signature, Timestamp or token")
     security, signature, timestamp = found.get(_SECURITY), found.get(SIGNATURE), found.get(_TIMESTAMP)
+    token = found.get(_TOKEN)
+    # Envelope, Header and Body are among them.
+    if len(found) != 3 + sum(one is not None for one in (security, signature, timestamp, token)):
+        raise malformed("there are parts of another envelope inside the envelope")
     if security is None or signature is None:
         raise Rejected("not-covered", "the message carries no signature")
     if timestamp is None:
         raise Rejected("not-covered", "the message carries no Timestamp")
     if security.getparent() is not header:
         raise malformed("Security must be a header block")
-    if not _for_us(security, soap):
+    if not _for_us(security, SOAP[version]):
         raise malformed("Security is addressed to another receiver")
-    token = found.get(_TOKEN)
+    blocks = list(security)
     confirmations = []
-    for child in security:
+    for child in blocks:
         if child.tag == _CONFIRMATION:
             confirmations.append(child)
         elif child is not signature and child is not timestamp and child is not token:
             raise malformed("Security holds something that the profile does not know")
-    if len(security) != 2 + (token is not None) + len(confirmations) or not element_only(security):
+    if len(blocks) != 2 + (token is not None) + len(confirmations) or not element_only(security, blocks):
         raise malformed("Signature, Timestamp and token must be children of Security")
     return _Message(version, header, body, security, signature, timestamp, token, confirmations)
 
@@ -162,20 +172,22 @@ def _signed_elements(
 
     Only parts of the message can be meant: the Body, header blocks, and some children of Security.
     """
-    parts = [message.body, *message.header, *(child for child in message.security if child.tag in _SIGNABLE)]
-    by_id = {part.get(WSU_ID): part for part in parts if part is not message.security}
+    parts = [message.body, message.timestamp, *message.confirmations]
+    if message.token is not None:
+        parts.append(message.token)
+    parts += [block for block in message.header if block is not message.security]
+    by_id = {part.get(WSU_ID): part for part in parts}
     names: list[str] = []
     for reference in references:
         if len(reference.transforms) != 1 or reference.transforms[0].uri != EXC_C14N:
             raise malformed("a Reference must have exactly one transform, exclusive C14N")
         names.append(same_document(reference.uri))
-    targets = [by_id.get(name) for name in names]
-    if message.body not in targets:
+    signed = [by_id[name] for name in names if name in by_id]
+    if message.body not in signed:
         raise Rejected("not-covered", "the signature does not cover the Body")
-    if message.timestamp not in targets:
+    if message.timestamp not in signed:
         raise Rejected("not-covered", "the signature does not cover the Timestamp")
-    signed = [target for target in targets if target is not None]
-    if len(signed) != len(targets):
+    if len(signed) != len(names):
         raise malformed("a Reference points at something that is not a part of the message")
     if not are_unique(names, root, document):
         raise malformed("an Id is not unique")
@@ -184,8 +196,6 @@ def _signed_elements(
 
 def _signed_headers(message: _Message, signed: list[Element], policy: SignaturePolicy) -> list[Element]:
     """The signed header blocks, each of its own name; Rejected("not-covered") if one that must be signed is not."""
-    soap = SOAP[message.version]
-    must_understand = f"{{{soap}}}mustUnderstand"
     covered: list[Element] = []
     seen: set[str] = set()
     for block in message.header:
@@ -193,7 +203,7 @@ def _signed_headers(message: _Message, signed: list[Element], policy: SignatureP
             continue
         if block in signed:
             covered.append(block)
-        elif block.get(must_understand, "0").strip() not in ("0", "false"):
+        elif block.get(f"{{{SOAP[message.version]}}}mustUnderstand", "0").strip() not in ("0", "false"):
             raise Rejected("not-covered", "a mandatory header block is not signed")
         elif block.tag in policy.signed_headers:
             raise Rejected("not-covered", "a header block that must be signed is not")
@@ -207,11 +217,9 @@ def _signed_headers(message: _Message, signed: list[Element], policy: SignatureP
 
 def _window(timestamp: Element, policy: SignaturePolicy, now: datetime) -> tuple[datetime, datetime]:
     """When the message was made and until when it is fresh; Rejected("stale") if that is not now."""
-    created_at, expires_at = expect(
-        timestamp, (f"{{{WSU}}}Created", f"{{{WSU}}}Expires"), frozenset({WSU_ID}), "Timestamp"
-    )
-    created = instant(text_of(created_at, frozenset(), "Created"), "Created")
-    expires = instant(text_of(expires_at, frozenset(), "Expires"), "Expires")
+    created_at, expires_at = expect(timestamp, _TIMES, _ID_FORM, "Timestamp")
+    created = instant(text_of(created_at, _NOTHING, "Created"), "Created")
+    expires = instant(text_of(expires_at, _NOTHING, "Expires"), "Expires")
     if expires <= created:
         raise malformed("the Timestamp expires before it was created")
     return created, fresh_until(created, expires, policy, now)
@@ -246,7 +254,7 @@ def _confirmed(message: _Message, signed: list[Element]) -> tuple[bytes, ...]:
     for confirmation in message.confirmations:
         if confirmation not in signed:
             raise Rejected("not-covered", "a SignatureConfirmation is not signed")
-        expect(confirmation, (), frozenset({WSU_ID, "Value"}), "SignatureConfirmation")
+        expect(confirmation, [], _CONFIRMATION_FORM, "SignatureConfirmation")
         value = confirmation.get("Value")
         if value is not None:
             values.append(strict_base64(value, "SignatureConfirmation"))

@@ -14,6 +14,9 @@ _KEY_IDENTIFIER_TYPE = (
 )
 _THUMBPRINT_TYPE = "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1"
 
+_KEY_INFO_PARTS = [f"{{{WSSE}}}SecurityTokenReference"]
+_KEY_INFO_FORM = frozenset({"Id"})
+_REFERENCE = f"{{{WSSE}}}Reference"
 _REFERENCE_FORM = frozenset({"URI", "ValueType"})
 _STR_FORM = frozenset({WSU_ID, f"{{{WSSE11}}}TokenType"})
 _IDENTIFIER_FORM = frozenset({"ValueType", "EncodingType", WSU_ID})
@@ -21,22 +24,21 @@ _IDENTIFIER_FORM = frozenset({"ValueType", "EncodingType", WSU_ID})
 
 def presented(key_info: Element, token: Element | None) -> Presented:
     """What the message says about its signer, by exactly one of the forms of the profile."""
-    (named,) = expect(key_info, (f"{{{WSSE}}}SecurityTokenReference",), frozenset({"Id"}), "KeyInfo")
+    (named,) = expect(key_info, _KEY_INFO_PARTS, _KEY_INFO_FORM, "KeyInfo")
     if len(named) != 1:
         raise malformed("SecurityTokenReference must name one token")
-    expect(named, [named[0].tag], _STR_FORM, "SecurityTokenReference")
-    form = named[0]
+    (form,) = expect(named, [named[0].tag], _STR_FORM, "SecurityTokenReference")
     if token is not None:
-        expect(form, (), _REFERENCE_FORM, "the reference to the token")
-        if form.tag != f"{{{WSSE}}}Reference" or same_document(form.get("URI", "")) != token.get(WSU_ID):
+        expect(form, [], _REFERENCE_FORM, "the reference to the token")
+        if form.tag != _REFERENCE or same_document(form.get("URI", "")) != token.get(WSU_ID):
             raise malformed("the token in the message is not the one that KeyInfo names")
         if form.get("ValueType", X509V3) != X509V3:
             raise malformed("the token is not one X.509 certificate")
         if token.get("ValueType") != X509V3 or token.get("EncodingType", BASE64) != BASE64:
             raise malformed("the token is not one X.509 certificate in base64")
-        return strict_base64(text_of(token, _IDENTIFIER_FORM, "the token"), "the token")
+        return text_of(token, _IDENTIFIER_FORM, "the token")
     if form.tag == f"{{{DS}}}X509Data":
-        (by_serial,) = expect(form, (f"{{{DS}}}X509IssuerSerial",), frozenset(), "X509Data")
+        (by_serial,) = expect(form, [f"{{{DS}}}X509IssuerSerial"], frozenset(), "X509Data")
         return issuer_serial(by_serial)
     if form.tag != f"{{{WSSE}}}KeyIdentifier" or form.get("EncodingType", BASE64) != BASE64:
         raise malformed("KeyInfo names the signer in a form that is not accepted")

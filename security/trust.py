@@ -8,11 +8,11 @@ profile goes). Intermediate certificates are never taken from a message.
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from security.signature import Rejected
-from security.signature_algorithms import PublicKey, weakness
+from security.signature_algorithms import Check, PublicKey, checks, encode, strict_base64, weakness
 from security.trust_path import check_leaf, fingerprint, path_to_anchor
 from security.trust_revocation import RevocationLists
 
@@ -49,19 +49,30 @@ class ByThumbprint:
     value: bytes
 
 
-Presented = bytes | ByIssuerSerial | ByKeyIdentifier | ByThumbprint
-"""What a message says about its signer: a DER certificate, or a name for one that we must already hold."""
+Presented = str | bytes | ByIssuerSerial | ByKeyIdentifier | ByThumbprint
+"""What a message says about its signer: a certificate (in base64 or DER), or a name for one that we must already hold.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A certificate that may be believed, its public key and the time in which that holds."""
+    """A certificate that may be believed and the time in which that holds.
+
+    `subject` is its subject as RFC 4514 text, `fingerprint` its SHA-256 in hexadecimal, `checks` what a signature made
+    with its key is checked by, by algorithm name.
+    """
 
     certificate: x509.Certificate
-    key: PublicKey
-    fingerprint: bytes
+    subject: str
+    fingerprint: str
+    checks: Mapping[str, Check]
     not_before: datetime
     not_after: datetime
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate, mark: bytes, key: PublicKey, since: datetime, until: datetime) -> Self:
+        """The signer with this certificate, whose SHA-256 is `mark`."""
+        return cls(certificate, certificate.subject.rfc4514_string(), mark.hex(), checks(key), since, until)
 
 
 class Trust(Protocol):
@@ -128,6 +139,15 @@ def _is_named(certificate: x509.Certificate, presented: ByIssuerSerial | ByKeyId
     return _plain(issuer) == _plain(certificate.issuer)
 
 
+def _der_of(presented: Presented, held: _Held) -> bytes:
+    """The certificate that is presented, or the held one that is named; Rejected("malformed") if it is not base64."""
+    if isinstance(presented, bytes):
+        return presented
+    if isinstance(presented, str):
+        return strict_base64(presented, "the signer's certificate")
+    return held.find(presented).public_bytes(Encoding.DER)
+
+
 _EXTRA_NAMES = {
     "E": x509.NameOID.EMAIL_ADDRESS,
     "EMAILADDRESS": x509.NameOID.EMAIL_ADDRESS,
@@ -142,24 +162,26 @@ def _plain(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
 
 
 class _Verdicts:
-    """Accepted signers by certificate fingerprint; bounded, the oldest go first.
+    """Accepted signers by their certificates, in DER and in base64; bounded, the oldest go first.
 
-    Refusals are not kept: whoever sends many bad certificates must not push the good ones out.
+    The base64 text is kept so that no message but the first pays for decoding it. Refusals are not kept: whoever sends
+    many bad certificates must not push the good ones out.
     """
 
     def __init__(self) -> None:
-        self._signers: OrderedDict[bytes, Signer] = OrderedDict()
+        self._signers: OrderedDict[Presented, Signer] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: bytes, at: datetime) -> Signer | None:
-        signer = self._signers.get(key)
+    def get(self, presented: Presented, at: datetime) -> Signer | None:
+        signer = self._signers.get(presented)
         if signer is None or not signer.not_before <= at <= signer.not_after:
             return None
         return signer
 
-    def put(self, signer: Signer) -> None:
+    def put(self, der: bytes, signer: Signer) -> None:
         with self._lock:
-            self._signers[signer.fingerprint] = signer
+            # The text is our own and not the message's: white space could make many of that, each of any length.
+            self._signers[der] = self._signers[encode(der).decode()] = signer
             while len(self._signers) > _CACHED:
                 self._signers.popitem(last=False)
 
@@ -183,23 +205,22 @@ class PinnedTrust:
 
     def accept(self, presented: Presented, at: datetime) -> Signer:
         """The pinned signer; Rejected with untrusted (another certificate), expired or revoked."""
-        if isinstance(presented, bytes):
-            mark = hashlib.sha256(presented).digest()
-            certificate = self._held.by_fingerprint.get(mark)
-            if certificate is None:
-                raise Rejected("untrusted", "the signer's certificate is not a pinned one")
-        else:
-            certificate = self._held.find(presented)
-            mark = fingerprint(certificate)
-        known = self._verdicts.get(mark, at)
+        return self._verdicts.get(presented, at) or self._accept(_der_of(presented, self._held), at)
+
+    def _accept(self, der: bytes, at: datetime) -> Signer:
+        known = self._verdicts.get(der, at)
         if known is not None:
             return known
+        mark = hashlib.sha256(der).digest()
+        certificate = self._held.by_fingerprint.get(mark)
+        if certificate is None:
+            raise Rejected("untrusted", "the signer's certificate is not a pinned one")
         _within(certificate, at, "signer")
         not_after = certificate.not_valid_after_utc
         if self._revocation is not None:
             not_after = min(not_after, self._revocation.check(certificate, at))
-        signer = Signer(certificate, _key_of(certificate), mark, certificate.not_valid_before_utc, not_after)
-        self._verdicts.put(signer)
+        signer = Signer.of(certificate, mark, _key_of(certificate), certificate.not_valid_before_utc, not_after)
+        self._verdicts.put(der, signer)
         return signer
 
 
@@ -231,18 +252,18 @@ class AnchoredTrust:
 
     def accept(self, presented: Presented, at: datetime) -> Signer:
         """The expected signer; Rejected with untrusted (path, subject, usage, key), expired or revoked."""
-        if not isinstance(presented, bytes):
-            presented = self._pinned.find(presented).public_bytes(Encoding.DER)
-        mark = hashlib.sha256(presented).digest()
-        known = self._verdicts.get(mark, at)
+        return self._verdicts.get(presented, at) or self._accept(_der_of(presented, self._pinned), at)
+
+    def _accept(self, der: bytes, at: datetime) -> Signer:
+        known = self._verdicts.get(der, at)
         if known is not None:
             return known
         try:
-            certificate = x509.load_der_x509_certificate(presented)
+            certificate = x509.load_der_x509_certificate(der)
         except ValueError:
             raise Rejected("untrusted", "the signer's certificate cannot be read") from None
-        signer = self._judge(certificate, mark, at)
-        self._verdicts.put(signer)
+        signer = self._judge(certificate, hashlib.sha256(der).digest(), at)
+        self._verdicts.put(der, signer)
         return signer
 
     def _judge(self, certificate: x509.Certificate, mark: bytes, at: datetime) -> Signer:
@@ -267,4 +288,4 @@ class AnchoredTrust:
             # The anchor is trusted by decision: nobody above it could revoke it.
             for link in (certificate, *path[:-1]):
                 not_after = min(not_after, self._revocation.check(link, at))
-        return Signer(certificate, key, mark, not_before, not_after)
+        return Signer.of(certificate, mark, key, not_before, not_after)

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -88,18 +89,33 @@ _threads = _PerThread()
 
 def parse(document: bytes, limits: Limits = MESSAGE) -> Element:
     """The root element of a document that keeps within `limits`; XmlRefused if it does not or is not well-formed."""
-    _check_bytes(document, limits)
+    start = _check_bytes(document, limits)
+    # An attribute, a namespace declaration too, is written with one "=": this bounds what the parser builds.
+    attributes = document.count(b"=")
+    if attributes > limits.all_attributes:
+        raise XmlRefused("too-many", f"more than {limits.all_attributes} attributes")
+    if attributes > limits.namespaces and document.count(b"xmlns") > limits.namespaces:
+        raise XmlRefused("too-many", f"more than {limits.namespaces} namespace declarations")
     try:
         root = etree.fromstring(document, _threads.parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         raise XmlRefused("not-well-formed", f"line {line}, column {column}") from None
-    _check_tree(root, document, limits)
+    # The rest only the tree can say. The XPath runs in C; a Python walk over a large message costs ten times more.
+    # Nothing is deeper than there are closing tags, and one for an element that needs none.
+    if document.count(b"</") >= limits.depth and _deeper(limits.depth)(root):
+        raise XmlRefused("too-deep", f"more than {limits.depth} levels")
+    if attributes > limits.attributes and _wider(limits.attributes)(root):
+        raise XmlRefused("too-many", f"more than {limits.attributes} attributes on one element")
+    # The raw bytes may only look like a comment (CDATA, text); they cannot hide one. A search for two characters
+    # would stop at every tag.
+    if not limits.comments and (b"!" in document or document.find(b"?", start) >= 0) and _COMMENTS(root):
+        raise XmlRefused("comment", "comments and processing instructions are not accepted")
     return root
 
 
-def _check_bytes(document: bytes, limits: Limits) -> None:
-    """What can be said before the parser allocates anything."""
+def _check_bytes(document: bytes, limits: Limits) -> int:
+    """What can be said before the parser allocates anything; where the XML declaration ends."""
     if len(document) > limits.size:
         raise XmlRefused("too-large", f"more than {limits.size} bytes")
     start = len(_BOM) if document.startswith(_BOM) else 0
@@ -109,49 +125,34 @@ def _check_bytes(document: bytes, limits: Limits) -> None:
         declaration = _DECLARATION.match(document, start)
         if declaration is None:
             raise XmlRefused("encoding", "the XML declaration is not one of XML 1.0 in UTF-8")
+        start = declaration.end()
     try:
         document.decode("utf-8")
     except UnicodeDecodeError:
         raise XmlRefused("encoding", "not valid UTF-8") from None
-    if b"<!DOCTYPE" in document:
+    if b"!" in document and b"<!DOCTYPE" in document:
         raise XmlRefused("doctype", "a document type declaration is not accepted")
-    # An element is written with one "<" (empty) or two, an attribute with one "=": both bound what the parser builds.
-    if document.count(b"<") > 2 * limits.elements:
+    # An element is written with one "<" (empty) or two: no need to count them where there are fewer bytes.
+    if len(document) > 2 * limits.elements and document.count(b"<") > 2 * limits.elements:
         raise XmlRefused("too-many", f"more than {limits.elements} elements")
-    if document.count(b"=") > limits.all_attributes:
-        raise XmlRefused("too-many", f"more than {limits.all_attributes} attributes")
-    if document.count(b"xmlns") > limits.namespaces:
-        raise XmlRefused("too-many", f"more than {limits.namespaces} namespace declarations")
+    return start
 
 
 _Query = Callable[[Element], object]
 
 _COMMENTS: _Query = etree.XPath("boolean(//comment()|//processing-instruction())")
-_queries: dict[tuple[int, int], tuple[_Query, _Query]] = {}
 
 
-def _shape_queries(limits: Limits) -> tuple[_Query, _Query]:
-    """Compiled questions "is anything deeper", "has any element more attributes"; both stop at the limit."""
-    key = (limits.depth, limits.attributes)
-    if key not in _queries:
-        deeper = etree.XPath("boolean(" + "/*" * (limits.depth + 1) + ")")
-        wider = etree.XPath(f"boolean(//*[@*[{limits.attributes + 1}]])")
-        _queries[key] = (deeper, wider)
-    return _queries[key]
+@cache
+def _deeper(depth: int) -> _Query:
+    """The compiled question whether anything is deeper than `depth` levels; it stops at the limit."""
+    return etree.XPath("boolean(" + "/*" * (depth + 1) + ")")
 
 
-def _check_tree(root: Element, document: bytes, limits: Limits) -> None:
-    """What only the tree can say. The XPath runs in C; a Python walk over a large message costs ten times more."""
-    deeper, wider = _shape_queries(limits)
-    # Nothing is deeper than there are closing tags, and one for an element that needs none.
-    if document.count(b"</") >= limits.depth and deeper(root):
-        raise XmlRefused("too-deep", f"more than {limits.depth} levels")
-    if document.count(b"=") > limits.attributes and wider(root):
-        raise XmlRefused("too-many", f"more than {limits.attributes} attributes on one element")
-    # The raw bytes may only look like a comment (CDATA, text); they cannot hide one. A search for two characters
-    # would stop at every tag.
-    if not limits.comments and (b"!" in document or b"?" in document) and _COMMENTS(root):
-        raise XmlRefused("comment", "comments and processing instructions are not accepted")
+@cache
+def _wider(attributes: int) -> _Query:
+    """The compiled question whether any element has more attributes; it stops at the limit."""
+    return etree.XPath(f"boolean(//*[@*[{attributes + 1}]])")
 
 
 def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:

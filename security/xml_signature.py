@@ -60,13 +60,12 @@ def verify_enveloped(
     if len(signatures) != 1 or signatures[0].getparent() is not root:
         raise malformed("the one Signature must be a child of the root")
     parts = read_signature(signatures[0])
-    if len(parts.references) != 1:
+    if len(parts.said.references) != 1:
         raise malformed("there must be exactly one Reference")
-    (reference,) = parts.references
+    (reference,) = parts.said.references
     _check_target(root, document, reference)
     signer = trust.accept(_presented(parts.key_info), moment)
-    signed_info = canonical_by(parts.method, parts.signed_info, inclusive=policy.inclusive_c14n)
-    check_signature(parts, signer, signed_info)
+    signed_info = check_signature(parts, signer, inclusive=policy.inclusive_c14n)
     _take_out(signatures[0], root)
     check_digest(reference, canonical_by(reference.transforms[1], root, inclusive=policy.inclusive_c14n))
     issued = instant(_stated(root, "issuedAt") or "", "issuedAt")
@@ -76,8 +75,17 @@ def verify_enveloped(
         raise Rejected("replayed", "this document was accepted before")
     if request_id is not None and _stated(root, "requestId") != request_id:
         raise Rejected("not-answer-to-request", "the answer does not carry the id of our question")
-    value = encode(parts.value).decode()
-    return Verified(Trusted(root), (), signer.certificate, issued, signature_digest, value, until)
+    return Verified(
+        Trusted(root),
+        (),
+        signer.certificate,
+        signer.subject,
+        signer.fingerprint,
+        issued,
+        signature_digest,
+        encode(parts.value).decode(),
+        until,
+    )
 
 
 def _check_target(root: Element, document: bytes, reference: Reference) -> None:
@@ -93,7 +101,7 @@ def _check_target(root: Element, document: bytes, reference: Reference) -> None:
 
 
 def _presented(key_info: Element) -> Presented:
-    (data,) = expect(key_info, (f"{{{DS}}}X509Data",), frozenset({"Id"}), "KeyInfo")
+    (data,) = expect(key_info, [f"{{{DS}}}X509Data"], frozenset({"Id"}), "KeyInfo")
     if len(data) != 1:
         raise malformed("X509Data must name one certificate")
     (form,) = expect(data, [data[0].tag], _NOTHING, "X509Data")
@@ -102,7 +110,7 @@ def _presented(key_info: Element) -> Presented:
     if form.tag == f"{{{DS}}}X509SKI":
         return ByKeyIdentifier(strict_base64(text_of(form, _NOTHING, "X509SKI"), "X509SKI"))
     if form.tag == f"{{{DS}}}X509Certificate":
-        return strict_base64(text_of(form, _NOTHING, "X509Certificate"), "X509Certificate")
+        return text_of(form, _NOTHING, "X509Certificate")
     raise malformed("KeyInfo names the signer in a form that is not accepted")
 
 
