@@ -12,18 +12,16 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar, Token
 from functools import lru_cache
 from hashlib import blake2b
 from math import ceil
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, Self
 
 from schemas.errors import TooManyRequests
-from schemas.exchange import Answer, Exchange, Handler, Stage
+from schemas.exchange import Answer, Exchange, Grant, Handler, Stage
 
 
 class Verdict(NamedTuple):
@@ -50,9 +48,9 @@ def gcra(tat: float, now: float, rate: float, burst: int) -> tuple[float, Verdic
     return now + ahead + step, Verdict(True, 0.0, int(room / step + 1e-9), ahead + step)
 
 
+# The digest of a key and its TAT.
 _SLOT: Final = struct.Struct("=16sd")
-_WAYS: Final = 8
-_BUCKET: Final = _SLOT.size * _WAYS
+_BUCKET: Final = _SLOT.size * 8
 _PATIENCE: Final = 0.05
 _LOCKLESS: Final = 1.0
 
@@ -89,10 +87,19 @@ class LocalLimiter:
         """Count one request; takes microseconds and never waits long for another process."""
         digest = key_digest(key, rate, burst)
         start = int.from_bytes(digest[:4], "big") % self._buckets * _BUCKET
-        held = self._lock(start)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _BUCKET, start)
+            held = True
+        except (BlockingIOError, PermissionError):
+            held = self._lock(start)
         try:
             now = self._clock()
-            offset, tat = self._find(start, digest, now)
+            offset = self._map.find(digest, start, start + _BUCKET)
+            # What is found across two slots, by a chance of one in 2^128, is no slot of this key.
+            if offset < 0 or (offset - start) % _SLOT.size:
+                offset, tat = self._spare(start), now
+            else:
+                _, tat = _SLOT.unpack_from(self._map, offset)
             tat, verdict = gcra(tat, now, rate, burst)
             _SLOT.pack_into(self._map, offset, digest, tat)
         finally:
@@ -100,37 +107,32 @@ class LocalLimiter:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, _BUCKET, start)
         return verdict
 
-    def _find(self, start: int, digest: bytes, now: float) -> tuple[int, float]:
-        spare, nearest = start, float("inf")
-        for offset in range(start, start + _BUCKET, _SLOT.size):
-            found, tat = _SLOT.unpack_from(self._map, offset)
-            if found == digest:
-                return offset, tat
-            if tat < nearest:
-                spare, nearest = offset, tat
-        return spare, now
+    def _spare(self, start: int) -> int:
+        """Return the slot of a bucket whose limit is nearest to whole again; one that was never used is."""
+        slots = range(start, start + _BUCKET, _SLOT.size)
+        return min(slots, key=lambda offset: _SLOT.unpack_from(self._map, offset)[1])
 
     def _lock(self, start: int) -> bool:
-        """Lock a bucket against the other processes; give False where that did not succeed in time.
+        """Lock a bucket that another process holds; give False where that did not succeed in time.
 
         A process that was stopped with the lock held must not stop the others: they wait for a moment once, then go on
         without the lock for a while, and at worst a few requests are not counted.
         """
         give_up = 0.0
         while True:
+            now = time.monotonic()
+            if now < self._lockless_until:
+                return False
+            give_up = give_up or now + _PATIENCE
+            if now >= give_up:
+                self._lockless_until = now + _LOCKLESS
+                return False
+            os.sched_yield()
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _BUCKET, start)
             except (BlockingIOError, PermissionError):
-                now = time.monotonic()
-                if now < self._lockless_until:
-                    return False
-                give_up = give_up or now + _PATIENCE
-                if now >= give_up:
-                    self._lockless_until = now + _LOCKLESS
-                    return False
-                os.sched_yield()
-            else:
-                return True
+                continue
+            return True
 
 
 # The rate is part of the key: a changed grant starts afresh and two grants of one operation do not disturb each other.
@@ -148,14 +150,22 @@ class Limiter(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Quota:
-    """What the limit said to the exchange of this request; empty until it was asked."""
+    """What the limit said to the exchange that is started inside a `with` of this; empty until it was asked."""
 
-    policy: str = ""
-    rate: float = 0.0
-    burst: int = 0
-    verdict: Verdict | None = None
+    __slots__ = ("_before", "grant", "verdict")
+
+    def __init__(self) -> None:
+        self.grant: Grant | None = None
+        self.verdict: Verdict | None = None
+        self._before: Token[Quota | None]
+
+    def __enter__(self) -> Self:
+        self._before = _QUOTA.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _QUOTA.reset(self._before)
 
     def headers(self) -> dict[str, str]:
         """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11) for the response.
@@ -163,27 +173,22 @@ class Quota:
         `q` requests in `w` seconds is the burst and the time in which it grows back; `r` is what is left of it and `t`
         when it is whole again or, with nothing left, when the next request is admitted.
         """
-        if self.verdict is None:
+        grant, verdict = self.grant, self.verdict
+        if grant is None or verdict is None:
             return {}
-        quota = self.burst + 1
+        name, quota = f'"{grant.database}/{grant.operation}"', grant.burst + 1
         return {
-            "RateLimit-Policy": f'"{self.policy}";q={quota};w={ceil(quota / self.rate)}',
-            "RateLimit": f'"{self.policy}";r={self.verdict.remaining};t={ceil(self.verdict.reset)}',
+            "RateLimit-Policy": f"{name};q={quota};w={ceil(quota / grant.rate)}",
+            "RateLimit": f"{name};r={verdict.remaining};t={ceil(verdict.reset)}",
         }
 
 
 _QUOTA: ContextVar[Quota | None] = ContextVar("quota", default=None)
 
 
-@contextmanager
-def watched() -> Iterator[Quota]:
+def watched() -> Quota:
     """Let a route see what the limit says to the exchange that it starts inside this block, answered or refused."""
-    quota = Quota()
-    token = _QUOTA.set(quota)
-    try:
-        yield quota
-    finally:
-        _QUOTA.reset(token)
+    return Quota()
 
 
 def limited(limiter: Limiter) -> Stage:
@@ -202,8 +207,7 @@ def limited(limiter: Limiter) -> Stage:
             verdict = taken if isinstance(taken, Verdict) else await taken
             quota = _QUOTA.get()
             if quota is not None:
-                quota.policy = f"{grant.database}/{grant.operation}"
-                quota.rate, quota.burst, quota.verdict = grant.rate, grant.burst, verdict
+                quota.grant, quota.verdict = grant, verdict
             if not verdict.admitted:
                 raise TooManyRequests(retry_after=verdict.retry_after)
             return await handler(exchange)
