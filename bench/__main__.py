@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from bench import machine, report, waiting
 from bench.gateways import signings
 from bench.measuring import CONNECTIONS, Stage, interleaved
 from bench.pieces import measured as measured_pieces
-from bench.processes import Broken
+from bench.processes import Broken, tell
 from bench.subjects import ORDER, Ground, started
 
 LATENCY: Final = "latency"
@@ -43,6 +42,7 @@ class Plan:
     open_seconds: float
     alone_seconds: float
     entries: int
+    clients: int
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def main() -> int:
         "rounds": plan.rounds,
         "seconds": plan.seconds,
         "connections": CONNECTIONS,
-        "entries_of_grown_log": plan.entries,
+        "grown": {"entries": plan.entries, "clients": plan.clients},
     }
     shown = " ".join(f"{name} {number}" for name, number in found["versions"].items())
     print(f"{found['machine']['processor']}, {found['machine']['cores']} cores; {shown}", flush=True)
@@ -87,8 +87,8 @@ def _told() -> tuple[Plan, Path]:
     # A part must not take the place of the last whole run.
     out = state / ("bench-part.json" if arguments.only else "bench.json")
     repeats, opened, alone = (2, 3.0, 0.7) if quick else (5, 8.0, 3.0)
-    entries = 100_000 if quick else 1_000_000
-    return Plan(quick, parts, arguments.rounds, arguments.seconds, repeats, opened, alone, entries), out
+    grown = (100_000, 1_000) if quick else (1_000_000, 10_000)
+    return Plan(quick, parts, arguments.rounds, arguments.seconds, repeats, opened, alone, *grown), out
 
 
 def _servers(plan: Plan) -> dict[str, Any]:
@@ -101,14 +101,14 @@ def _servers(plan: Plan) -> dict[str, Any]:
         keys = signings(directory)
         stage = Stage(directory, keys, stack)
         names = [name for name in ORDER if name in plan.parts]
-        subjects, absent = started(names, Ground(stage, keys, directory, Path(rivals), stack, plan.entries))
-        _tell(f"{len(subjects)} servers answer")
+        ground = Ground(stage, keys, directory, Path(rivals), stack, plan.entries, plan.clients)
+        subjects, absent = started(names, ground)
         for subject in subjects:
             # Interpreters that compile as they run, pools and caches are warm before anything counts.
             stage.measure(subject, 0.5 if plan.quick else 2.0)
         rounds = interleaved(stage, subjects, plan.rounds, plan.seconds)
         rows = {name: held.shown() for name, held in rounds.items()}
-        _tell("rounds are over")
+        tell("rounds are over")
         alone: dict[str, dict[str, float]] = {}
         latency: dict[str, Any] | None = None
         full = next((subject for subject in subjects if subject.name == "full_ecdsa"), None)
@@ -135,19 +135,13 @@ def _print(plan: Plan, rows: Any, alone: Any, latency: Any, absent: dict[str, st
     print("p50 and p99 of one caller alone")
     print(report.table(rows, alone))
     if plan.quick and "million_entries" in rows:
-        print(f"quick: the log of million_entries has {plan.entries} entries")
+        print(f"quick: million_entries has {plan.entries} entries and {plan.clients} clients")
     for name, reason in absent.items():
         print(f"{name}: absent ({reason})")
     if latency:
         print(report.waiting(latency))
     print(report.verdicts(judged), flush=True)
 
-
-def _tell(what: str) -> None:
-    print(f"{time.monotonic() - _BEGAN:4.0f} s: {what}", file=sys.stderr, flush=True)
-
-
-_BEGAN: Final = time.monotonic()
 
 if __name__ == "__main__":
     # So that whoever ends it leaves no directories behind.
@@ -157,5 +151,5 @@ if __name__ == "__main__":
     except Broken as broken:
         print(broken, file=sys.stderr)
         code = 1
-    _tell("done")
+    tell("done")
     sys.exit(code)

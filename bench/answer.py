@@ -94,8 +94,8 @@ def flaw(body: bytes, *, gateway: bool) -> str | None:
     """Say what is wrong with a whole answer of a server under test, None if it holds the 26 fields."""
     try:
         document = json.loads(body)
-    except ValueError:
-        return "not JSON"
+    except ValueError as error:
+        return f"not JSON ({error})"
     if gateway:
         if not isinstance(document, dict) or not document.get("receipt"):
             return "no receipt"

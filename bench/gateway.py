@@ -29,7 +29,8 @@ from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 from security.audit.receipt import Receipt
 
-_KEPT: deque[Evidence] = deque(maxlen=4096)
+# Few, so that the collector of garbage has no more to look at than in the product.
+_KEPT: deque[Evidence] = deque(maxlen=64)
 _NOTE = "{origin}\n{size}\n{root}\n\n— {origin} {signature}\n"
 
 

@@ -113,7 +113,7 @@ class Stage:
             raise Broken(f"{subject.name}: {counts}: {outcome['failure'] or 'no answer'}")
         wrong = flaw(outcome["body"].encode(), gateway=subject.gateway)
         if wrong:
-            raise Broken(f"{subject.name}: {wrong}: {outcome['body'][:500]}")
+            raise Broken(f"{subject.name}: {wrong}: {outcome['body']}")
         return outcome
 
     def ready(self, subject: Subject) -> None:

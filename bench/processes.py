@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -16,10 +17,16 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 15.0
 _LIBC = ctypes.CDLL(None)
+_BEGAN = time.monotonic()
 
 
 class Broken(Exception):
     """The bench cannot go on; the text says why."""
+
+
+def tell(what: str) -> None:
+    """Say on standard error how far the run is."""
+    print(f"{time.monotonic() - _BEGAN:4.0f} s: {what}", file=sys.stderr, flush=True)
 
 
 def start(

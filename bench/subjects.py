@@ -13,8 +13,7 @@ from bench.gateways import Signing, deploy, question, serve
 from bench.growth import prepare
 from bench.measuring import Stage, Subject
 from bench.peers import RIVALS, Absent, Place
-
-_CLIENTS: Final = 10_000
+from bench.processes import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ ORDER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where servers are started: stage and keys, directories for gateways and rivals, entries of the grown log."""
+    """Where servers are started: stage and keys, directories for gateways and rivals, size of the grown state."""
 
     stage: Stage
     signings: Mapping[str, Signing]
@@ -66,6 +65,7 @@ class Ground:
     rivals: Path
     stack: ExitStack
     entries: int
+    clients: int
 
 
 def started(names: Sequence[str], ground: Ground) -> tuple[list[Subject], dict[str, str]]:
@@ -80,6 +80,7 @@ def started(names: Sequence[str], ground: Ground) -> tuple[list[Subject], dict[s
             continue
         ground.stage.ready(subject)
         subjects.append(subject)
+        tell(f"{name} answers")
     return subjects, absent
 
 
@@ -89,7 +90,7 @@ def _gateway(name: str, build: Build, ground: Ground) -> Subject:
     signing = ground.signings[build.keys] if build.keys else None
     deployed = deploy(ground.directory / name, upstream, signing, build.workers)
     if build.grown:
-        asyncio.run(prepare(deployed.state, entries=ground.entries, clients=_CLIENTS))
+        asyncio.run(prepare(deployed.state, entries=ground.entries, clients=ground.clients))
     pid = serve(deployed, ground.stack, stage.cores if build.spread else stage.server_cores, build.options)
     return Subject(name, (pid,), deployed.port, question(deployed), gateway=True, spread=build.spread)
 
