@@ -11,17 +11,21 @@ from typing import Any, NamedTuple
 
 from schemas.exchange import Data, Notice
 from schemas.fields import Branch, Leaf, Shape
-from schemas.forms import Unmapped
+from schemas.forms import TEXT, Unmapped
 from security.signature import Trusted
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TRUE = ("true", "1")
 
 Path = tuple[str, ...]
-Slots = list[Any]
 Notices = list[Notice]
-Take = Callable[[Any, Slots, str, Notices], None]
+Found = dict[Any, Any]
+"""What a record holds so far, by member: values, lists of texts, decoded records; by path the texts of a joined one."""
+Late = list[tuple[str, Unmapped]]
+"""Members whose text has no word in our vocabulary; their notices come in the order of declaration."""
 Fill = Callable[[Any, str, Notices], Data]
+Take = Callable[[Any, Found, str, Notices, Late], None]
+Read = Callable[[str], Any]
 
 
 class Unreadable(Exception):
@@ -77,181 +81,223 @@ def lookup(found: Any, path: Iterable[str]) -> Any:
     return found
 
 
-def _number(shape: Shape) -> dict[Path, int]:
-    """Give every place of the source that the shape reads a slot of its own."""
-    number: dict[Path, int] = {}
-    for member in shape.members:
-        for path in (member.path,) if isinstance(member, Branch) else member.paths:
-            number.setdefault(path, len(number))
-    return number
-
-
-def _assembler(shape: Shape, number: Mapping[Path, int]) -> Callable[[Slots, str, Notices], Data]:
-    """Compile the step from gathered slots (texts, lists of texts, decoded records) to data."""
+def _finisher(shape: Shape) -> Callable[[Found, str, Notices, Late], Data]:
+    """Compile the last step from what was found to data: joined values, lists, what is missing, notices."""
     blank: Data = dict.fromkeys(member.name for member in shape.members)
-    single = []
-    joined = []
-    lists = []
-    branches = []
-    for member in shape.members:
-        if isinstance(member, Branch):
-            branches.append((member.name, number[member.path], member.many))
-        elif member.many:
-            lists.append((member.name, number[member.paths[0]], member.form.read))
-        elif len(member.paths) == 1:
-            single.append((member.name, number[member.paths[0]], member.form.read))
-        else:
-            joined.append((member.name, [number[path] for path in member.paths], member.form.read))
+    rank = {name: position for position, name in enumerate(blank)}
+    joined = [(one.name, one.paths, one.form.read) for one in _leaves(shape) if len(one.paths) > 1]
+    lists = [(one.name, one.form.read) for one in _leaves(shape) if one.many]
+    many = [one.name for one in shape.members if isinstance(one, Branch) and one.many]
 
-    def assemble(slots: Slots, at: str, notices: Notices) -> Data:
-        data = blank.copy()
-        for name, slot, read in single:
-            text = slots[slot]
-            if text is not None:
-                try:
-                    data[name] = read(text)
-                except Unmapped as unmapped:
-                    notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
-        for name, places, read in joined:
-            texts = [slots[place] for place in places]
+    def finish(found: Found, at: str, notices: Notices, late: Late) -> Data:
+        for name, unmapped in sorted(late, key=lambda one: rank[one[0]]):
+            notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
+        for name, paths, read in joined:
+            texts = [found.pop(path, None) for path in paths]
             if any(text is not None for text in texts):
                 try:
-                    data[name] = read(*texts)
+                    found[name] = read(*texts)
                 except Unmapped as unmapped:
                     notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
-        for name, slot, read in lists:
-            values = data[name] = []
-            for position, text in enumerate(slots[slot] or ()):
+        for name, read in lists:
+            values: list[Any] = []
+            for position, text in enumerate(found.get(name, ())):
                 try:
                     values.append(read(text))
                 except Unmapped as unmapped:
                     values.append(None)
                     notices.append(Notice(unmapped.code, f"{at}/{name}/{position}", unmapped.original))
-        for name, slot, many in branches:
-            data[name] = slots[slot] if slots[slot] is not None or not many else []
-        return data
+            found[name] = values
+        for name in many:
+            found.setdefault(name, [])
+        return blank | found
 
-    return assemble
+    return finish
+
+
+def _leaves(shape: Shape) -> list[Leaf]:
+    return [member for member in shape.members if isinstance(member, Leaf)]
+
+
+def _is_single(leaf: Leaf) -> bool:
+    """Whether a leaf is read from one text, which is done where that is found."""
+    return not leaf.many and len(leaf.paths) == 1
+
+
+def _put(found: Found, late: Late, name: str, read: Read, text: str) -> None:
+    try:
+        found[name] = read(text)
+    except Unmapped as unmapped:
+        found[name] = None
+        late.append((name, unmapped))
+
+
+class _Element(NamedTuple):
+    """What is done with a declared element: its text is read into the member `name`, or `take` gets it.
+
+    `read` is None where the text is its own value.
+    """
+
+    name: Any
+    read: Read | None
+    take: Take | None = None
+
+
+Plan = dict[str, _Element]
 
 
 def _xml_record(shape: Shape, prefix: str) -> Fill:
-    number = _number(shape)
-    assemble = _assembler(shape, number)
-    width = len(number)
+    finish = _finisher(shape)
     tree: dict[str, Any] = {}
-    attributes: list[tuple[str, int]] = []
+    attributes: list[tuple[str, str, Read]] = []
     for member in shape.members:
         if isinstance(member, Branch):
-            take = _take_record(_xml_record(member.shape, prefix), number[member.path], member.name, member.many)
-            _plant(tree, member.path, prefix, take)
-            continue
-        for path in member.paths:
-            if path[-1].startswith("@"):
-                if len(path) > 1:
-                    raise TypeError(f"{shape.model.__name__}.{member.name}: an attribute of a nested element")
-                attributes.append((path[-1][1:], number[path]))
-            else:
-                _plant(tree, path, prefix, _take_text(number[path], path[-1], member.many))
+            below = _xml_record(member.shape, prefix)
+            _plant(tree, member.path, _Element(None, None, _take_record(below, member.name, member.many)))
+        elif member.paths[0][-1].startswith("@"):
+            if not _is_single(member) or len(member.paths[0]) > 1:
+                raise TypeError(f"{shape.model.__name__}.{member.name}: an attribute of a nested element")
+            attributes.append((member.paths[0][-1][1:], member.name, member.form.read))
+        elif member.many:
+            _plant(tree, member.paths[0], _Element(None, None, _take_item(member.name)))
+        elif _is_single(member):
+            _plant(tree, member.paths[0], _Element(member.name, None if member.form is TEXT else member.form.read))
+        else:
+            for path in member.paths:
+                _plant(tree, path, _Element(path, str))
+    plan = _planned(tree, prefix)
 
     def fill(element: Any, at: str, notices: Notices) -> Data:
-        slots: Slots = [None] * width
-        for name, slot in attributes:
-            slots[slot] = element.get(name)
-        _walk(element, tree, slots, at, notices)
-        return assemble(slots, at, notices)
+        found: Found = {}
+        late: Late = []
+        for attribute, name, read in attributes:
+            text = element.get(attribute)
+            if text is not None:
+                _put(found, late, name, read, text)
+        _gather(element, plan, found, at, notices, late)
+        return finish(found, at, notices, late)
 
     return fill
 
 
-def _walk(element: Any, tree: dict[str, Any], slots: Slots, at: str, notices: Notices) -> None:
-    for child in element:
-        entry = tree.get(child.tag)
-        if entry is None:
-            continue
-        if isinstance(entry, dict):
-            if child.get(_NIL) not in _TRUE:
-                _walk(child, entry, slots, at, notices)
-        else:
-            entry(child, slots, at, notices)
-
-
-def _plant(tree: dict[str, Any], path: Path, prefix: str, take: Take) -> None:
+def _plant(tree: dict[str, Any], path: Path, element: _Element) -> None:
     for segment in path[:-1]:
-        tree = tree.setdefault(prefix + segment, {})
-    tree[prefix + path[-1]] = take
+        tree = tree.setdefault(segment, {})
+    tree[path[-1]] = element
 
 
-def _take_text(slot: int, name: str, many: bool) -> Take:
-    def take(child: Any, slots: Slots, at: str, notices: Notices) -> None:
-        if len(child):
-            raise Unreadable(f"{name} holds elements where text is declared")
-        if child.get(_NIL) in _TRUE:
-            return
-        text = child.text or ""
-        if many:
-            texts = slots[slot] = slots[slot] or []
-            texts.append(text)
-        elif slots[slot] is not None:
-            raise Unreadable(f"{name} occurs twice")
+def _planned(tree: dict[str, Any], prefix: str) -> Plan:
+    return {
+        prefix + name: _Element(None, None, _take_inside(_planned(entry, prefix))) if isinstance(entry, dict) else entry
+        for name, entry in tree.items()
+    }
+
+
+def _gather(element: Any, plan: Plan, found: Found, at: str, notices: Notices, late: Late) -> None:
+    """Take what is declared out of the children of an element. One loop without calls for the many plain texts."""
+    for child in element:
+        known = plan.get(child.tag)
+        if known is None:
+            continue
+        name, read, take = known
+        if take is not None:
+            take(child, found, at, notices, late)
+            continue
+        text = child.text
+        if text is None or len(child) or child.keys():
+            text = _text_of(child)
+            if text is None:
+                continue
+        if name in found:
+            raise _twice(child)
+        if read is None:
+            # As TEXT reads it: white space alone says nothing.
+            found[name] = None if text.isspace() else text
         else:
-            slots[slot] = text
+            _put(found, late, name, read, text)
+
+
+def _text_of(element: Any) -> str | None:
+    """Return the text of an element that has no children; None if it is nil."""
+    if len(element):
+        raise Unreadable(f"{_local(element)} holds elements where text is declared")
+    return None if element.get(_NIL) in _TRUE else element.text or ""
+
+
+def _twice(element: Any) -> Unreadable:
+    return Unreadable(f"{_local(element)} occurs twice")
+
+
+def _local(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _take_inside(plan: Plan) -> Take:
+    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
+        if child.get(_NIL) not in _TRUE:
+            _gather(child, plan, found, at, notices, late)
 
     return take
 
 
-def _take_record(fill: Fill, slot: int, name: str, many: bool) -> Take:
-    def take(child: Any, slots: Slots, at: str, notices: Notices) -> None:
+def _take_item(name: str) -> Take:
+    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
+        text = _text_of(child)
+        if text is not None:
+            found.setdefault(name, []).append(text)
+
+    return take
+
+
+def _take_record(fill: Fill, name: str, many: bool) -> Take:
+    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
         if child.get(_NIL) in _TRUE or not (len(child) or child.attrib):
             return
         if many:
-            records = slots[slot] = slots[slot] or []
+            records = found.setdefault(name, [])
             records.append(fill(child, f"{at}/{name}/{len(records)}", notices))
-        elif slots[slot] is not None:
-            raise Unreadable(f"{name} occurs twice")
+        elif name in found:
+            raise _twice(child)
         else:
-            slots[slot] = fill(child, f"{at}/{name}", notices)
+            found[name] = fill(child, f"{at}/{name}", notices)
 
     return take
 
 
 def _json_record(shape: Shape) -> Fill:
-    number = _number(shape)
-    assemble = _assembler(shape, number)
-    width = len(number)
-    leaves = [
-        (number[path], path, member.many)
-        for member in shape.members
-        if isinstance(member, Leaf)
-        for path in member.paths
-    ]
+    finish = _finisher(shape)
+    singles = [(one.name, one.paths[0], one.form.read) for one in _leaves(shape) if _is_single(one)]
+    singles += [(path, path, str) for one in _leaves(shape) if len(one.paths) > 1 for path in one.paths]  # type: ignore[misc]
+    lists = [(one.name, one.paths[0]) for one in _leaves(shape) if one.many]
     branches = [
-        (number[member.path], member.path, member.name, _json_record(member.shape), member.many)
+        (member.name, member.path, _json_record(member.shape), member.many)
         for member in shape.members
         if isinstance(member, Branch)
     ]
 
-    def fill(found: Mapping[str, Any], at: str, notices: Notices) -> Data:
-        slots: Slots = [None] * width
-        for slot, path, many in leaves:
-            value = lookup(found, path)
-            if value is None:
-                continue
-            if many:
-                slots[slot] = [_json_text(item, path) for item in (value if isinstance(value, list) else [value])]
-            else:
-                slots[slot] = _json_text(value, path)
-        for slot, path, name, below, many in branches:
-            value = lookup(found, path)
+    def fill(source: Mapping[str, Any], at: str, notices: Notices) -> Data:
+        found: Found = {}
+        late: Late = []
+        for name, path, read in singles:
+            value = lookup(source, path)
+            if value is not None:
+                _put(found, late, name, read, _json_text(value, path))
+        for name, path in lists:
+            value = lookup(source, path)
+            if value is not None:
+                found[name] = [_json_text(item, path) for item in (value if isinstance(value, list) else [value])]
+        for name, path, below, many in branches:
+            value = lookup(source, path)
             records = value if isinstance(value, list) else [] if value is None or value == "" else [value]
             if not all(isinstance(record, Mapping) for record in records):
                 raise Unreadable(f"{path[-1]} is not an object")
             if many:
-                slots[slot] = [below(record, f"{at}/{name}/{n}", notices) for n, record in enumerate(records)]
+                found[name] = [below(record, f"{at}/{name}/{n}", notices) for n, record in enumerate(records)]
             elif len(records) > 1:
                 raise Unreadable(f"{path[-1]} occurs twice")
             elif records:
-                slots[slot] = below(records[0], f"{at}/{name}", notices)
-        return assemble(slots, at, notices)
+                found[name] = below(records[0], f"{at}/{name}", notices)
+        return finish(found, at, notices, late)
 
     return fill
 
