@@ -11,6 +11,7 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from heapq import heappop, heappush
 
 import structlog
 from cryptography.exceptions import InvalidSignature
@@ -38,7 +39,8 @@ class ClientRegistry:
         self._clients: dict[str, Client] = {}
         self._pinned: dict[str, set[str]] = {}
         self._subjects: dict[str, set[str]] = {}
-        self._ended: dict[str, int] = {}
+        self._ended: set[str] = set()
+        self._endings: list[tuple[int, str]] = []
         self._ended_number = 0
         self._version = 0
         self._refreshed = float("-inf")
@@ -68,13 +70,15 @@ class ClientRegistry:
                 for client in changed:
                     self._replace(client)
                 for self._ended_number, token_id, expires_at in ended:
-                    self._ended[token_id] = expires_at
+                    self._ended.add(token_id)
+                    heappush(self._endings, (expires_at, token_id))
                 taken += len(changed)
                 if len(changed) < _CHUNK:
                     break
+        # A heap, so that what has not expired yet is not looked at every second.
         now = time.time()
-        for token_id in [token_id for token_id, expires_at in self._ended.items() if expires_at < now]:
-            del self._ended[token_id]
+        while self._endings and self._endings[0][0] < now:
+            self._ended.discard(heappop(self._endings)[1])
         self._refreshed = time.monotonic()
         return taken
 
