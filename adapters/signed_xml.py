@@ -12,22 +12,17 @@ from adapters.bindings import (
     Expected,
     Given,
     check_status,
-    check_verdict,
-    filled,
     given_texts,
-    segments,
-    the_one,
     unreadable,
 )
-from adapters.codecs import Unreadable, xml_decoder
+from adapters.codecs import Unreadable
 from adapters.encoding import texts_of, xml_of
 from adapters.proof import means, provenance, rejected
 from adapters.transport import Message, Reply
+from adapters.xml_answers import payload_reader
 from config.settings import Endpoint
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
-from security.contracts import contract_schema
-from security.elements import elements_at
 from security.signature import Rejected
 from security.xml import XmlRefused
 from security.xml_signature import verify_enveloped
@@ -52,11 +47,9 @@ class SignedXml:
 
     def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
         """Compile the codec of an operation whose answers are signed XML."""
-        namespace, element = self.answer
-        prefix = f"{{{namespace}}}"
-        schema = contract_schema(self.contract)
-        decode = xml_decoder(shape_of(operation.answer), namespace)
-        record, verdict = segments(self.record), segments(self.verdict)
+        decode = payload_reader(
+            operation, self.contract, self.answer, record=self.record, verdict=self.verdict, accepted=self.accepted
+        )
         texts = texts_of(shape_of(operation.question))
         given = given_texts(self.given, name, endpoint)
         held = means(name, endpoint)
@@ -73,13 +66,7 @@ class SignedXml:
             check_status(name, reply, operation.faults)
             try:
                 verified = verify_enveloped(reply.body, held.policy, held.trust, request_id=expected.message_id)
-                root = verified.element
-                if root.tag != prefix + element or not schema.validate(root):
-                    raise Unreadable("the document does not follow the XSD")
-                if verdict:
-                    found = elements_at(root, verdict, prefix)
-                    check_verdict(found[0].text if found else None, self.accepted, operation.faults)
-                data, notices = decode(the_one(filled(elements_at(root, record, prefix))))
+                data, notices = decode(verified.element, expected.message_id)
             except Rejected as error:
                 raise rejected(error) from None
             except (Unreadable, XmlRefused) as error:

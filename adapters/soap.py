@@ -17,22 +17,18 @@ from adapters.bindings import (
     Expected,
     Given,
     check_status,
-    check_verdict,
-    filled,
     given_texts,
-    segments,
-    the_one,
     unreadable,
 )
-from adapters.codecs import Unreadable, xml_decoder
+from adapters.codecs import Unreadable
 from adapters.encoding import Texts, texts_of, xml_of
 from adapters.proof import means, provenance, rejected
 from adapters.transport import Message, Reply
+from adapters.xml_answers import payload_reader
 from config.settings import Endpoint
 from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Operation, Provenance
 from schemas.fields import shape_of
-from security.contracts import contract_schema
 from security.elements import accept_unsigned, children_of, elements_at
 from security.signature import Rejected, Trusted
 from security.soap_signature import SOAP, verify_soap
@@ -72,11 +68,15 @@ class Soap:
 
     def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
         """Compile the codec of an operation of a WSDL."""
-        namespace, element = self.answer
-        prefix = f"{{{namespace}}}"
-        schema = contract_schema(self.wsdl)
-        decode = xml_decoder(shape_of(operation.answer), namespace)
-        record, verdict = segments(self.record), segments(self.verdict)
+        decode = payload_reader(
+            operation,
+            self.wsdl,
+            self.answer,
+            record=self.record,
+            verdict=self.verdict,
+            accepted=self.accepted,
+            echo=self.echo,
+        )
         encode = self._encoder(operation, given_texts(self.given, name, endpoint))
         seal, unseal = self._signed(name, endpoint) if operation.signed else self._unsigned()
         headers = self._headers()
@@ -93,14 +93,7 @@ class Soap:
                 check_status(name, reply, operation.faults)
             try:
                 payload, proven = unseal(reply, expected)
-                if payload.tag != prefix + element or not schema.validate(payload):
-                    raise Unreadable("the payload does not follow the XSD")
-                if self.echo and payload.get(self.echo) != expected.message_id:
-                    raise rejected(Rejected("not-answer-to-request", "the answer repeats another message id"))
-                if verdict:
-                    found = elements_at(payload, verdict, prefix)
-                    check_verdict(found[0].text if found else None, self.accepted, operation.faults)
-                data, notices = decode(the_one(filled(elements_at(payload, record, prefix))))
+                data, notices = decode(payload, expected.message_id)
             except (Unreadable, XmlRefused) as error:
                 raise unreadable(error) from None
             return Answer(data, tuple(notices), proven)

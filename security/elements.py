@@ -21,7 +21,8 @@ def elements_at(root: Trusted, path: tuple[str, ...], prefix: str = "") -> list[
     """
     found = [root]
     for segment in path:
-        found = [Trusted(child) for element in found for child in element if child.tag == prefix + segment]
+        tag = prefix + segment
+        found = [Trusted(child) for element in found for child in element.iterchildren(tag)]
     return found
 
 

@@ -53,7 +53,7 @@ class Verified(NamedTuple):
     `signature_digest`: SHA-256 of the canonical SignedInfo, the key of the replay memory (an ECDSA value is malleable,
     so the signature value is none). `signature_value`: in base64, what an answer must confirm.
     `fresh_until`: from then on the message is refused as stale, so that a replay memory may forget it.
-    `confirms`: signature values that signed `wsse11:SignatureConfirmation` elements repeat.
+    `confirms`: signature values, in base64, that signed `wsse11:SignatureConfirmation` elements repeat.
     """
 
     element: Trusted
@@ -65,7 +65,7 @@ class Verified(NamedTuple):
     signature_digest: bytes
     signature_value: str
     fresh_until: datetime
-    confirms: tuple[bytes, ...] = ()
+    confirms: tuple[str, ...] = ()
 
 
 class Replays(Protocol):

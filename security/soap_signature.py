@@ -6,6 +6,7 @@ another element in between. Everything outside the profile is refused with a rea
 
 from datetime import datetime
 from hashlib import sha256
+from operator import methodcaller
 from typing import NamedTuple
 
 from security.signature import Rejected, SignaturePolicy, SoapVersion, Trusted, Verified, utc_now
@@ -52,6 +53,7 @@ _TIMES = [f"{{{WSU}}}Created", f"{{{WSU}}}Expires"]
 _ID_FORM = frozenset({WSU_ID})
 _CONFIRMATION_FORM = frozenset({WSU_ID, "Value"})
 _NOTHING: frozenset[str] = frozenset()
+_ID_OF = methodcaller("get", WSU_ID)
 
 
 class _Message(NamedTuple):
@@ -99,7 +101,7 @@ def verify_soap(
     signature_digest = sha256(signed_info).digest()
     if policy.replays is not None and not policy.replays.remember(signature_digest, until):
         raise Rejected("replayed", "this message was accepted before")
-    confirmed = _confirmed(message, signed)
+    confirmed = _confirmed(message, signed, confirms)
     _check_answers(headers, confirmed, confirms, relates_to)
     _forget_unsigned(root, message, headers)
     return Verified(
@@ -176,7 +178,7 @@ def _signed_elements(
     if message.token is not None:
         parts.append(message.token)
     parts += [block for block in message.header if block is not message.security]
-    by_id = {part.get(WSU_ID): part for part in parts}
+    by_id = dict(zip(map(_ID_OF, parts), parts, strict=True))
     names: list[str] = []
     for reference in references:
         if len(reference.transforms) != 1 or reference.transforms[0].uri != EXC_C14N:
@@ -249,7 +251,7 @@ def _forget_unsigned(root: Element, message: _Message, headers: list[Element]) -
     message.header.attrib.clear()
 
 
-def _confirmed(message: _Message, signed: list[Element]) -> tuple[bytes, ...]:
+def _confirmed(message: _Message, signed: list[Element], confirms: str | None) -> tuple[str, ...]:
     values = []
     for confirmation in message.confirmations:
         if confirmation not in signed:
@@ -257,14 +259,16 @@ def _confirmed(message: _Message, signed: list[Element]) -> tuple[bytes, ...]:
         expect(confirmation, [], _CONFIRMATION_FORM, "SignatureConfirmation")
         value = confirmation.get("Value")
         if value is not None:
-            values.append(strict_base64(value, "SignatureConfirmation"))
+            # What is awaited needs no decoding to be compared.
+            same = value == confirms
+            values.append(value if same else encode(strict_base64(value, "SignatureConfirmation")).decode())
     return tuple(values)
 
 
 def _check_answers(
-    headers: list[Element], confirmed: tuple[bytes, ...], confirms: str | None, relates_to: str | None
+    headers: list[Element], confirmed: tuple[str, ...], confirms: str | None, relates_to: str | None
 ) -> None:
-    if confirms is not None and confirmed != (strict_base64(confirms, "the question's signature"),):
+    if confirms is not None and confirmed != (confirms,):
         raise Rejected("not-answer-to-request", "the answer does not confirm the signature of our question")
     if relates_to is not None:
         named = [(block.text or "").strip() for block in headers if block.tag == RELATES_TO]
