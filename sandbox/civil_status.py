@@ -6,6 +6,7 @@ Somebody asked for by name and birth may be several: then `data` holds as many r
 
 from __future__ import annotations
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -93,7 +94,7 @@ def _service(world: World, module: str, find: Finder) -> Callable[[web.Request],
             person = world.person_by_id(asked["soDinhDanh"])
             people = [] if person is None else [person]
         elif asked["hoTen"] and _BIRTH.fullmatch(asked["ngaySinh"]):
-            named = world.find_people(asked["hoTen"], asked["ngaySinh"])
+            named = await asyncio.to_thread(world.find_people, asked["hoTen"], asked["ngaySinh"])
             people = [one for one in named if one.birth.text == asked["ngaySinh"]]
         else:
             return _refuse("500")

@@ -133,7 +133,7 @@ class _People:
     async def _found(self, asked: Mapping[str, str]) -> tuple[Person, ...]:
         birth = _dashed(asked.get("birth", ""))
         if not {"SoDinhDanh", "SoCMND"} & asked.keys():
-            # The first search by name indexes everybody, which takes long in a large world.
+            # The first search by name may wait for the index of a large world.
             return await asyncio.to_thread(self._world.find_people, asked["HoVaTen"], birth)
         person = self._numbered(asked)
         if person is None or ("HoVaTen" in asked and not _same_name(asked["HoVaTen"], person.full_name)):

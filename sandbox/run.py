@@ -83,6 +83,8 @@ async def start(
     urls: dict[str, str] = {}
     present: dict[str, Faults] = {}
     async with AsyncExitStack() as stack:
+        world.names.begin()
+        stack.callback(world.names.close)
         for registry in registries:
             present[registry.name] = Faults(signs=registry.signs)
             present[registry.name].current = (faults or {}).get(registry.name)

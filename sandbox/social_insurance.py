@@ -6,6 +6,7 @@ question, 9 trouble of its own. Health cards are asked elsewhere: `sandbox.healt
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -62,7 +63,7 @@ class _Desk:
     async def find(self, request: web.Request) -> web.Response:
         try:
             asked = texts(await json_object(request), *_FIND)
-            held = self._described(asked, asked["maTinhKs"], asked["maHuyenKs"], asked["maXaKs"])
+            held = await self._described(asked, asked["maTinhKs"], asked["maHuyenKs"], asked["maXaKs"])
         except NotMembers:
             return _refuse("3", "Tham số không hợp lệ")
         if len(held) != 1:
@@ -73,7 +74,7 @@ class _Desk:
     async def household(self, request: web.Request) -> web.Response:
         try:
             asked = texts(await json_object(request), *_HOUSEHOLD)
-            held = self._described(asked, asked["maTinh"], "", "")
+            held = await self._described(asked, asked["maTinh"], "", "")
         except NotMembers:
             return _refuse("3", "Tham số không hợp lệ")
         if asked["soSo"]:
@@ -84,7 +85,7 @@ class _Desk:
             return _refuse("2", "Có nhiều người phù hợp") if held else _refuse("1", "Không tìm thấy dữ liệu")
         return web.json_response(household_body(held[0], self._world.person(held[0].person)))
 
-    def _described(self, asked: Mapping[str, str], province: str, district: str, commune: str) -> list[Insurance]:
+    async def _described(self, asked: Mapping[str, str], province: str, district: str, commune: str) -> list[Insurance]:
         """Return who fits the description; raises NotMembers for one that is none."""
         text, kind = asked["ngaySinh"], asked["loaiNgaySinh"]
         right = kind in _KNOWN_DIGITS and len(text) == _KNOWN_DIGITS[kind] and text.isascii() and text.isdigit()
@@ -92,7 +93,7 @@ class _Desk:
             raise NotMembers
         birth = "-".join(part for part in (text[:4], text[4:6], text[6:]) if part)
         found = []
-        for person in self._world.find_people(asked["hoTen"], birth):
+        for person in await asyncio.to_thread(self._world.find_people, asked["hoTen"], birth):
             insurance = self._world.insurance(person.index)
             if insurance is None or person.birth.text != birth or SEX_CODES[person.sex] != asked["gioiTinh"]:
                 continue

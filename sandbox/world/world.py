@@ -2,21 +2,19 @@
 
 Nothing is stored but a few hundred recently used blocks. The six serial digits in every identifier are a keyed
 permutation of an index, so a question leads by arithmetic to the block of 20 people that holds the answer; only a
-search by name needs an index, which is made on the first such search.
+search by name needs an index (`naming`).
 """
 
-import unicodedata
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 
 from sandbox.world import business, land
-from sandbox.world.block import Block, Serials, make_block, make_families
-from sandbox.world.chance import NUMBERS, Numbering, subseed
+from sandbox.world.block import Block, Serials, make_block
+from sandbox.world.chance import NUMBERS, Numbering
 from sandbox.world.families import BLOCK
 from sandbox.world.holdings import Branch, Enterprise, Insurance, LandCertificate, Parcel, Taxpayer
 from sandbox.world.model import BirthRecord, DeathRecord, Household, MaritalState, MarriageRecord, Person
+from sandbox.world.naming import Names, folded
 from sandbox.world.showcase import Case, collect
 from schemas.identifiers import ParcelKey
 
@@ -32,6 +30,7 @@ class World:
             raise ValueError(f"a world has between {BLOCK} and {NUMBERS} people")
         self.seed = seed
         self.people = people
+        self.names = Names(seed, people)
         self._serials = Serials.of(seed)
         self._block: Callable[[int], Block] = lru_cache(maxsize=256)(self._make)
 
@@ -58,13 +57,15 @@ class World:
     def find_people(self, full_name: str, birth: str) -> tuple[Person, ...]:
         """Everybody of this name (case and Unicode form do not count, former names neither) whose birth date as the
         registry has it equals `birth`, or begins with it when only YYYY or YYYY-MM is asked; in order of index.
+
+        The first search of a large world waits for its index, which takes long: not for an event loop.
         """
-        asked = _folded(full_name)
-        people = (self.person(index) for index in self._named(asked, birth[:4]))
+        asked = folded(full_name)
+        people = (self.person(index) for index in self.names.find(asked, birth[:4]))
         return tuple(
             one
             for one in people
-            if _folded(one.full_name) == asked and (one.birth.text == birth or one.birth.text.startswith(f"{birth}-"))
+            if folded(one.full_name) == asked and (one.birth.text == birth or one.birth.text.startswith(f"{birth}-"))
         )
 
     def household(self, number: str) -> Household | None:
@@ -193,26 +194,3 @@ class World:
             if (held := of(parcel)) is not None and held.canonical() == key.canonical():
                 return parcel
         return None
-
-    def _named(self, folded: str, year: str) -> list[int]:
-        hashes, indexes = self._names
-        wanted = subseed(0, folded, year)
-        found, position = [], bisect_left(hashes, wanted)
-        while position < len(hashes) and hashes[position] == wanted:
-            found.append(indexes[position])
-            position += 1
-        return sorted(found)
-
-    @cached_property
-    def _names(self) -> tuple["array[int]", "array[int]"]:
-        """Hashes of name and year of birth in ascending order, and the index of the person each one is of."""
-        hashes: array[int] = array("Q", bytes(8 * self.people))
-        for number in range(-(-self.people // BLOCK)):
-            for draft in make_families(self.seed, number, self.people).people:
-                hashes[draft.index] = subseed(0, _folded(draft.full_name), str(draft.born.year))
-        order = sorted(range(self.people), key=hashes.__getitem__)
-        return array("Q", (hashes[index] for index in order)), array("I", order)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
