@@ -73,7 +73,10 @@ def outcome(error: BaseException | None) -> Outcome:
 
 
 class Breaker:
-    """State and counters of one endpoint in one process; not thread-safe, never awaits."""
+    """State and counters of one endpoint in one process; not thread-safe, never awaits.
+
+    `standing` is a permit for any call while the circuit is closed by itself, else None.
+    """
 
     def __init__(self, endpoint: str, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.endpoint = endpoint
@@ -85,6 +88,7 @@ class Breaker:
         self._failures: deque[float] = deque(maxlen=limits.failures)
         self._until = 0.0
         self._era = 0
+        self.standing: Permit | None = Permit(0, probe=False)
 
     def admit(self) -> Permit:
         """Give leave for one call, or raise CircuitOpen with the seconds to wait."""
@@ -168,6 +172,7 @@ class Breaker:
         self._until = self._clock() + pause
         self._era += 1
         self._failures.clear()
+        self.standing = Permit(self._era, probe=False) if self.forced is None and state == "closed" else None
 
     def _refused(self) -> CircuitOpen:
         wait = self.wait()

@@ -117,6 +117,12 @@ class Breakers:
         for name in self._breakers:
             self._tell(name)
 
+    def admit_at_once(self, endpoint: str) -> Permit | None:
+        """Give leave for one call to `endpoint` where that is plain; None: `admit` has to see to it."""
+        if self._clock() - self._read_at >= REFRESH or self._first_reading is not None:
+            return None
+        return self._breakers[endpoint].standing
+
     async def admit(self, endpoint: str) -> Permit:
         """Give leave for one call to `endpoint`; raises CircuitOpen with `retry_after`."""
         if self._clock() - self._read_at >= REFRESH:
@@ -125,9 +131,11 @@ class Breakers:
             reading = self._spawn(self.refresh())
             if started:
                 self._first_reading = reading
-        if self._first_reading is not None and not self._first_reading.done():
-            # What was known before a restart counts for the very first call; later readings hold up nobody.
-            await asyncio.shield(self._first_reading)
+        if self._first_reading is not None:
+            if not self._first_reading.done():
+                # What was known before a restart counts for the very first call; later readings hold up nobody.
+                await asyncio.shield(self._first_reading)
+            self._first_reading = None
         breaker = self._breakers[endpoint]
         permit = breaker.admit()
         while permit.probe:

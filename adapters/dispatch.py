@@ -66,11 +66,7 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link]) -> Handler:
         trail = exchange.trail
         trail.endpoint = name
         message, expected = codec.write(exchange)
-        reply = await links[name].send(
-            message,
-            deadline=exchange.deadline,
-            on_wire=lambda direction, body: trail.messages.append((direction, body)),
-        )
+        reply = await links[name].send(message, deadline=exchange.deadline, on_wire=trail.messages)
         answer = codec.read(reply, expected)
         trail.provenance = answer.provenance
         if operation.examine is not None:

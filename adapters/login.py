@@ -14,7 +14,7 @@ from schemas.errors import GatewayError, Text
 
 # Seconds before its end, or a tenth of its life if that is less, at which a token is renewed.
 MARGIN = 30.0
-OnWire = Callable[[Literal["sent", "received"], bytes], None]
+OnWire = list[tuple[Literal["sent", "received"], bytes]]
 
 
 class Login:
@@ -111,19 +111,21 @@ class Link:
         self._scheme = login or NoLogin()
         self._transport = Transport(name, endpoint)
         self._login = Login(self._scheme, endpoint, self._transport)
+        self._open = isinstance(self._scheme, NoLogin)
 
     async def send(self, message: Message, *, deadline: float, on_wire: OnWire | None = None) -> Reply:
         """Send `message` with our proof on it and return the reply, whatever its status.
 
-        A reply that says the token has ended is followed by one forced renewal and one more attempt. `on_wire` is told
-        the question and the answer as bytes, each time, and nothing of the log-in. Raises what Transport and Login
-        raise.
+        A reply that says the token has ended is followed by one forced renewal and one more attempt. `on_wire` gets the
+        question and the answer as bytes, each time, and nothing of the log-in. Raises what Transport and Login raise.
         """
+        if self._open:
+            return await self._once(message, message, deadline, on_wire)
         token = await self._login.token(deadline=deadline)
-        reply = await self._once(message, token, deadline, on_wire)
+        reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
         if token is not None and self._scheme.dead(reply):
             token = await self._login.token(deadline=deadline, instead_of=token)
-            reply = await self._once(message, token, deadline, on_wire)
+            reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
         return reply
 
     def reload(self) -> None:
@@ -135,11 +137,10 @@ class Link:
         await self._login.close()
         await self._transport.close()
 
-    async def _once(self, message: Message, token: Token | None, deadline: float, on_wire: OnWire | None) -> Reply:
-        signed = self._scheme.sign(message, self._endpoint, token)
+    async def _once(self, message: Message, proved: Message, deadline: float, on_wire: OnWire | None) -> Reply:
         if on_wire is not None:
-            on_wire("sent", message.question)
-        reply = await self._transport.send(signed, deadline=deadline)
+            on_wire.append(("sent", message.question))
+        reply = await self._transport.send(proved, deadline=deadline)
         if on_wire is not None:
-            on_wire("received", reply.body)
+            on_wire.append(("received", reply.body))
         return reply

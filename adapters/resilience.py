@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from adapters.breaker import outcome
+from adapters.breaker import Outcome, Permit, outcome
 from adapters.breakers import Breakers
 from adapters.dispatch import endpoint_of
 from config import tracing
@@ -43,40 +43,39 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
     counted = metrics()
 
     def stage(handler: Handler) -> Handler:
+        def ended(endpoint: str, permit: Permit, began: float, result: Outcome, label: str) -> None:
+            breakers.record(endpoint, permit, result)
+            labelled(counted.upstream_seconds, endpoint).observe(time.perf_counter() - began)
+            labelled(counted.upstream_attempts, endpoint, label).inc()
+
         async def attempt(exchange: Exchange, endpoint: str) -> Answer:
-            permit = await breakers.admit(endpoint)
+            permit = breakers.admit_at_once(endpoint) or await breakers.admit(endpoint)
             exchange.trail.attempts += 1
             began = time.perf_counter()
             span = tracing.asking(endpoint)
-            ended: BaseException | None = None
             try:
-                return await handler(exchange)
+                answer = await handler(exchange)
             except BaseException as error:
-                ended = error
-                raise
-            finally:
-                breakers.record(endpoint, permit, outcome(ended))
-                labelled(counted.upstream_seconds, endpoint).observe(time.perf_counter() - began)
-                labelled(counted.upstream_attempts, endpoint, _label(ended)).inc()
+                result, label = outcome(error), _label(error)
+                ended(endpoint, permit, began, result, label)
                 if span is not None:
-                    span.end(failed=outcome(ended) == "failure", lgsp__outcome=_label(ended))
+                    span.end(failed=result == "failure", lgsp__outcome=label)
+                raise
+            ended(endpoint, permit, began, "success", "ok")
+            if span is not None:
+                span.end(failed=False, lgsp__outcome="ok")
+            return answer
 
-        async def repeated(exchange: Exchange, endpoint: str) -> Answer:
-            limits = endpoints[endpoint].retry
-            if not exchange.operation.repeatable or limits.attempts == 1:
-                return await attempt(exchange, endpoint)
-            try:
-                return await attempt(exchange, endpoint)
-            except (UpstreamUnavailable, UpstreamTimeout) as error:
-                first: list[GatewayError] = [error]
+        async def again(exchange: Exchange, endpoint: str, error: GatewayError) -> Answer:
+            first = [error]
 
-            # An answer at the first attempt, the common case, does without the machinery below; a failure of the first
-            # attempt is put into it as it was.
+            # A failure of the first attempt is put into the machinery as it was.
             async def next_attempt() -> Answer:
                 if first:
                     raise first.pop()
                 return await attempt(exchange, endpoint)
 
+            limits = endpoints[endpoint].retry
             backoff = wait_random_exponential(multiplier=limits.initial, max=limits.maximum)
             clock = asyncio.get_running_loop().time
 
@@ -101,7 +100,14 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
             limit = asyncio.timeout_at(exchange.deadline)
             try:
                 async with limit:
-                    return await repeated(exchange, endpoint)
+                    try:
+                        return await attempt(exchange, endpoint)
+                    except (UpstreamUnavailable, UpstreamTimeout) as error:
+                        if not exchange.operation.repeatable or endpoints[endpoint].retry.attempts == 1:
+                            raise
+                        failed = error
+                    # An answer at the first attempt, the common case, does without this.
+                    return await again(exchange, endpoint, failed)
             except TimeoutError:
                 if not limit.expired():
                     raise
@@ -114,9 +120,7 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
     return stage
 
 
-def _label(ended: BaseException | None) -> str:
-    if ended is None:
-        return "ok"
+def _label(ended: BaseException) -> str:
     if isinstance(ended, GatewayError):
         return ended.code
     return "internal" if isinstance(ended, Exception) else "abandoned"

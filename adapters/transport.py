@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -101,7 +102,8 @@ class Transport:
         except ValueError as error:
             raise ConfigurationError(f"[endpoints.{name}]: url cannot be used: {error}") from None
         self._tls = _tls_context(name, endpoint)
-        self._slots = asyncio.Semaphore(endpoint.concurrency)
+        self._free = endpoint.concurrency
+        self._turns: deque[asyncio.Future[None]] = deque()
         self._waiting = 0
         self._connections = Connections(self._requests, endpoint.max_answer)
 
@@ -113,14 +115,14 @@ class Transport:
         ValueError: a message that HTTP cannot carry as it is.
         """
         request = self._requests.written(message.method, message.path, message.query, message.headers, message.body)
-        if self._slots.locked():
-            await self._queue(deadline)
+        if self._free:
+            self._free -= 1
         else:
-            await self._slots.acquire()
+            await self._queue(deadline)
         try:
             return await self._exchange(request, deadline, idempotent=message.method == "GET")
         finally:
-            self._slots.release()
+            self._leave()
 
     def reload(self) -> None:
         """Read the TLS files again, for connections from now on; raises ConfigurationError, the old then stay."""
@@ -140,14 +142,30 @@ class Transport:
                 ),
                 retry_after=1.0,
             )
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
         self._waiting += 1
         try:
             async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise self._late(Unsent) from None
+                await turn
+        except BaseException as error:
+            # The turn may have come in the same moment in which the wait ended.
+            if turn.done() and not turn.cancelled():
+                self._leave()
+            if isinstance(error, TimeoutError):
+                raise self._late(Unsent) from None
+            raise
         finally:
             self._waiting -= 1
+
+    def _leave(self) -> None:
+        """Hand the slot to the one who waits longest, or free it."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     async def _exchange(self, request: bytes, deadline: float, *, idempotent: bool) -> Reply:
         limits = self._endpoint.timeout

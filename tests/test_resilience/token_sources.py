@@ -91,4 +91,4 @@ def in_seconds(seconds: float) -> float:
 
 async def ask(link: Link, wire: list[tuple[str, bytes]] | None = None) -> Reply:
     noted = wire if wire is not None else []
-    return await link.send(CALL, deadline=in_seconds(20), on_wire=lambda way, body: noted.append((way, body)))
+    return await link.send(CALL, deadline=in_seconds(20), on_wire=noted)
