@@ -8,10 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import RawRequestMessage, StreamWriter
 
 from config.metrics import labelled, metrics
 from routes.context import BASE_URL, REQUEST_ID
+from routes.direct import Direct, Found, Whole
 from routes.errors import error_of, rendered
 from routes.frame import finish, request_id_of
 from schemas.errors import Malformed, Text
@@ -48,7 +51,8 @@ class Connection(web.RequestHandler):
         """Start the clock with the first byte of a head, and stop it when the head is complete."""
         super().data_received(data)
         if self._messages or self._request_in_progress:
-            self._stop_clock()
+            if self._head_timer is not None:
+                self._stop_clock()
         elif data and self._head_timer is None:
             self._head_timer = self._loop.call_later(self._head_seconds, self._too_slow)
 
@@ -73,6 +77,92 @@ class Connection(web.RequestHandler):
             self._ending = True
         else:
             self.force_close()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on reading; the library looks through its parser after every read of a body, also if nothing was held."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    async def start(self) -> None:
+        """Answer ordinary requests one after the other in this task; with the first other one the library takes over.
+
+        The library gives every request a task of its own, for context variables; ours are reset by who sets them.
+        """
+        while not self._force_close:
+            if not self._messages:
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+            message, body = self._messages[0]
+            # What the parser refused is no message; what is left of a body on its way the library swallows.
+            if (
+                isinstance(message, RawRequestMessage)
+                and body.is_eof()
+                and (found := self._listener.routes.find(message)) is not None
+            ):
+                self._messages.popleft()
+                if not await self._answer(message, body, found):
+                    break
+            else:
+                await super().start()
+                return
+        if not self._force_close and self.transport is not None:
+            self._task_handler = None
+            self.transport.close()
+
+    async def _answer(self, message: RawRequestMessage, body: StreamReader, found: Found) -> bool:
+        """Answer one ordinary request; tell whether the connection goes on."""
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        request = self._listener.request(message, body, self, StreamWriter(self, self._loop), self._task_handler)
+        request._match_info = found.match  # noqa: SLF001 - as the library's own search does
+        self._listener.enter()
+        self._request_in_progress = True
+        self._current_request = request
+        try:
+            try:
+                response = await found.handler(request)
+            except web.HTTPException as redirect:
+                response = redirect
+            return await self._send(request, response)
+        except ConnectionError:
+            return False
+        except asyncio.CancelledError:
+            self.force_close()
+            raise
+        except Exception as failure:  # noqa: BLE001 - a fault of the frame itself, which renders all others
+            return await self._send(request, self.handle_error(request, 500, failure))
+        finally:
+            self._current_request = None
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+            self._listener.leave()
+            if self._ending:
+                super().close()
+
+    async def _send(self, request: web.Request, response: web.StreamResponse) -> bool:
+        """Write an answer, head and body at once where it is whole; tell whether the connection goes on."""
+        if self._listener.ending and not response.prepared:
+            response.force_close()
+        if type(response) is Whole and response.keep_alive is None and request.method != "HEAD":
+            headers, writer = response.headers, request.writer
+            headers["Content-Length"] = str(len(response.octets))
+            headers["Date"] = rfc822_formatted_time()
+            await writer.write_headers(f"HTTP/1.1 {response.status} {response.reason}", headers)
+            await writer.write_eof(response.octets)
+        else:
+            response, gone = await self.finish_response(request, response, None)
+            if gone or not response.keep_alive:
+                return False
+        self._next_keepalive_close_time = self._loop.time() + KEEPALIVE_SECONDS
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        return not (self._ending or self._close)
 
     async def _handle_request(
         self,
@@ -113,12 +203,13 @@ class Listener(web.Server):
     def __init__(self, app: web.Application, made: web.Server, head_seconds: float) -> None:
         self._inner = made.request_handler
         super().__init__(self._handle, request_factory=made.request_factory)
+        self.request: Any = made.request_factory
+        self.routes = Direct(app)
+        self.ending = False
         self._base_url = app.get(BASE_URL, "")
         self._head_seconds = head_seconds
         self._busy = 0
         self._idle = asyncio.Event()
-        self._idle.set()
-        self._ending = False
 
     def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
@@ -138,12 +229,11 @@ class Listener(web.Server):
     def enter(self) -> None:
         """Count a request that begins."""
         self._busy += 1
-        self._idle.clear()
 
     def leave(self) -> None:
         """Count a request whose answer is written."""
         self._busy -= 1
-        if not self._busy:
+        if self.ending and not self._busy:
             self._idle.set()
 
     def refusal(self, request: web.BaseRequest, failure: BaseException, request_id: str) -> web.Response:
@@ -161,14 +251,16 @@ class Listener(web.Server):
             if failure.status < 400 or REQUEST_ID in request:
                 raise
             response = self.refusal(request, failure, request_id_of(request))
-        if self._ending and not response.prepared:
+        if self.ending and not response.prepared:
             response.force_close()
         return response
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> bool:
         """Close idle connections, wait at most `seconds` or until `hurry` for requests in flight; True if all ended."""
-        self._ending = True
+        self.ending = True
         self.pre_shutdown()
+        if not self._busy:
+            return True
         waits = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
         try:
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from routes.context import BASE_URL, REQUEST_ID
+from routes.direct import Whole
 from routes.language import Language, preferred
 from schemas.errors import (
     Flaw,
@@ -128,7 +129,7 @@ def rendered(
     status, headers, body = problem(error, request_id=request_id, language=language, base_url=base_url)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
-    return web.Response(status=status, headers=headers, body=body)
+    return Whole(body, headers, status)
 
 
 def answered(request: web.Request, failure: Exception) -> tuple[GatewayError, web.Response]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from routes.bodies import flaws_of, once, read_json
 from routes.context import CALLER, REQUEST_ID
+from routes.direct import Whole
 from routes.recorded import wants_full_receipt
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
@@ -83,7 +84,7 @@ def _route(
         answer = await handler(exchange)
         receipt = answer.receipt
         shown = None if receipt is None else receipt.as_json(await prove(receipt) if wants_proof else None)
-        return web.Response(body=_rendered(exchange.id, told, answer, shown), headers=_JSON)
+        return Whole(_rendered(exchange.id, told, answer, shown), _JSON)
 
     return ask
 

@@ -21,6 +21,7 @@ from config.metrics import Level, Spread, Tally, labelled, metrics
 from config.settings import Server
 from routes.bodies import check_headers
 from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, RELOAD, REQUEST_ID
+from routes.direct import template_of
 from routes.errors import answered
 from routes.peers import trusting
 from schemas.errors import GatewayError, Overloaded
@@ -59,12 +60,6 @@ def trace_id_of(request: web.BaseRequest) -> str | None:
     """Return the trace id of a well-formed `traceparent` (W3C Trace Context), else None."""
     match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
     return match.group(1) if match else None
-
-
-def template_of(request: web.Request) -> str:
-    """Return the route's template, which unlike the path holds nothing that a caller chose."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else "unmatched"
 
 
 def finish(response: web.StreamResponse, request_id: str) -> None:

@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 
 from config.metrics import CONTENT_TYPE, metrics, render
+from routes.direct import Whole
 
 log = structlog.get_logger()
 
@@ -104,4 +105,4 @@ def add_health(router: web.UrlDispatcher, checks: Sequence[Check]) -> None:
 
 
 def _json(document: dict[str, object], status: int = 200) -> web.Response:
-    return web.Response(status=status, body=json.dumps(document).encode(), content_type="application/json")
+    return Whole(json.dumps(document).encode(), {"Content-Type": "application/json"}, status)
