@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal
 
-from security.audit.canonical import JSON
+from security.audit.canonical import JSON, LARGEST, canonical
 
 FORMAT = 1
 SALT_SIZE = 32
@@ -27,7 +27,8 @@ Kind = Literal[
 ]  # fmt: skip
 Role = Literal["asked", "disclosed"]
 
-_CONTENT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
+# A text as JSON, escaped as RFC 8785 wants it; raises TypeError for anything else.
+_text = json.encoder.encode_basestring
 
 # An account id of 9 or 12 digits is an identity card or personal number (số CMND, số định danh): never in plain text.
 _PERSONAL_OFFICER = re.compile(r"\d{9}|\d{12}")
@@ -51,7 +52,7 @@ class Outcome:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subject:
     """A person or organisation whose identifier occurs in the question (`asked`) or in the disclosed answer."""
 
@@ -60,12 +61,13 @@ class Subject:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
-    """Everything about one event that the trail needs; `recorded` splits it into the public entry and the secrets.
+    """Everything about one event that the trail needs; `written` splits it into the public entry and the secrets.
 
     Bytes fields are what is committed to: `question` the RFC 8785 form of the question, `data` that of the disclosed
-    data, the messages exactly as they went over the wire. `details` takes further facts, never personal ones.
+    data, the messages exactly as they went over the wire. `details` takes further facts, never personal ones. Nothing
+    changes it once it is made; it is not frozen because making a frozen one of so many fields costs an exchange twice.
     """
 
     id: str
@@ -92,81 +94,94 @@ class Evidence:
     details: Mapping[str, JSON] = field(default_factory=dict)
 
     def recorded(self) -> "tuple[dict[str, JSON], Secrets | None]":
-        """Return the entry and what opens it; every call draws new salts. Raises ValueError for a time without zone."""
+        """Return what `written` wrote as a value, for those who look into it."""
+        body, _, secrets = self.written()
+        return json.loads(body), secrets
+
+    def written(self) -> "tuple[bytes, tuple[str | None, ...], Secrets | None]":
+        """Return the entry, canonical (RFC 8785), what its row repeats of it, and what opens it.
+
+        The second is in the order of `batch.REPEATED`. Every call draws new salts. Raises ValueError for a time without
+        zone and for values without canonical form.
+        """
+        # The members follow in the order of their names, which is the canonical one: written straight, an entry costs
+        # a third of what building it as a value and encoding that costs. `canonical` is what the tests compare with.
         salts = _Salts()
-        entry: dict[str, JSON] = {"v": FORMAT, "id": self.id, "kind": self.kind, "at": instant(self.at)}
-        if self.caller is not None:
-            entry["caller"] = {
-                "client": self.caller.client,
-                "agency": self.caller.agency,
-                "credential": self.caller.credential,
-            }
-        for name in (
-            "database",
-            "operation",
-            "purpose",
-            "dossier",
-            "request_id",
-            "duration_ms",
-            "endpoint",
-            "attempts",
-        ):
-            value = getattr(self, name)
-            if value is not None:
-                entry[name] = value
-        if self.officer is not None:
-            self._put_officer(entry, salts)
-        if self.outcome is not None:
-            outcome: dict[str, JSON] = {"code": self.outcome.code, "status": self.outcome.status}
-            if self.outcome.reason is not None:
-                outcome["reason"] = self.outcome.reason
-            entry["outcome"] = outcome
-        if self.fields:
-            entry["fields"] = list(self.fields)
+        at, caller, outcome = instant(self.at), self.caller, self.outcome
+        text = f'{{"at":"{at}"'
+        if self.attempts is not None:
+            text += f',"attempts":{_number(self.attempts)}'
+        if caller is not None:
+            text += (
+                f',"caller":{{"agency":{_text(caller.agency)},"client":{_text(caller.client)},'
+                f'"credential":{_text(caller.credential)}}}'
+            )
+        text += self._commitments(salts)
+        if self.database is not None:
+            text += f',"database":{_text(self.database)}'
         if self.details:
-            entry["details"] = dict(self.details)
-        commitments = self._commitments(salts)
-        if commitments:
-            entry["commitments"] = commitments
+            text += f',"details":{canonical(dict(self.details)).decode()}'
+        if self.dossier is not None:
+            text += f',"dossier":{_text(self.dossier)}'
+        if self.duration_ms is not None:
+            text += f',"duration_ms":{_number(self.duration_ms)}'
+        if self.endpoint is not None:
+            text += f',"endpoint":{_text(self.endpoint)}'
+        if self.fields:
+            text += f',"fields":[{",".join(map(_text, self.fields))}]'
+        text += f',"id":{_text(self.id)},"kind":{_text(self.kind)}'
+        personal = None
+        if self.officer is not None:
+            if _PERSONAL_OFFICER.fullmatch(self.officer):
+                personal = self.officer
+                text += f',"officer":{{"commitment":"{salts.commit("officer", personal.encode())}"}}'
+            else:
+                text += f',"officer":{_text(self.officer)}'
+        if self.operation is not None:
+            text += f',"operation":{_text(self.operation)}'
+        if outcome is not None:
+            reason = f',"reason":{_text(outcome.reason)}' if outcome.reason is not None else ""
+            text += f',"outcome":{{"code":{_text(outcome.code)}{reason},"status":{_number(outcome.status)}}}'
+        if self.purpose is not None:
+            text += f',"purpose":{_text(self.purpose)}'
+        if self.request_id is not None:
+            text += f',"request_id":{_text(self.request_id)}'
         if self.subjects:
-            entry["subjects"] = [
-                {
-                    "role": each.role,
-                    "kind": each.kind,
-                    "commitment": salts.commit(f"subjects/{place}", each.value.encode()),
-                }
-                for place, each in enumerate(self.subjects)
-            ]
+            text += f',"subjects":[{",".join(map(salts.subject, range(len(self.subjects)), self.subjects))}]'
+        # UnicodeEncodeError, which lone surrogates raise here, is a ValueError.
+        body = f'{text},"v":{FORMAT}}}'.encode()
+        repeated = (
+            self.id,
+            at,
+            self.kind,
+            caller.client if caller is not None else None,
+            self.database,
+            self.operation,
+            self.purpose,
+            self.dossier,
+            outcome.code if outcome is not None else None,
+            self.request_id,
+        )
         if not salts:
-            return entry, None
-        subjects = tuple((each.kind, each.value) for each in self.subjects)
-        return entry, Secrets(salts, subjects, self.officer_value, self.data if self.archive else None)
+            return body, repeated, None
+        subjects = tuple([(each.kind, each.value) for each in self.subjects])
+        return body, repeated, Secrets(salts, subjects, personal, self.data if self.archive else None)
 
-    @property
-    def officer_value(self) -> str | None:
-        """The officer's id where it is a personal number, else None: then it stands in the entry itself."""
-        return self.officer if self.officer is not None and _PERSONAL_OFFICER.fullmatch(self.officer) else None
-
-    def _put_officer(self, entry: dict[str, JSON], salts: "_Salts") -> None:
-        personal = self.officer_value
-        if personal is None:
-            entry["officer"] = self.officer
-        else:
-            entry["officer"] = {"commitment": salts.commit("officer", personal.encode())}
-
-    def _commitments(self, salts: "_Salts") -> dict[str, JSON]:
-        made: dict[str, JSON] = {}
-        if self.question is not None:
-            made["question"] = salts.commit("question", self.question)
+    def _commitments(self, salts: "_Salts") -> str:
+        """The member `commitments`, or nothing."""
+        made = []
+        if self.answer_messages:
+            made.append(f'"answer_messages":[{salts.each("answer_messages", self.answer_messages)}]')
         if self.data is not None:
-            made["data"] = salts.commit("data", self.data)
-        for name, messages in (("request_messages", self.request_messages), ("answer_messages", self.answer_messages)):
-            if messages:
-                made[name] = [salts.commit(f"{name}/{place}", each) for place, each in enumerate(messages)]
-        return made
+            made.append(f'"data":"{salts.commit("data", self.data)}"')
+        if self.question is not None:
+            made.append(f'"question":"{salts.commit("question", self.question)}"')
+        if self.request_messages:
+            made.append(f'"request_messages":[{salts.each("request_messages", self.request_messages)}]')
+        return f',"commitments":{{{",".join(made)}}}' if made else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Secrets:
     """What opens an entry: salts by the name of their commitment, subjects as (kind, value), optional values.
 
@@ -180,15 +195,11 @@ class Secrets:
 
     def encode(self) -> bytes:
         """The plain content of a side table row: JSON with the salts in hexadecimal."""
-        content: dict[str, object] = {
-            "salts": {name: salt.hex() for name, salt in self.salts.items()},
-            "subjects": self.subjects,
-        }
-        if self.officer is not None:
-            content["officer"] = self.officer
-        if self.data is not None:
-            content["data"] = _b64(self.data)
-        return _CONTENT.encode(content).encode()
+        salts = ",".join([f'"{name}":"{salt.hex()}"' for name, salt in self.salts.items()])
+        subjects = ",".join([f"[{_text(kind)},{_text(value)}]" for kind, value in self.subjects])
+        officer = f',"officer":{_text(self.officer)}' if self.officer is not None else ""
+        data = f',"data":"{_b64(self.data)}"' if self.data is not None else ""
+        return f'{{"salts":{{{salts}}},"subjects":[{subjects}]{officer}{data}}}'.encode()
 
     @classmethod
     def decode(cls, content: bytes) -> "Secrets":
@@ -228,6 +239,21 @@ class _Salts(dict[str, bytes]):
         salt, self._drawn = self._drawn[:SALT_SIZE], self._drawn[SALT_SIZE:]
         self[name] = salt
         return commitment(salt, content)
+
+    def each(self, name: str, contents: Sequence[bytes]) -> str:
+        """Commitments to all of them, as the items of a JSON array; their salts are kept as `name/0`, `name/1`."""
+        return ",".join([f'"{self.commit(f"{name}/{place}", content)}"' for place, content in enumerate(contents)])
+
+    def subject(self, place: int, subject: Subject) -> str:
+        """One item of the member `subjects`."""
+        made = self.commit(f"subjects/{place}", subject.value.encode())
+        return f'{{"commitment":"{made}","kind":{_text(subject.kind)},"role":{_text(subject.role)}}}'
+
+
+def _number(value: int) -> str:
+    if type(value) is not int or not -LARGEST <= value <= LARGEST:
+        raise ValueError("audit entry: not an integer that every reader keeps exact")
+    return str(value)
 
 
 def _b64(raw: bytes) -> str:

@@ -5,15 +5,15 @@ more wait, a moment (`GATHER_S`) is given to others. What happens inside one tra
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 
 from config.metrics import metrics
 from schemas.errors import EvidenceUnavailable, Text
-from security.audit.batch import Batch, Item, Write, columns, current_checkpoint
+from security.audit.batch import Batch, Item, Write, checked, columns, current_checkpoint
 from security.audit.canonical import JSON, canonical
 from security.audit.checkpoint import CheckpointRejected, Signer, VerifierKey, opened
 from security.audit.entries import Evidence, Secrets
@@ -42,8 +42,10 @@ class AuditLog:
         self._storage = storage
         self._signer = signer
         self._sealer = sealer
-        self._waiting: deque[Item] = deque()
+        self._waiting: list[Item] = []
+        self._under_way: list[Item] = []
         self._drainer: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._closed = False
 
     @classmethod
@@ -82,8 +84,9 @@ class AuditLog:
 
     async def record(self, evidence: Evidence, *, writes: Sequence[Write] = ()) -> Receipt:
         """Append the entry that stands for this event; see `append`."""
-        entry, secrets = evidence.recorded()
-        return await self.append(entry, secrets=secrets, writes=writes)
+        body, repeated, secrets = evidence.written()
+        checked(body, repeated)
+        return await self._durable(body, repeated, secrets, writes)
 
     async def append(
         self, entry: Mapping[str, JSON], *, secrets: Secrets | None = None, writes: Sequence[Write] = ()
@@ -98,22 +101,24 @@ class AuditLog:
         Raises EvidenceUnavailable when the entry is not known to be durable, ValueError for a value without canonical
         form.
         """
+        return await self._durable(canonical(dict(entry)), columns(entry), secrets, writes)
+
+    def _durable(
+        self, body: bytes, repeated: tuple[str | None, ...], secrets: Secrets | None, writes: Sequence[Write]
+    ) -> "asyncio.Future[Receipt]":
+        """Queue an entry and return the future of its receipt."""
         if self._closed or len(self._waiting) >= BACKLOG:
             raise _unavailable("the log is closed" if self._closed else "too many entries wait to be written")
-        repeated, body = columns(entry), canonical(dict(entry))
-        done = asyncio.get_running_loop().create_future()
-        item = Item(str(repeated[0]), str(repeated[1]), repeated, body, leaf_hash(body), secrets, tuple(writes), done)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Receipt] = loop.create_future()
+        now = loop.time()
+        item = Item(str(repeated[0]), str(repeated[1]), repeated, body, leaf_hash(body), secrets, writes, done, now)
         self._waiting.append(item)
         if self._drainer is None:
-            self._drainer = asyncio.create_task(self._drain())
-        patience = done.get_loop().call_later(PATIENCE_S, _too_late, item)
-        try:
-            return await item.done
-        finally:
-            patience.cancel()
-            # Who is gone no longer waits for the receipt, but what happened is still to be written.
-            if not item.taken and not done.cancelled():
-                self._waiting.remove(item)
+            self._drainer = loop.create_task(self._drain())
+        if self._watch is None:
+            self._watch = loop.call_at(now + PATIENCE_S, self._refuse_late)
+        return done
 
     async def proof(self, receipt: Receipt) -> list[bytes]:
         """The inclusion proof for the receipt's checkpoint; `receipt.as_json(proof)` then verifies offline."""
@@ -129,17 +134,32 @@ class AuditLog:
         self._closed = True
         if self._drainer is not None:
             await self._drainer
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _refuse_late(self) -> None:
+        """Refuse what has waited too long; one timer for all entries, set anew for the oldest that is left."""
+        loop = asyncio.get_running_loop()
+        last = loop.time() - PATIENCE_S
+        late = [item for item in (*self._under_way, *self._waiting) if item.since <= last]
+        # What is under way may still be written, what was not begun is not.
+        self._waiting = [item for item in self._waiting if item.since > last or item.done.cancelled()]
+        for item in late:
+            _finish(item, _unavailable("it was not written in time"))
+        left = [item.since for item in (*self._under_way, *self._waiting) if not item.done.done()]
+        self._watch = loop.call_at(min(left) + PATIENCE_S, self._refuse_late) if left else None
 
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                items = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-                for item in items:
-                    item.taken = True
-                await self._settle(items)
+                self._under_way, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                await self._settle(self._under_way)
                 if GATHER_FROM <= len(self._waiting) < BATCH:
                     await asyncio.sleep(GATHER_S)
         finally:
+            for item in self._under_way:
+                _finish(item, _unavailable("it was interrupted"))
+            self._under_way = []
             self._drainer = None
 
     async def _settle(self, items: list[Item]) -> None:
@@ -152,12 +172,14 @@ class AuditLog:
         except Exception as failure:
             # Whatever it is, nobody may get an answer that the trail does not hold. What the system said about files
             # and servers is for the log alone.
-            hint = str(failure) if isinstance(failure, StorageError) else None
-            logger.error("audit-entries-not-written", entries=len(items), hint=hint, exc_info=failure)
             for item in items:
                 refusal = _unavailable("the storage refused the entry")
                 refusal.__cause__ = failure
                 _finish(item, refusal)
+            hint = str(failure) if isinstance(failure, StorageError) else None
+            # A full disk takes no lines of the log either; the entries that wait must still get their turn.
+            with suppress(OSError):
+                logger.error("audit-entries-not-written", entries=len(items), hint=hint, exc_info=failure)
         else:
             for item, result in zip(items, batch.results, strict=True):
                 _finish(item, result)
@@ -194,10 +216,6 @@ def _finish(item: Item, result: Receipt | Exception) -> None:
         item.done.set_result(result)
     else:
         item.done.set_exception(result)
-
-
-def _too_late(item: Item) -> None:
-    _finish(item, _unavailable("it was not written in time"))
 
 
 def _unavailable(why: str) -> EvidenceUnavailable:

@@ -4,13 +4,13 @@ master key (key ring) ─wraps→ period key (vault) ─wraps→ entry key (vaul
                                        └─HKDF→ index key ─HMAC→ tag of a subject (SQL)
 
 Destroying an entry key makes one entry unopenable; destroying a period key makes a whole period unopenable and its
-tags meaningless.
+tags meaningless. Entry keys are put into the vault some ahead of the entries (`RESERVE`), each for one entry only.
 """
 
 import hmac
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -21,6 +21,10 @@ from security.audit.vault import Vault, VaultDamaged
 
 PERIODS = "periods"
 TAG_SIZE = 16
+
+# Keys made at once: making the vault durable costs as much as the commit of the log itself. What a process has not
+# used when it ends is lost, which is all that a slot without an entry means.
+RESERVE = 64
 _NONCE = 12
 _KEY = 32
 _PERIOD_WIDTH = 10
@@ -31,8 +35,7 @@ class Unopenable(LookupError):
     """The row does not open under its key: altered, or of another entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A side table row: its period, the slot of its key in the vault, nonce ‖ ciphertext, and the subjects' tags."""
 
     period: str
@@ -41,14 +44,13 @@ class Sealed:
     tags: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(NamedTuple):
     """What is to be sealed for one entry: `subjects` are (kind, value)."""
 
     entry_id: str
     period: str
     content: bytes
-    subjects: tuple[tuple[str, str], ...]
+    subjects: Sequence[tuple[str, str]]
 
 
 class _PeriodKey:
@@ -78,38 +80,36 @@ class Sealer:
         self._current = next(iter(masters))
         self._masters = {name: AESGCM(key) for name, key in masters.items()}
         self._periods: dict[str, _PeriodKey] = {}
+        self._reserves: dict[str, list[tuple[int, bytes]]] = {}
 
     def seal(self, plains: Sequence[Plain]) -> list[Sealed]:
-        """Encrypt each under a key of its own and put the wrapped keys into the vault, durably.
+        """Encrypt each under a key of its own, whose wrapped form is durable in the vault.
 
-        Raises OSError when the vault does not take them.
+        Raises OSError when the vault takes no further keys.
         """
-        result: dict[int, Sealed] = {}
-        for period in dict.fromkeys(each.period for each in plains):
-            batch = [(place, each) for place, each in enumerate(plains) if each.period == period]
-            keys = self._period(period)
-            records: list[bytes] = []
-            ciphertexts: list[bytes] = []
-            width = _KEY + 2 * _NONCE
-            pool = os.urandom(width * len(batch))
-            for at, (_, each) in enumerate(batch):
-                drawn = pool[at * width : (at + 1) * width]
-                key, wrap_nonce, nonce = drawn[:_KEY], drawn[_KEY:-_NONCE], drawn[-_NONCE:]
-                bound = each.entry_id.encode()
-                records.append(wrap_nonce + keys.wrap.encrypt(wrap_nonce, key, bound))
-                ciphertexts.append(nonce + AESGCM(key).encrypt(nonce, each.content, bound))
-            first = self._vault.put(period, records)
-            for offset, ((place, each), ciphertext) in enumerate(zip(batch, ciphertexts, strict=True)):
-                tags = tuple(dict.fromkeys(keys.tag(kind, value) for kind, value in each.subjects))
-                result[place] = Sealed(period, first + offset, ciphertext, tags)
-        return [result[place] for place in range(len(plains))]
+        nonces = os.urandom(_NONCE * len(plains))
+        result: list[Sealed] = []
+        for place, each in enumerate(plains):
+            keys, reserve = self._period(each.period), self._reserves.setdefault(each.period, [])
+            if not reserve:
+                reserve += self._reserved(each.period, keys, len(plains) - place)
+            slot, key = reserve.pop()
+            nonce = nonces[place * _NONCE : (place + 1) * _NONCE]
+            sealed = nonce + AESGCM(key).encrypt(nonce, each.content, each.entry_id.encode())
+            tags = tuple(dict.fromkeys([keys.tag(kind, value) for kind, value in each.subjects]))
+            result.append(Sealed(each.period, slot, sealed, tags))
+        return result
 
     def open(self, entry_id: str, period: str, slot: int, sealed: bytes) -> bytes:
         """Decrypt a row. Raises `vault.Destroyed`, `vault.VaultDamaged`, `Unopenable`."""
         record = self._vault.read(period, slot)
-        bound = entry_id.encode()
+        wrap, bound = self._period(period, create=False).wrap, entry_id.encode()
         try:
-            key = self._period(period, create=False).wrap.decrypt(record[:_NONCE], record[_NONCE:], bound)
+            try:
+                key = wrap.decrypt(record[:_NONCE], record[_NONCE:], period.encode())
+            except InvalidTag:
+                # Keys that were not made ahead are bound to their entry.
+                key = wrap.decrypt(record[:_NONCE], record[_NONCE:], bound)
             return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound)
         except (InvalidTag, ValueError) as failure:
             raise Unopenable(f"the opening of entry {entry_id} does not decrypt") from failure
@@ -137,6 +137,7 @@ class Sealer:
                 if _period_name(record) == period:
                     self._vault.destroy(PERIODS, slot)
         self._periods.pop(period, None)
+        self._reserves.pop(period, None)
 
     def rewrap(self) -> int:
         """Wrap every period key by the current master; return how many were. Part of rotating the master key."""
@@ -150,6 +151,18 @@ class Sealer:
                 self._vault.destroy(PERIODS, slot)
                 moved += 1
         return moved
+
+    def _reserved(self, period: str, keys: _PeriodKey, needed: int) -> list[tuple[int, bytes]]:
+        """Make entry keys durable in the vault; return them with their slots, the first slot last."""
+        number = max(RESERVE, needed)
+        pool = os.urandom((_KEY + _NONCE) * number)
+        made = [pool[at * _KEY : (at + 1) * _KEY] for at in range(number)]
+        nonces = [pool[_KEY * number + at * _NONCE :][:_NONCE] for at in range(number)]
+        # Which entry a key is for shows when it opens that entry, and nothing else: the entry's id is bound there.
+        bound = period.encode()
+        records = [nonce + keys.wrap.encrypt(nonce, key, bound) for nonce, key in zip(nonces, made, strict=True)]
+        first = self._vault.put(period, records)
+        return list(enumerate(made, first))[::-1]
 
     def _period(self, period: str, *, create: bool = True) -> _PeriodKey:
         found = self._periods.get(period)

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from config.metrics import labelled, metrics
+from config.metrics import Spread, Tally, labelled, metrics
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
 from schemas.exchange import Answer, Exchange, Handler, Operation
@@ -75,13 +75,15 @@ class AuditTrail:
                 raise
             except asyncio.CancelledError:
                 # The caller is gone or we are stopping; the source may have answered all the same.
-                await asyncio.shield(self._append(self._evidence(exchange, Outcome("cancelled", 499), started)))
+                await asyncio.shield(self._log.record(self._evidence(exchange, Outcome("cancelled", 499), started)))
                 raise
             except Exception as error:
                 internal = Internal()
                 await self._failed(exchange, internal, started)
                 raise internal from error
-            answer.receipt = await self._append(self._evidence(exchange, Outcome("ok", 200), started, answer=answer))
+            answer.receipt = await self._log.record(
+                self._evidence(exchange, Outcome("ok", 200), started, answer=answer)
+            )
             _measure(exchange, "answered", started)
             return answer
 
@@ -92,7 +94,7 @@ class AuditTrail:
         and `exchange_id`."""
         kind: Kind = "unreadable" if error.status in (400, 413, 415, 422) else "refusal"
         error.exchange_id = str(uuid4())
-        error.receipt = await self._append(
+        error.receipt = await self._log.record(
             Evidence(
                 id=error.exchange_id,
                 kind=kind,
@@ -120,7 +122,7 @@ class AuditTrail:
         kind: Kind = "exchange" if exchange.trail.attempts or isinstance(error, UpstreamError) else "refusal"
         evidence = self._evidence(exchange, Outcome(error.code, error.status, error.reason), started, kind)
         error.exchange_id = exchange.id
-        error.receipt = await self._append(evidence)
+        error.receipt = await self._log.record(evidence)
         _measure(exchange, error.code, started)
 
     def _evidence(
@@ -133,11 +135,13 @@ class AuditTrail:
     ) -> Evidence:
         asked_of, disclosed_of = _finders(exchange.operation)
         question = exchange.question.model_dump(exclude_none=True)
-        found: dict[tuple[Role, str, str], None] = {
-            ("asked", mark.kind, value): None for mark, value in asked_of(question)
-        }
+        # Once each, in the order in which they are found.
+        found: dict[tuple[Role, str, str], None] = {}
+        for mark, value in asked_of(question):
+            found["asked", mark.kind, value] = None
         if answer is not None:
-            found |= {("disclosed", mark.kind, value): None for mark, value in disclosed_of(answer.data)}
+            for mark, value in disclosed_of(answer.data):
+                found["disclosed", mark.kind, value] = None
         trail = exchange.trail
         return Evidence(
             id=exchange.id,
@@ -165,14 +169,17 @@ class AuditTrail:
             details={"signer": trail.provenance.certificate} if trail.provenance else {},
         )
 
-    async def _append(self, evidence: Evidence) -> Receipt:
-        return await self._log.record(evidence)
-
 
 def _measure(exchange: Exchange, outcome: str, started: float) -> None:
-    names = exchange.database.name, exchange.operation.name
-    labelled(metrics().exchanges, *names, outcome).inc()
-    labelled(metrics().exchange_seconds, *names).observe(time.monotonic() - started)
+    tally, spread = _counted(exchange.database.name, exchange.operation.name, outcome)
+    tally.inc()
+    spread.observe(time.monotonic() - started)
+
+
+@cache
+def _counted(database: str, operation: str, outcome: str) -> tuple[Tally, Spread]:
+    exchanges = labelled(metrics().exchanges, database, operation, outcome)
+    return exchanges, labelled(metrics().exchange_seconds, database, operation)
 
 
 @cache

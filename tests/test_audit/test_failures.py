@@ -34,6 +34,10 @@ def no_file_larger_than(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
+def _full(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 async def still_whole(world: World, entries: int) -> None:
     receipt = await world.log.record(evidence("001090123456"))
     assert receipt.index == entries
@@ -55,19 +59,31 @@ async def test_full_disk(sqlite_url: str, tmp_path: Path) -> None:
 
 
 async def test_vault_that_takes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("security.audit.sealing.RESERVE", 1)
     await world.log.record(evidence("001090123456"))
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     with monkeypatch.context() as patch:
-        patch.setattr(Vault, "put", full)
+        patch.setattr(Vault, "put", _full)
         with pytest.raises(EvidenceUnavailable):
             await world.log.record(evidence("001090123456"))
     await still_whole(world, 1)
 
 
-async def test_torn_vault_write_is_not_trusted(sqlite_url: str, tmp_path: Path) -> None:
+async def test_keys_made_ahead_last_as_long_as_they_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("security.audit.sealing.RESERVE", 3)
+    await world.log.record(evidence("001090123456"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Vault, "put", _full)
+        for expected in (1, 2):
+            assert (await world.log.record(evidence("001090123456"))).index == expected
+        with pytest.raises(EvidenceUnavailable):
+            await world.log.record(evidence("001090123456"))
+    await still_whole(world, 3)
+
+
+async def test_torn_vault_write_is_not_trusted(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("security.audit.sealing.RESERVE", 1)
     async with a_world(sqlite_url, tmp_path / "vault") as world:
         await world.log.record(evidence("001090123456"))
         slots = next((tmp_path / "vault").glob("2*.slots"))

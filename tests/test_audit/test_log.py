@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -206,6 +207,20 @@ async def test_bad_entry_fails_alone(world: World, wrong: dict[str, object]) -> 
     bad, good = await asyncio.gather(
         world.log.append({**entry, **wrong}, secrets=secrets),  # type: ignore[dict-item]
         world.log.record(evidence()),
+        return_exceptions=True,
+    )
+    assert isinstance(bad, ValueError)
+    assert not isinstance(good, BaseException)
+    assert good.index == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"id": "x" * 37}, {"dossier": "a\0b"}, {"request_id": "\\\0"}, {"officer": "\ud800"}]
+)
+async def test_bad_evidence_fails_alone(world: World, wrong: dict[str, str]) -> None:
+    bad, good = await asyncio.gather(
+        world.log.record(replace(evidence(), **wrong)),  # type: ignore[arg-type]
+        world.log.record(replace(evidence(), purpose="\\u0000")),
         return_exceptions=True,
     )
     assert isinstance(bad, ValueError)

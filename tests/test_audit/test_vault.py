@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,6 +125,36 @@ def test_sealed_entry_opens_only_as_itself(vault: Vault) -> None:
     with pytest.raises(Destroyed):
         sealer.open("id-1", one.period, one.slot, one.sealed)
     assert sealer.open("id-2", two.period, two.slot, two.sealed) == b"content of 2"
+
+
+def test_every_entry_has_a_key_of_its_own_however_many_are_made_ahead(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("security.audit.sealing.RESERVE", 3)
+    sealers = [Sealer(vault, MASTERS), Sealer(vault, MASTERS)]
+    sealed = {
+        number: sealers[number % 2].seal([plain(number)])[0] if number % 3 else sealers[0].seal([plain(number)] * 4)[3]
+        for number in range(20)
+    }
+    assert len({each.slot for each in sealed.values()}) == len(sealed)
+    sealers[0].destroy_entry("2026-11", sealed[5].slot)
+    for number, each in sealed.items():
+        if number == 5:
+            with pytest.raises(Destroyed):
+                sealers[1].open(f"id-{number}", each.period, each.slot, each.sealed)
+        else:
+            assert sealers[1].open(f"id-{number}", each.period, each.slot, each.sealed) == b"content of %d" % number
+
+
+def test_key_that_was_bound_to_its_entry_still_opens_it(vault: Vault) -> None:
+    sealer = Sealer(vault, MASTERS)
+    period_key, key, nonce = b"p" * 32, b"k" * 32, b"n" * 12
+    vault.put("periods", [sealer._wrapped("2026-11", period_key)])
+    slot = vault.put("2026-11", [nonce + AESGCM(period_key).encrypt(nonce, key, b"id-1")])
+    sealed = nonce + AESGCM(key).encrypt(nonce, b"content", b"id-1")
+    assert sealer.open("id-1", "2026-11", slot, sealed) == b"content"
+    with pytest.raises(Unopenable):
+        sealer.open("id-2", "2026-11", slot, sealed)
 
 
 def test_batch_over_the_turn_of_a_month_keeps_its_order(vault: Vault) -> None:
