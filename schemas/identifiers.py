@@ -10,6 +10,7 @@ of their validity in `schemas.codes.provinces` and `schemas.codes.communes`.
 import re
 import unicodedata
 from dataclasses import dataclass
+from operator import mul
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -143,7 +144,9 @@ def check_digit(nine: str) -> str | None:
 
     10 - (sum of digit * weight mod 11), weights 31 29 23 19 17 13 7 5 3; a result of 10 is never issued.
     """
-    rest = sum(int(digit) * weight for digit, weight in zip(nine, _WEIGHTS, strict=True)) % 11
+    if len(nine) != len(_WEIGHTS):
+        raise ValueError("a check digit is made of nine digits")
+    rest = sum(map(mul, map(int, nine), _WEIGHTS)) % 11
     return str(10 - rest) if rest else None
 
 
@@ -160,7 +163,10 @@ def check_enterprise_code(value: str) -> str:
 
     Raises ValueError otherwise. The branch digits do not take part in the check digit.
     """
-    _enterprise_shaped(value)
+    return _check_digits(_enterprise_shaped(value))
+
+
+def _check_digits(value: str) -> str:
     if check_digit(value[:9]) != value[9]:
         raise ValueError("the check digit of the code is wrong")
     if len(value) > 10 and value.endswith("000"):
@@ -174,8 +180,7 @@ def check_tax_code(value: str) -> str:
     Raises ValueError otherwise (Circular 86/2024 makes the personal number the tax code of persons and household
     businesses).
     """
-    _tax_shaped(value)
-    return value if len(value) == 12 else check_enterprise_code(value)
+    return value if len(_tax_shaped(value)) == 12 else _check_digits(value)
 
 
 EnterpriseCode = Annotated[
@@ -297,7 +302,10 @@ OfficerId = Annotated[
 
 def _plain(value: str) -> str:
     composed = unicodedata.normalize("NFC", value)
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in composed):
+    # What is printable throughout is of none of these categories; a look at every character finds out about the rest.
+    if not composed.isprintable() and any(
+        unicodedata.category(character) in ("Cc", "Cs", "Cn") for character in composed
+    ):
         raise ValueError("the text holds control or unassigned characters")
     return composed
 

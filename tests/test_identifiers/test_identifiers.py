@@ -1,5 +1,6 @@
 """Identifiers: what is accepted, what is refused, and that a refusal never repeats the value."""
 
+import unicodedata
 from typing import Annotated, Any, get_args
 
 import pytest
@@ -99,6 +100,24 @@ def test_no_refusal_repeats_the_value(value: str, kind: Any) -> None:
     except ValidationError as refusal:
         for error in refusal.errors(include_input=False, include_url=False, include_context=False):
             assert len(value) < 4 or value not in error["msg"]
+
+
+def test_text_is_refused_for_exactly_the_characters_that_mean_nothing() -> None:
+    for number in range(0, 0x30000):
+        character = chr(number)
+        composed = unicodedata.normalize("NFC", f"a{character}")
+        try:
+            assert ids._plain(f"a{character}") == composed
+            refused = False
+        except ValueError:
+            refused = True
+        assert refused == any(unicodedata.category(each) in ("Cc", "Cs", "Cn") for each in composed)
+
+
+@pytest.mark.parametrize("nine", ["", "01001091", "0100109106"])
+def test_a_check_digit_is_made_of_nine_digits(nine: str) -> None:
+    with pytest.raises(ValueError, match="nine digits"):
+        ids.check_digit(nine)
 
 
 @pytest.mark.parametrize("code", ["0100109106", "0100233488", "0100112437", "0314409058", "0300588569", "0101243150"])
