@@ -171,6 +171,15 @@ class _Forgiving:
         except (OSError, ValueError):
             pass
 
+    def put(self, line: str) -> None:
+        """Write and flush at once."""
+        with self._lock:
+            try:
+                self._stream.write(line)
+                self._stream.flush()
+            except (OSError, ValueError):
+                pass
+
 
 # Where access lines go; None where the level leaves them out.
 _access: _Forgiving | None = _Forgiving(sys.stderr)
@@ -196,13 +205,12 @@ def write_access(
     stream = _access
     if stream is None:
         return
-    stream.write(
+    stream.put(
         f'{_access_head(route, method, status, code, reason)}"duration_ms":{duration_ms!r},'
         f'"request_id":{_QUOTED(masked(request_id))},"client_id":{_masked_json(client_id)},'
         f'"trace_id":{"null" if trace_id is None else _QUOTED(masked(trace_id))},'
         f'"event":"request","level":"info","timestamp":"{datetime.now(UTC).isoformat()[:-6]}Z"}}\n'
     )
-    stream.flush()
 
 
 @lru_cache(maxsize=4096)

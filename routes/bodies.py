@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.helpers import parse_mimetype
 from pydantic import ValidationError
 
@@ -97,7 +97,13 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     content = request.content
     if content.is_eof():
         # It all came with the head, as short bodies do: nothing has to be waited for.
-        return _whole(content, limit)
+        try:
+            body = content.read_nowait()
+        except web.RequestPayloadError:
+            raise Malformed(_BROKEN_OFF) from None
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     chunks: list[bytes] = []
@@ -116,23 +122,13 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _whole(content: StreamReader, limit: int) -> bytes:
-    try:
-        body = content.read_nowait()
-    except web.RequestPayloadError:
-        raise Malformed(_BROKEN_OFF) from None
-    if len(body) > limit:
-        raise _too_large(limit)
-    return body
-
-
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(Text(f"Nội dung vượt quá {limit} byte", f"The body exceeds {limit} bytes"))
 
 
 def check_json_type(request: web.BaseRequest) -> None:
     """Raise UnsupportedMediaType unless the content type is `application/json`, in UTF-8 where it names a charset."""
-    if not _is_json(single(request, "Content-Type") or ""):
+    if not _is_json(once(request.headers, "Content-Type") or ""):
         raise UnsupportedMediaType(
             Text("Nội dung phải là application/json, mã UTF-8", "The body must be application/json in UTF-8"),
             flaws=[Flaw("", Text("phải là application/json", "must be application/json"), header="Content-Type")],
@@ -173,11 +169,20 @@ class _Reader:
             parse_float=self._float,
             parse_constant=self._constant,
         )
+        # `decode` looks for white space around the value, too; mostly there is none.
+        self._scan: Callable[[str, int], tuple[Any, int]] = self._decoder.scan_once  # type: ignore[attr-defined]
 
     def read(self, text: str) -> tuple[Any, bool]:
         """Return the value and whether there is a defect in it; raises JSONDecodeError and RecursionError."""
         self._defects = False
-        return self._decoder.decode(text), self._defects
+        try:
+            value, end = self._scan(text, 0)
+        except StopIteration:
+            end = -1
+        if end != len(text):
+            # White space around the value, or something wrong that the decoder has the words for.
+            value = self._decoder.decode(text)
+        return value, self._defects
 
     def _defect(self, vi: str, en: str, name: str = "") -> _Defect:
         self._defects = True

@@ -26,7 +26,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 PEER = web.RequestKey("peer", Peer)
 # Set by whoever authenticates the request; the access line names the client.
 CALLER = web.RequestKey("caller", Caller)
-# Headers that go on the answer whether it succeeds or fails (rate limits for example).
+# Headers that go on the answer whether it succeeds or fails (rate limits for example); empty at first.
 ANSWER_HEADERS = web.RequestKey("answer_headers", dict[str, str])
 
 BASE_URL = web.AppKey("base_url", str)

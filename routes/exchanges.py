@@ -90,13 +90,19 @@ def _route(
 
 
 def _ascii(headers: CIMultiDictProxy[str], name: str) -> str | None:
-    value = once(headers, name)
+    # Absent or plain it mostly is; `once` says what is wrong with any other.
+    values = headers.getall(name, ())
+    if not values:
+        return None
+    value = values[0] if len(values) == 1 and values[0].isascii() else once(headers, name)
     if value is not None and not value.isprintable():
         raise Invalid(flaws=[Flaw("", _NOT_ASCII, header=name)])
     return value
 
 
 def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
+    if "?" not in request.raw_path:
+        return None
     query = request.query
     if not query:
         return None

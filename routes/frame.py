@@ -58,7 +58,8 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 def trace_id_of(request: web.BaseRequest) -> str | None:
     """Return the trace id of a well-formed `traceparent` (W3C Trace Context), else None."""
-    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    sent = request.headers.get("traceparent")
+    match = _TRACEPARENT.fullmatch(sent) if sent else None
     return match.group(1) if match else None
 
 
@@ -92,6 +93,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     in_flight = _in_flight()
     in_flight.inc()
     request_id = request[REQUEST_ID] = request_id_of(request)
+    request[ANSWER_HEADERS] = {}
     span = tracing.serving(request.headers)
     # 499: the connection or the process ended before there was an answer.
     status = 499
@@ -147,7 +149,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _finish(request: web.Request, response: web.StreamResponse, request_id: str) -> None:
     finish(response, request_id)
-    if extra := request.get(ANSWER_HEADERS):
+    if extra := request[ANSWER_HEADERS]:
         response.headers.update(extra)
 
 

@@ -66,6 +66,10 @@ def client_certificate(value: str) -> bytes:
     raise Malformed(flaws=[flaw])
 
 
+# The same for every request of a connection, and of most callers' connections.
+_direct = lru_cache(maxsize=1024)(Peer)
+
+
 def peer_of(request: web.BaseRequest, proxies: Sequence[Network]) -> Peer:
     """Return who is at the other end of `request`; raises Malformed for a proxy's unreadable or repeated headers."""
     transport = request.transport
@@ -73,7 +77,7 @@ def peer_of(request: web.BaseRequest, proxies: Sequence[Network]) -> Peer:
     address = str(name[0]) if isinstance(name, tuple) else ""
     tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport is not None else None
     if not proxies or not _trusted(address, proxies):
-        return Peer(address, "https" if tls else "http", tls.getpeercert(binary_form=True) if tls else None)
+        return _direct(address, "https", tls.getpeercert(binary_form=True)) if tls else _direct(address, "http", None)
     hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", ()) for hop in value.split(",")]
     # Each proxy appends whom it saw: from the right, the first hop that is no proxy of ours is the client.
     client = next((hop for hop in reversed(hops) if not _trusted(hop, proxies)), hops[0] if hops else address)

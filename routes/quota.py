@@ -16,6 +16,4 @@ async def quota(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         finally:
-            headers = seen.headers()
-            if headers:
-                request[ANSWER_HEADERS] = request.get(ANSWER_HEADERS, {}) | headers
+            request[ANSWER_HEADERS].update(seen.headers())
