@@ -39,9 +39,13 @@ class Decoded(NamedTuple):
     notices: Notices
 
 
-def xml_decoder(shape: Shape, namespace: str = "") -> Callable[[Trusted], Decoded]:
-    """Compile a decoder for an element whose children stand in `namespace`; it raises Unreadable."""
-    fill = _xml_record(shape, f"{{{namespace}}}" if namespace else "")
+def xml_decoder(shape: Shape, namespace: str = "", *, checked: bool = False) -> Callable[[Trusted], Decoded]:
+    """Compile a decoder for an element whose children stand in `namespace`; it raises Unreadable.
+
+    `checked` is whether elements were checked against an XSD that has text where the shape has: what has text is then
+    neither nil nor does it hold elements, and is not asked.
+    """
+    fill = _xml_record(shape, f"{{{namespace}}}" if namespace else "", checked)
 
     def decode(element: Trusted) -> Decoded:
         notices: Notices = []
@@ -135,7 +139,7 @@ def _put(found: Found, late: Late, name: str, read: Read, text: str) -> None:
 class _Element(NamedTuple):
     """What is done with a declared element: its text is read into the member `name`, or `take` gets it.
 
-    `read` is None where the text is its own value.
+    `read` is None where the text is its own value. A text without `take` was checked against an XSD.
     """
 
     name: Any
@@ -146,13 +150,14 @@ class _Element(NamedTuple):
 Plan = dict[str, _Element]
 
 
-def _xml_record(shape: Shape, prefix: str) -> Fill:
+def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
     finish = _finisher(shape)
+    leaf = _Element if checked else _unchecked
     tree: dict[str, Any] = {}
     attributes: list[tuple[str, str, Read]] = []
     for member in shape.members:
         if isinstance(member, Branch):
-            below = _xml_record(member.shape, prefix)
+            below = _xml_record(member.shape, prefix, checked)
             _plant(tree, member.path, _Element(None, None, _take_record(below, member.name, member.many)))
         elif member.paths[0][-1].startswith("@"):
             if not _is_single(member) or len(member.paths[0]) > 1:
@@ -161,10 +166,10 @@ def _xml_record(shape: Shape, prefix: str) -> Fill:
         elif member.many:
             _plant(tree, member.paths[0], _Element(None, None, _take_item(member.name)))
         elif _is_single(member):
-            _plant(tree, member.paths[0], _Element(member.name, None if member.form is TEXT else member.form.read))
+            _plant(tree, member.paths[0], leaf(member.name, None if member.form is TEXT else member.form.read))
         else:
             for path in member.paths:
-                _plant(tree, path, _Element(path, str))
+                _plant(tree, path, leaf(path, str))
     plan = _planned(tree, prefix)
 
     def fill(element: Any, at: str, notices: Notices) -> Data:
@@ -204,7 +209,7 @@ def _gather(element: Any, plan: Plan, found: Found, at: str, notices: Notices, l
             take(child, found, at, notices, late)
             continue
         text = child.text
-        if text is None or len(child) or child.keys():
+        if text is None:
             text = _text_of(child)
             if text is None:
                 continue
@@ -215,6 +220,17 @@ def _gather(element: Any, plan: Plan, found: Found, at: str, notices: Notices, l
             found[name] = None if text.isspace() else text
         else:
             _put(found, late, name, read, text)
+
+
+def _unchecked(name: Any, read: Read | None) -> _Element:
+    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
+        text = _text_of(child)
+        if text is not None:
+            if name in found:
+                raise _twice(child)
+            _put(found, late, name, read or TEXT.read, text)
+
+    return _Element(None, None, take)
 
 
 def _text_of(element: Any) -> str | None:

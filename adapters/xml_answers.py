@@ -35,7 +35,7 @@ def payload_reader(
     prefix = f"{{{namespace}}}"
     tag = prefix + element
     validate = contract_schema(contract).validate
-    decode = xml_decoder(shape_of(operation.answer), namespace)
+    decode = xml_decoder(shape_of(operation.answer), namespace, checked=True)
     records, codes = segments(record), segments(verdict)
     faults: Mapping[str, type[GatewayError]] = operation.faults
 

@@ -277,7 +277,9 @@ def are_unique(names: list[str], root: Element, document: bytes) -> bool:
     """
     if len(set(names)) != len(names):
         return False
-    if b"&#" not in document and all(document.count(name.encode()) == 2 for name in names):
+    # The search for one character costs a tenth of the one for two.
+    hidden = b"&" in document and b"&#" in document
+    if not hidden and all(document.count(name.encode()) == 2 for name in names):
         return True
     values: list[str] = _ALL_VALUES(root)  # type: ignore[assignment]  # the stubs do not know the query's result
     return all(values.count(name) == 1 for name in names)

@@ -34,6 +34,7 @@ def ordered(notices: list[Notice]) -> list[tuple[str, str, str]]:
 def test_xml_is_read_as_it_was_said(name: str) -> None:
     shape = SHAPES[name]
     decode = xml_decoder(shape, SPACE)
+    checked = xml_decoder(shape, SPACE, checked=True)
     for seed in range(60):
         random = Random(seed)
         source = Source(shape, random)
@@ -43,6 +44,7 @@ def test_xml_is_read_as_it_was_said(name: str) -> None:
         data, notices = decode(record)
         assert data == source.data, seed
         assert ordered(notices) == ordered(source.notices), seed
+        assert checked(record) == (data, notices), seed
 
 
 @pytest.mark.parametrize("name", sorted(JSON))

@@ -106,6 +106,7 @@ def test_answers_are_read_as_zeep_reads_them(case: tuple[str, str]) -> None:
     told = types.get_element(f"{{{namespace}}}{name}")
     shape = shape_of(operation.answer)
     decode = xml_decoder(shape, namespace)
+    checked = xml_decoder(shape, namespace, checked=True)
     path = tuple(filter(None, binding.record.split("/")))
     seen: set[str] = set()
 
@@ -119,6 +120,7 @@ def test_answers_are_read_as_zeep_reads_them(case: tuple[str, str]) -> None:
         theirs = theirs if isinstance(theirs, list) else [] if theirs is None else [theirs]
         for record, other in zip(records, theirs, strict=True):
             data, _ = decode(record)
+            assert checked(record) == decode(record)
             assert plain(data) == plain(derived(shape, other or {})), seed
             seen.update(member for member, value in data.items() if value not in (None, []))
 
