@@ -11,11 +11,12 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from heapq import heappop, heappush
 
 import structlog
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509 import Certificate, load_der_x509_certificate
+from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Connection
 
 from schemas.errors import Unauthenticated
@@ -125,8 +126,7 @@ class ClientRegistry:
         if known is not None:
             return known
         try:
-            certificate = load_der_x509_certificate(der)
-            subject = certificate.subject.rfc4514_string()
+            subject, begins, ends = _read(der)
         except ValueError:
             raise unauthenticated("malformed") from None
         for client_id in self._subjects.get(subject, ()):
@@ -134,11 +134,11 @@ class ClientRegistry:
             issued = [
                 item
                 for item in client.credentials
-                if item.material.get("subject") == subject and _issued(certificate, item)
+                if item.material.get("subject") == subject and _issued(der, item.material["issuer"])
             ]
             if issued:
                 credential = living(client, issued, at)
-                if not certificate.not_valid_before_utc <= at < certificate.not_valid_after_utc:
+                if not begins <= at < ends:
                     raise unauthenticated("expired")
                 return client, credential
         raise unauthenticated("unknown")
@@ -192,9 +192,20 @@ def living(client: Client, candidates: Iterable[StoredCredential | None], at: da
     raise unauthenticated(lapse)
 
 
-def _issued(certificate: Certificate, item: StoredCredential) -> bool:
+# What a certificate says and whether a CA signed it never changes, so both are found out once for each certificate.
+@lru_cache(maxsize=16384)
+def _read(der: bytes) -> tuple[str, datetime, datetime]:
+    """Return subject (RFC 4514 text), beginning and end of a certificate; raises ValueError."""
+    certificate = load_der_x509_certificate(der)
+    return certificate.subject.rfc4514_string(), certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+@lru_cache(maxsize=16384)
+def _issued(der: bytes, issuer: str) -> bool:
+    """Tell whether the CA whose certificate is `issuer` (base64 DER) signed this certificate (DER)."""
     try:
-        certificate.verify_directly_issued_by(load_der_x509_certificate(base64.b64decode(item.material["issuer"])))
+        certificate = load_der_x509_certificate(der)
+        certificate.verify_directly_issued_by(load_der_x509_certificate(base64.b64decode(issuer)))
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True

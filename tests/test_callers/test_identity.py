@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from schemas.errors import Unauthenticated
 from schemas.exchange import Grant
+from security import registry
 from security.administration import grant as granted
 from security.administration import register, revoke
 from security.client_store import revoke_token
@@ -302,6 +304,33 @@ async def test_a_subject_counts_only_from_its_own_authority(deployment: Any, aut
     assert reason(deployment, None, der(authority.issue("other")[0])) == "unknown"
     assert reason(deployment, None, der(authority.issue("app", days=0)[0])) == "expired"
     assert reason(deployment, None, der(authority.issue("app", start=timedelta(days=2))[0])) == "expired"
+
+
+async def test_the_signature_of_an_authority_is_checked_once_for_each_certificate(
+    deployment: Any, authority: Any, stranger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    def counted(der: bytes) -> x509.Certificate:
+        loaded.append(der)
+        return x509.load_der_x509_certificate(der)
+
+    monkeypatch.setattr(registry, "load_der_x509_certificate", counted)
+    client = await deployment.add()
+    credential = subject_credential("CN=app", authority.certificate, datetime.now(UTC))
+    client = await deployment.commit(register(client, credential, by="test"))
+    shown, forged = der(authority.issue("app")[0]), der(stranger.issue("app")[0])
+    for _ in range(3):
+        assert deployment.identity.identify(None, shown).client_id == "ministry"
+        assert reason(deployment, None, forged) == "unknown"
+    assert len(loaded) == 2 * 3
+    # Its time and the credential's are looked at whenever it is shown.
+    deployment.clock.offset = timedelta(days=31).total_seconds()
+    assert reason(deployment, None, shown) == "expired"
+    deployment.clock.offset = 0
+    await deployment.commit(revoke(client, credential_id=credential.id, by="test"))
+    assert reason(deployment, None, shown) == "revoked"
+    assert len(loaded) == 2 * 3
 
 
 async def test_a_signing_certificate_does_not_open_tls(deployment: Any, authority: Any) -> None:
