@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
-from uuid import uuid4
 
 from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
 from adapters.encoding import Texts, json_of, texts_of
@@ -26,6 +25,7 @@ from schemas.errors import (
 )
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
+from schemas.ids import new_id
 from security.elements import accept_unsigned, elements_at
 from security.signature import Trusted
 from security.xml import XmlRefused
@@ -238,7 +238,7 @@ def _json_codec(
     verdict = segments(binding.verdict)
 
     def write(exchange: Exchange) -> tuple[Message, Expected]:
-        asked = Asked(exchange, endpoint, str(uuid4()))
+        asked = Asked(exchange, endpoint, new_id())
         pairs = given(asked) + texts(exchange.question)
         headers = {"Accept": "application/json"}
         if binding.method == "GET":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -33,8 +34,13 @@ def texts_of(shape: Shape) -> Callable[[Question], Texts]:
     return texts
 
 
+_SPECIAL = re.compile("[&<>\r]")
+
+
 def escape(text: str) -> str:
     """Write character data as canonical XML does (Canonical XML 1.0, section 2.3)."""
+    if _SPECIAL.search(text) is None:
+        return text
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
 
 
@@ -43,6 +49,10 @@ def xml_of(texts: Texts) -> str:
     parts: list[str] = []
     opened: list[str] = []
     for path, text in texts:
+        if len(path) == 1 and not opened:
+            (name,) = path
+            parts.append(f"<{name}>{escape(text)}</{name}>")
+            continue
         shared = 0
         while shared < len(opened) and shared < len(path) - 1 and opened[shared] == path[shared]:
             shared += 1

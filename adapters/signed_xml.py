@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from uuid import uuid4
 
 from adapters.bindings import (
     Asked,
@@ -23,6 +22,7 @@ from adapters.xml_answers import payload_reader
 from config.settings import Endpoint
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
+from schemas.ids import new_id
 from security.signature import Rejected
 from security.xml import XmlRefused
 from security.xml_signature import verify_enveloped
@@ -57,7 +57,7 @@ class SignedXml:
         headers = {"Content-Type": "application/xml; charset=utf-8", "Accept": "application/xml"}
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
-            asked = Asked(exchange, endpoint, str(uuid4()))
+            asked = Asked(exchange, endpoint, new_id())
             inside = xml_of(given(asked) + texts(exchange.question))
             body = f'{opening}{asked.message_id}">{inside}</{self.request[1]}>'
             return Message("POST", self.path, headers, body.encode()), Expected(asked.message_id)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
-from uuid import uuid4
 
 from adapters.bindings import (
     Asked,
@@ -29,6 +28,7 @@ from config.settings import Endpoint
 from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Operation, Provenance
 from schemas.fields import shape_of
+from schemas.ids import new_id
 from security.elements import accept_unsigned, children_of, elements_at
 from security.signature import Rejected, Trusted
 from security.soap_signature import SOAP, verify_soap
@@ -82,7 +82,7 @@ class Soap:
         headers = self._headers()
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
-            asked = Asked(exchange, endpoint, str(uuid4()))
+            asked = Asked(exchange, endpoint, new_id())
             envelope, signature = seal(encode(asked))
             return Message("POST", self.path, headers, envelope), Expected(asked.message_id, signature)
 

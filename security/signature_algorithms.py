@@ -178,15 +178,24 @@ def _altered() -> Rejected:
     return Rejected("altered", "the signature value does not fit what was signed")
 
 
+def signing(chosen: Algorithm, key: PrivateKey) -> Callable[[bytes], bytes]:
+    """The function that signs data with the key, in the form of XML signatures."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return partial(_sign_ecdsa, key.sign, (key.key_size + 7) // 8, _ECDSA[chosen.hash.name])
+    padded = _PSS[chosen.hash.name] if chosen.kind == "pss" else _PKCS1
+    return partial(key.sign, padding=padded, algorithm=chosen.hash)
+
+
 def sign(chosen: Algorithm, key: PrivateKey, data: bytes) -> bytes:
     """The signature of `data` in the form of XML signatures."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        r, s = decode_dss_signature(key.sign(data, _ECDSA[chosen.hash.name]))
-        size = (key.key_size + 7) // 8
-        return r.to_bytes(size) + s.to_bytes(size)
-    if chosen.kind == "pss":
-        return key.sign(data, _PSS[chosen.hash.name], chosen.hash)
-    return key.sign(data, _PKCS1, chosen.hash)
+    return signing(chosen, key)(data)
+
+
+def _sign_ecdsa(
+    sign: Callable[[bytes, ec.EllipticCurveSignatureAlgorithm], bytes], size: int, scheme: ec.ECDSA, data: bytes
+) -> bytes:
+    r, s = decode_dss_signature(sign(data, scheme))
+    return r.to_bytes(size) + s.to_bytes(size)
 
 
 def encode(data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -19,7 +20,7 @@ from security.signature_algorithms import (
     Algorithm,
     PrivateKey,
     encode,
-    sign,
+    signing,
     weakness,
 )
 
@@ -34,13 +35,15 @@ class KeyRefused(Exception):
 class SigningKey:
     """A private key, the certificate that goes with it and the algorithm it signs with.
 
-    `token` is the certificate's DER form in base64, as messages carry it.
+    `token` is the certificate's DER form in base64, as messages carry it. `sign` makes the signature value over data,
+    in the form of XML signatures.
     """
 
     private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
     algorithm: Algorithm
     token: bytes = field(repr=False)
+    sign: Callable[[bytes], bytes] = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, private: object, certificate: x509.Certificate, *, pss: bool = False) -> Self:
@@ -56,7 +59,8 @@ class SigningKey:
             raise KeyRefused(f"{reason} is not accepted: use RSA from 2048 bits, ECDSA P-256 or P-384")
         if private.public_key() != certificate.public_key():
             raise KeyRefused("the certificate belongs to another private key")
-        return cls(private, certificate, algorithm, encode(certificate.public_bytes(Encoding.DER)))
+        token = encode(certificate.public_bytes(Encoding.DER))
+        return cls(private, certificate, algorithm, token, signing(algorithm, private))
 
     @classmethod
     def load(cls, key: Path, certificate: Path, password: bytes | None = None, *, pss: bool = False) -> Self:
@@ -77,10 +81,6 @@ class SigningKey:
             return cls.of(private, first, pss=pss)
         except KeyRefused as refused:
             raise KeyRefused(f"{key}, {certificate}: {refused}") from None
-
-    def sign(self, data: bytes) -> bytes:
-        """The signature value over `data`, in the form of XML signatures."""
-        return sign(self.algorithm, self.private, data)
 
 
 def _read_private(path: Path) -> bytes:

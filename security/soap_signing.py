@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from schemas.ids import new_id
 from security.signature import SoapVersion, utc_now
 from security.signature_algorithms import SHA256, encode, strict_base64
 from security.signature_key import SigningKey
@@ -66,9 +67,9 @@ def sign_soap_parts(
     if b"xmlns:env=" in payload or b"xmlns:u=" in payload:
         raise ValueError("the payload declares a prefix of the envelope's template")
     soap = SOAP[version].encode()
-    nonce = secrets.token_hex(16)
+    nonce = new_id()
     body_id = f"b-{nonce}"
-    body = b'<env:Body xmlns:env="%b" xmlns:u="%b" u:Id="%b">%b</env:Body>' % (soap, _WSU, body_id.encode(), payload)
+    body = _BODY % (soap, body_id.encode(), payload)
     signed = [Part(body_id, body), *headers]
     security, value = _security(signed, key, soap, nonce, confirms, lifetime, now)
     envelope = b'<env:Envelope xmlns:env="%b"><env:Header>%b%b%b</env:Header>%b</env:Envelope>' % (
@@ -106,7 +107,7 @@ def sign_soap(
         root.insert(0, header)
     if header.find(f"{{{WSSE}}}Security") is not None:
         raise ValueError("the envelope has a Security block already")
-    nonce = secrets.token_hex(16)
+    nonce = new_id()
     elements = [body]
     for name in headers:
         block = header.find(name)
@@ -123,6 +124,7 @@ def sign_soap(
 
 
 _WSU = WSU.encode()
+_BODY = b'<env:Body xmlns:env="%%b" xmlns:u="%b" u:Id="%%b">%%b</env:Body>' % _WSU
 _SECURITY_OPEN = (
     b'<s:Security xmlns:s="%b" xmlns:env="%%b" env:mustUnderstand="1">'
     b'<s:BinarySecurityToken xmlns:u="%b" EncodingType="%b" ValueType="%b" u:Id="x-%%b">%%b</s:BinarySecurityToken>'
@@ -163,7 +165,7 @@ def _security(
     The nonce in the Ids makes two equal questions of the same millisecond two different SignedInfo, which a replay
     memory must not take for one.
     """
-    created = now or utc_now()
+    created = utc_now() if now is None else now.astimezone(UTC)
     nonce = nonce_text.encode()
     timestamp = _TIMESTAMP % (nonce, _instant(created), _instant(created + lifetime))
     covered = [*parts, Part(f"t-{nonce_text}", timestamp)]
@@ -171,7 +173,9 @@ def _security(
     if confirms is not None:
         confirmation = _CONFIRMATION % (encode(strict_base64(confirms, "the value to confirm")), nonce)
         covered.append(Part(f"c-{nonce_text}", confirmation))
-    references = b"".join(_REFERENCE % (part.id.encode(), encode(sha256(part.canonical).digest())) for part in covered)
+    references = b"".join(
+        [_REFERENCE % (part.id.encode(), encode(sha256(part.canonical).digest())) for part in covered]
+    )
     signed_info = _SIGNED_INFO % (key.algorithm.uri.encode(), references)
     value = encode(key.sign(signed_info))
     block = b"".join(
@@ -186,7 +190,8 @@ def _security(
 
 
 def _instant(at: datetime) -> bytes:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+    """An instant of UTC as xs:dateTime."""
+    return b"%bZ" % at.isoformat(timespec="milliseconds")[:-6].encode()
 
 
 def _identified(element: Element, identifier: str) -> Part:
