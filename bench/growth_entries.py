@@ -10,8 +10,8 @@ import gc
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
-from uuid import uuid4
 
+from schemas.ids import new_id
 from security.audit.batch import columns
 from security.audit.canonical import canonical
 from security.audit.entries import Caller, Evidence, Outcome, Secrets, Subject
@@ -60,13 +60,11 @@ def _draft(number: int, span: Span, callers: Sequence[Caller]) -> Draft:
     # Neighbours in the log are of different callers.
     caller = callers[number * 7919 % len(callers)]
     if number % _LOOK_UP_EVERY:
-        return draft_of(
-            Evidence(str(uuid4()), "token", at, caller, request_id=str(uuid4()), outcome=Outcome("ok", 200))
-        )
+        return draft_of(Evidence(new_id(), "token", at, caller, request_id=new_id(), outcome=Outcome("ok", 200)))
     tax_code = f"{number % 10**10:010}"
     return draft_of(
         Evidence(
-            str(uuid4()),
+            new_id(),
             "exchange",
             at,
             caller,
@@ -75,7 +73,7 @@ def _draft(number: int, span: Span, callers: Sequence[Caller]) -> Draft:
             purpose="dossier-processing",
             dossier="000.00.00.H26-260105-0001",
             officer="can.bo",
-            request_id=str(uuid4()),
+            request_id=new_id(),
             outcome=Outcome("ok", 200),
             fields=_FIELDS,
             duration_ms=number % 50,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
@@ -24,6 +23,7 @@ from bench.pieces_wire import Wire, examples, exchange_of
 from config.logging import configure
 from routes.frame import frame
 from schemas.exchange import Answer, Exchange, Grant
+from schemas.ids import new_id
 from schemas.purposes import PURPOSES
 from security import administration
 from security.audit.assembly import log_signer, open_sealer
@@ -174,7 +174,7 @@ def _grant() -> Grant:
 def _evidence(made: Wire) -> Evidence:
     answer = made.answers["2 KB ECDSA P-256"].envelope
     return Evidence(
-        str(uuid4()),
+        new_id(),
         "exchange",
         datetime.now(UTC),
         Caller("bench", "H26", "secret:secret-1"),
@@ -183,7 +183,7 @@ def _evidence(made: Wire) -> Evidence:
         purpose="dossier-processing",
         dossier="000.00.00.H26-260105-0001",
         officer="can.bo",
-        request_id=str(uuid4()),
+        request_id=new_id(),
         outcome=Outcome("ok", 200),
         fields=tuple(EXPECTED),
         duration_ms=3,
