@@ -51,7 +51,9 @@ class Headers(Mapping[str, str]):
         self._fields = fields
 
     def __getitem__(self, name: str) -> str:
-        return self._fields[name.lower().encode("utf-8", "surrogateescape")].decode("utf-8", "surrogateescape")
+        value = self._fields[name.lower().encode("utf-8", "surrogateescape")]
+        # llhttp leaves the white space before the end of a line.
+        return value.decode("utf-8", "surrogateescape").strip(" \t")
 
     def __iter__(self) -> Iterator[str]:
         return (name.decode() for name in self._fields)
@@ -96,7 +98,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._fields: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
-        self._lines = self._size = self._unfinished = self._status = 0
+        self._lines = self._size = self._unfinished = self._reason = self._status = 0
         self._begun = self._headed = self._complete = self._lasting = self._until_close = False
         self._fault: tuple[str, str] | None = None
         self._heard = self._loop.time()
@@ -133,6 +135,11 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self._heard = self._loop.time()
+        # llhttp would take RTSP and ICE for HTTP, and pass over line ends before an answer.
+        if not self._begun and not data.startswith(b"H"):
+            self._fail(Malformed(*_NOT_HTTP))
+            self.close()
+            return
         self._begun = True
         seen = self._lines, self._size
         try:
@@ -170,8 +177,9 @@ class Connection(asyncio.Protocol):
             raise ValueError
 
     def on_status(self, reason: bytes) -> None:
-        """Bound the reason phrase, which nobody reads (httptools)."""
-        if len(reason) > MAX_LINE:
+        """Bound the reason phrase, which nobody reads and which may come in pieces (httptools)."""
+        self._reason += len(reason)
+        if self._reason > MAX_LINE:
             self._refuse(_NOT_HTTP)
 
     def on_header(self, name: bytes, value: bytes) -> None:

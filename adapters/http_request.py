@@ -50,7 +50,8 @@ class Requests:
         """Return the whole request; raises ValueError for a method or header that cannot be written as it is."""
         start = self._start(method, path) if not query else self._started(method, path, query)
         fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if _FIELDS.fullmatch(fields) is None:
+        # As many lines as fields: a value may hold no whole line of its own either.
+        if _FIELDS.fullmatch(fields) is None or fields.count("\r\n") != len(headers):
             raise ValueError("a header with control characters, or one that the transport writes itself")
         if self._proof:
             if any(name.lower() == "authorization" for name in headers):
