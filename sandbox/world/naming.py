@@ -1,7 +1,7 @@
 """Who has a name: the only index of the world, since nothing in a name leads to the person by arithmetic.
 
 A small world is indexed when it is first searched. A large one takes half a minute of work, which is done beside by
-processes of their own; `python -m sandbox.world.naming SEED PEOPLE PART PARTS` is one of them.
+processes of their own; `python -m sandbox.world.naming SEED PEOPLE PART PARTS PARENT` is one of them.
 """
 
 import os
@@ -23,7 +23,7 @@ INLINE = 20_000
 
 _MOST_PROCESSES = 8
 _POLITE = 5
-_LOOK_UP_EVERY = 500
+_LOOK_UP_EVERY = 50
 
 
 class NamesUnknown(RuntimeError):
@@ -93,7 +93,7 @@ class Names:
 
     def _maker(self, part: int, parts: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [sys.executable, "-m", __name__, *map(str, (self._seed, self._people, part, parts))],
+            [sys.executable, "-m", __name__, *map(str, (self._seed, self._people, part, parts, os.getpid()))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             # What is importable here has to be there, however this process was started.
@@ -117,11 +117,10 @@ def _blocks(people: int) -> int:
     return -(-people // BLOCK)
 
 
-def _part(seed: int, people: int, blocks: Iterable[int]) -> Part:
-    parent = os.getppid()
+def _part(seed: int, people: int, blocks: Iterable[int], asked_by: int | None = None) -> Part:
     hashes, indexes = array("Q"), array("I")
     for turn, number in enumerate(blocks):
-        if turn % _LOOK_UP_EVERY == 0 and os.getppid() != parent:
+        if asked_by is not None and turn % _LOOK_UP_EVERY == 0 and os.getppid() != asked_by:
             raise NamesUnknown("nobody waits for this part any more")
         for draft in make_families(seed, number, people).people:
             hashes.append(subseed(0, folded(draft.full_name), str(draft.born.year)))
@@ -138,10 +137,13 @@ def _read(written: bytes) -> Part:
     return part
 
 
-def _main(seed: int, people: int, part: int, parts: int) -> None:
+def _main(seed: int, people: int, part: int, parts: int, asked_by: int) -> None:
     # The registries answer meanwhile.
     os.nice(_POLITE)
-    made = _part(seed, people, range(part, _blocks(people), parts))
+    try:
+        made = _part(seed, people, range(part, _blocks(people), parts), asked_by)
+    except NamesUnknown:
+        sys.exit(1)
     sys.stdout.buffer.write(made.hashes.tobytes())
     sys.stdout.buffer.write(made.indexes.tobytes())
 

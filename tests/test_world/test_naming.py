@@ -1,6 +1,8 @@
 """The index of names is the same however it is made, and whoever waits for it hears of its end."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -76,9 +78,15 @@ def test_a_search_ends_with_the_index_that_it_waits_for_and_the_next_begins_agai
     assert index in names.find(name, year)
 
 
-def test_a_process_that_nobody_waits_for_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    parents = iter([4711, 4711, 1])
-    monkeypatch.setattr(naming.os, "getppid", lambda: next(parents))
-    monkeypatch.setattr(naming, "_LOOK_UP_EVERY", 2)
+def test_a_process_whose_parent_is_gone_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naming.os, "getppid", lambda: 4711)
+    naming._part(SEED, PEOPLE, range(1, 15, 2), 4711)
     with pytest.raises(NamesUnknown):
-        naming._part(SEED, PEOPLE, range(1, 15, 2))
+        naming._part(SEED, PEOPLE, range(1, 15, 2), 4712)
+
+
+def test_an_orphan_writes_nothing() -> None:
+    # No process has the number 0.
+    command = [sys.executable, "-m", "sandbox.world.naming", str(SEED), str(LARGE), "0", "1", "0"]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
