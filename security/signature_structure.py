@@ -113,7 +113,7 @@ def expect(element: Element, tags: list[str], attributes: frozenset[str], what: 
 
 def element_only(element: Element, children: list[Element]) -> bool:
     """Whether there is nothing but white space between the children of an element."""
-    return blank("".join(filter(None, (element.text, *map(_TAIL, children)))))
+    return not "".join(filter(None, (element.text, *map(_TAIL, children)))).strip(WHITESPACE)
 
 
 def text_of(element: Element, attributes: frozenset[str], what: str) -> str:

@@ -57,10 +57,11 @@ _ID_OF = methodcaller("get", WSU_ID)
 
 
 class _Message(NamedTuple):
-    """The parts of an envelope that the profile knows."""
+    """The parts of an envelope that the profile knows; `blocks` are the header blocks beside Security."""
 
     version: SoapVersion
     header: Element
+    blocks: list[Element]
     body: Element
     security: Element
     signature: Element
@@ -150,16 +151,18 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
         raise malformed("Security must be a header block")
     if not _for_us(security, SOAP[version]):
         raise malformed("Security is addressed to another receiver")
-    blocks = list(security)
+    children = list(security)
     confirmations = []
-    for child in blocks:
+    for child in children:
         if child.tag == _CONFIRMATION:
             confirmations.append(child)
         elif child is not signature and child is not timestamp and child is not token:
             raise malformed("Security holds something that the profile does not know")
-    if len(blocks) != 2 + (token is not None) + len(confirmations) or not element_only(security, blocks):
+    if len(children) != 2 + (token is not None) + len(confirmations) or not element_only(security, children):
         raise malformed("Signature, Timestamp and token must be children of Security")
-    return _Message(version, header, body, security, signature, timestamp, token, confirmations)
+    blocks = list(header)
+    blocks.remove(security)
+    return _Message(version, header, blocks, body, security, signature, timestamp, token, confirmations)
 
 
 def _for_us(block: Element, soap: str) -> bool:
@@ -174,10 +177,9 @@ def _signed_elements(
 
     Only parts of the message can be meant: the Body, header blocks, and some children of Security.
     """
-    parts = [message.body, message.timestamp, *message.confirmations]
+    parts = [message.body, message.timestamp, *message.confirmations, *message.blocks]
     if message.token is not None:
         parts.append(message.token)
-    parts += [block for block in message.header if block is not message.security]
     by_id = dict(zip(map(_ID_OF, parts), parts, strict=True))
     names: list[str] = []
     for reference in references:
@@ -200,9 +202,7 @@ def _signed_headers(message: _Message, signed: list[Element], policy: SignatureP
     """The signed header blocks, each of its own name; Rejected("not-covered") if one that must be signed is not."""
     covered: list[Element] = []
     seen: set[str] = set()
-    for block in message.header:
-        if block is message.security:
-            continue
+    for block in message.blocks:
         if block in signed:
             covered.append(block)
         elif block.get(f"{{{SOAP[message.version]}}}mustUnderstand", "0").strip() not in ("0", "false"):
@@ -244,7 +244,7 @@ def _forget_unsigned(root: Element, message: _Message, headers: list[Element]) -
 
     The Body stays where it is: lxml renames prefixes in what it moves, and values such as xsi:type may hold them.
     """
-    for block in list(message.header):
+    for block in (message.security, *message.blocks):
         if block not in headers:
             message.header.remove(block)
     root.attrib.clear()
