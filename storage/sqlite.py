@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -27,6 +27,10 @@ T = TypeVar("T")
 READERS = 4
 BUSY_TIMEOUT_MS = 10_000
 
+# The upper pages of every index stay in memory (16 MiB), and a page that every commit changes is copied from the
+# journal to the database once in 16 MiB of journal instead of once in 4.
+_WRITER_PRAGMAS = ("cache_size=-16384", "wal_autocheckpoint=4096")
+
 
 class SqliteStorage(Storage):
     """A database file; the write lock is `<file>.lock`."""
@@ -41,7 +45,7 @@ class SqliteStorage(Storage):
         self._writer: Connection | None = None
         self._lock_fd: int | None = None
         self._closed = False
-        self._write_engine = _engine(url, poolclass=NullPool)
+        self._write_engine = _engine(url, _WRITER_PRAGMAS, poolclass=NullPool)
         self._read_engine = _engine(url, poolclass=QueuePool, pool_size=READERS, max_overflow=0)
         event.listen(self._read_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
 
@@ -154,7 +158,7 @@ class SqliteStorage(Storage):
                 os.close(lock)
 
 
-def _engine(url: URL, **options: Any) -> Engine:
+def _engine(url: URL, pragmas: Sequence[str] = (), **options: Any) -> Engine:
     arguments = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
     # Values of rows must not reach the log with an error's text.
     engine = create_engine(url, hide_parameters=True, connect_args=arguments, **options)
@@ -163,7 +167,7 @@ def _engine(url: URL, **options: Any) -> Engine:
     def prepare(raw: sqlite3.Connection, _record: object) -> None:
         # The driver must not begin or commit on its own account: transactions here are explicit.
         raw.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", *pragmas):
             raw.execute(f"PRAGMA {pragma}").close()
 
     return engine

@@ -15,6 +15,7 @@ from security.audit.entries import Secrets
 from security.audit.merkle import Frontier
 from security.audit.receipt import Receipt
 from security.audit.sealing import Plain, Sealed, Sealer
+from security.audit.subjects import placed
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
 from security.audit.tiles import complete
 from storage.bulk import insert_rows, run_rendered
@@ -110,7 +111,7 @@ class Batch:
         openings = [(size + place, item.sealed) for place, item in enumerate(items) if item.sealed is not None]
         sealed_rows = [(index, sealed.period, sealed.slot, sealed.sealed) for index, sealed in openings]
         insert_rows(connection, OPENINGS, ("idx", "period", "slot", "sealed"), sealed_rows)
-        tags = [(tag, index) for index, sealed in openings for tag in sealed.tags]
+        tags = [(placed(tag, index), index) for index, sealed in openings for tag in sealed.tags]
         insert_rows(connection, SUBJECTS, ("tag", "idx"), tags)
         note = self._signer.sign(frontier.size, frontier.root())
         insert_rows(connection, CHECKPOINTS, ("size", "note"), [(frontier.size, note)])

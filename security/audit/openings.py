@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from security.audit.entries import Secrets, commitment
 from security.audit.findings import Findings
 from security.audit.sealing import Sealer, Unopenable
+from security.audit.subjects import taken_back
 from security.audit.tables import ENTRIES, OPENINGS, SUBJECTS
 from security.audit.vault import Destroyed, VaultDamaged
 
@@ -30,7 +31,7 @@ class OpeningsCheck:
         rows: dict[int, Any] = {row.idx: row for row in connection.execute(select(OPENINGS).where(between))}
         tags: dict[int, set[bytes]] = {}
         for tag in connection.execute(select(SUBJECTS).where(SUBJECTS.c.idx.between(begin, last))):
-            tags.setdefault(tag.idx, set()).add(tag.tag)
+            tags.setdefault(tag.idx, set()).add(taken_back(tag.tag, tag.idx))
         for index, entry in entries.items():
             if (row := rows.get(index)) is None:
                 if _has_commitments(entry) or index in tags:

@@ -15,7 +15,8 @@ from security.audit.batch import current_checkpoint
 from security.audit.entries import Secrets, instant
 from security.audit.merkle import consistency_proof, inclusion_proof
 from security.audit.sealing import Sealer
-from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
+from security.audit.subjects import indexes
+from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS
 from security.audit.tiles import stored_nodes
 from security.audit.vault import Destroyed
 from storage.engine import Storage
@@ -102,13 +103,10 @@ class AuditReader:
     async def search(self, kind: str, value: str, *, after: int = -1, limit: int = 50) -> list[Recorded]:
         """Entries that asked about or disclosed this subject, except in destroyed periods and redacted entries."""
         tags = await asyncio.to_thread(self._vault().tags, kind, value)
-        numbers = select(SUBJECTS.c.idx).where(SUBJECTS.c.tag.in_(tags))
-        query = (
-            _RECORDED.where(ENTRIES.c.idx.in_(numbers), ENTRIES.c.idx > after)
-            .order_by(ENTRIES.c.idx)
-            .limit(min(limit, PAGE))
+        found = await self._storage.read(
+            lambda connection: indexes(connection, tags, after=after, limit=min(limit, PAGE))
         )
-        return await self._listed(query)
+        return await self._listed(_RECORDED.where(ENTRIES.c.idx.in_(found)).order_by(ENTRIES.c.idx))
 
     async def open(self, index: int) -> Secrets:
         """Decrypt what opens an entry. Raises NoEntry (none, or redacted), `Unopenable`, `VaultDamaged`.

@@ -63,7 +63,7 @@ OPENINGS = Table(
     Column("redacted_by", String(36)),
 )
 
-# Who was asked about or disclosed: keyed tags, one key per period.
+# Who was asked about or disclosed: keyed tags, one key per period, in the form that `subjects.placed` gives them.
 SUBJECTS = Table(
     "audit_subjects",
     METADATA,

@@ -59,6 +59,32 @@ async def test_who_read_citizen_x(world: World) -> None:
     assert [each.index for each in await world.reader.search("personal-number", LAN)] == [2]
 
 
+@pytest.mark.parametrize("at_once", [1, 5, 500])
+async def test_search_finds_all_whatever_span_they_lie_in(
+    world: World, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("security.audit.subjects.SPAN", 4)
+    monkeypatch.setattr("security.audit.subjects._ASKED_AT_ONCE", at_once)
+    persons = [LAN if number % 3 else MINH for number in range(22)]
+    for person in persons:
+        await world.log.record(evidence(person))
+    # As an older release wrote it.
+    older = (SUBJECTS.c.idx < 6).self_group()
+    await world.storage.write(
+        lambda connection: connection.execute(update(SUBJECTS).where(older).values(tag=func.substr(SUBJECTS.c.tag, 5)))
+    )
+    expected = [index for index, person in enumerate(persons) if person == LAN]
+    assert [each.index for each in await world.reader.search("personal-number", LAN)] == expected
+    for limit in (1, 3):
+        pages: list[int] = []
+        while page := await world.reader.search("personal-number", LAN, after=pages[-1] if pages else -1, limit=limit):
+            assert len(page) <= limit
+            pages += [each.index for each in page]
+        assert pages == expected
+    found = await verify(world.storage, [world.signer.verifier], world.sealer)
+    assert found.valid, found
+
+
 async def test_opening_gives_subjects_and_archived_data_only(world: World) -> None:
     await world.log.record(evidence(LAN, MINH, data=b"{}", officer="012345678901"))
     await world.log.record(evidence(LAN, data=b'{"full_name":"Lan"}', archive=True))
