@@ -24,6 +24,8 @@ import uvloop
 from bench.processes import cpu_seconds
 
 _DRAIN_SECONDS = 10.0
+# Before a caller comes back to a server that has just failed it.
+_PAUSE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Caller(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._held = b""
         self._since: float | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be ready to ask."""
@@ -127,6 +130,7 @@ class Caller(asyncio.Protocol):
         head = data[:end].lower()
         at = head.find(b"content-length:")
         if at < 0:
+            self._refused = True
             self._run.fail("an answer without a length")
             self._abandon()
             return
@@ -144,12 +148,13 @@ class Caller(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Count a question that got no answer, and come back."""
-        if self._since is not None:
+        broken = self._since is not None
+        if broken:
             self._since = None
             self._run.fail("the connection broke")
         self._transport = None
         self._held = b""
-        self._run.lost(self)
+        self._run.lost(self, _PAUSE if broken or self._refused else 0.0)
 
     def close(self) -> None:
         """Hang up."""
@@ -194,6 +199,8 @@ class Run:
             await asyncio.wait_for(self._drained, _DRAIN_SECONDS)
         except TimeoutError:
             self._note(f"{self._asked + len(self._due)} questions were not answered in time")
+        for task in self._tasks:
+            task.cancel()
         for caller in self._callers:
             caller.close()
         await asyncio.sleep(0)
@@ -228,13 +235,13 @@ class Run:
         self._note(why)
         self._check_drained()
 
-    def lost(self, caller: Caller) -> None:
-        """Open a connection in place of one that was closed."""
+    def lost(self, caller: Caller, pause: float) -> None:
+        """Open a connection in place of one that was closed, after a pause in seconds."""
         self._callers.discard(caller)
         if caller in self._idle:
             self._idle.remove(caller)
         if not self._over:
-            self._connect()
+            self._connect(pause)
 
     def _counts(self, since: float) -> bool:
         """Tell whether an answer belongs to the time that counts.
@@ -268,9 +275,10 @@ class Run:
         if not self._over:
             self._loop.call_at(due, self._arrive, due, interval)
 
-    def _connect(self) -> None:
+    def _connect(self, pause: float = 0.0) -> None:
         async def connect() -> None:
             try:
+                await asyncio.sleep(pause)
                 await self._loop.create_connection(lambda: Caller(self), "127.0.0.1", self.job.port)
             except OSError as error:
                 self._note(f"no connection: {error}")
