@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from adapters.tables import open_storage
 from commands.common import run
 from config.logging import identifier_shaped
 from config.settings import Settings, load
+from schemas.ids import new_id
 from security.administration import Change, ChangeRefused
 from security.audit.assembly import open_log
 from security.audit.canonical import JSON
@@ -64,7 +64,7 @@ class Desk:
 
 def evidence(kind: Kind, action: str, by: str, details: Mapping[str, JSON]) -> Evidence:
     """Return the evidence of one administrative act."""
-    return Evidence(str(uuid.uuid4()), kind, datetime.now(UTC), details={"action": action, "by": by, **details})
+    return Evidence(new_id(), kind, datetime.now(UTC), details={"action": action, "by": by, **details})
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ prove themselves: `routes.client_proof`. Revocation: RFC 7009. Metadata: RFC 841
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from sqlalchemy import Connection
 from routes.client_proof import Denied, Proof, proof_of, read_form
 from routes.context import BASE_URL, PEER, REQUEST_ID
 from schemas.errors import EvidenceUnavailable, GatewayError, Unauthenticated
+from schemas.ids import new_id
 from security.assertions import ALGORITHMS, Assertions
 from security.audit.batch import Write
 from security.audit.entries import Caller, Evidence, Outcome
@@ -155,7 +155,7 @@ async def _record(
     client, credential, _ = proof
     await request.app[ENDPOINT].record(
         Evidence(
-            str(uuid.uuid4()),
+            new_id(),
             "token",
             datetime.now(UTC),
             Caller(client.client_id, client.agency, f"{credential.kind}:{credential.id}"),

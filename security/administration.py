@@ -8,7 +8,6 @@ Mistakes in what was asked raise ChangeRefused with a sentence for the operator.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from sqlalchemy import Connection
 
 from schemas.codes.agencies import check_agency_code
 from schemas.exchange import Grant
+from schemas.ids import new_id
 from schemas.purposes import PURPOSES
 from security.audit.canonical import JSON
 from security.audit.entries import Evidence, instant
@@ -236,7 +236,7 @@ def _change(
         "by": by,
         "changes": differences,
     }
-    return Change(after, Evidence(str(uuid.uuid4()), "admin", at, details=details), differences, secret)
+    return Change(after, Evidence(new_id(), "admin", at, details=details), differences, secret)
 
 
 def _alive(client: Client) -> Client:

@@ -6,12 +6,12 @@ no room are counted together under `other`. Nobody without credentials can make 
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from schemas.errors import EvidenceUnavailable
+from schemas.ids import new_id
 from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 
@@ -124,7 +124,7 @@ class BulkCounter:
 
 def _evidence(minute: datetime, kind: str, source: str, number: int) -> Evidence:
     return Evidence(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         kind="over-limit" if kind == "over-limit" else "anonymous",
         at=minute,
         details={"what": kind, "source": source, "count": number, "seconds": int(MINUTE.total_seconds())},

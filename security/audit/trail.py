@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from uuid import uuid4
 
 from config.metrics import Spread, Tally, labelled, metrics
 from schemas.codes.agencies import check_dossier_code
@@ -24,6 +23,7 @@ from schemas.exchange import Caller as Identified
 from schemas.fields import shape_of, subjects
 from schemas.identifiers import Subject as Marked
 from schemas.identifiers import check_officer
+from schemas.ids import new_id
 from schemas.purposes import PURPOSES
 from schemas.receipt import Receipt as Shown
 from security.audit.anonymous import BulkCounter
@@ -93,7 +93,7 @@ class AuditTrail:
         """Record a request of a known caller that never became an exchange; sets the error's `receipt`
         and `exchange_id`."""
         kind: Kind = "unreadable" if error.status in (400, 413, 415, 422) else "refusal"
-        error.exchange_id = str(uuid4())
+        error.exchange_id = new_id()
         error.receipt = await self._log.record(
             Evidence(
                 id=error.exchange_id,

@@ -1,18 +1,25 @@
-"""Random identifiers: well-formed, never twice, not shared with a child process."""
+"""Identifiers: well-formed, never twice, not shared with a child process."""
 
 import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from time import time_ns
 
 from schemas.ids import new_id
 
 
-def test_ids_are_random_uuids() -> None:
+def test_ids_are_uuids_that_begin_with_the_time() -> None:
+    before = time_ns() // 1_000_000
     made = [new_id() for _ in range(1000)]
+    after = time_ns() // 1_000_000
     assert len(set(made)) == 1000
+    moments = [int(one.replace("-", "")[:12], 16) for one in made]
+    assert moments == sorted(moments)
+    assert before <= moments[0]
+    assert moments[-1] <= after
     for one in made:
         parsed = uuid.UUID(one)
-        assert (str(parsed), parsed.version, parsed.variant) == (one, 4, uuid.RFC_4122)
+        assert (str(parsed), parsed.version, parsed.variant) == (one, 7, uuid.RFC_4122)
     assert {one[19] for one in made} == set("89ab")
 
 

@@ -28,7 +28,7 @@ async def test_an_answer_has_the_common_headers(client: Client) -> None:
 async def test_unfit_request_ids_are_replaced(client: Client, sent: str) -> None:
     answer = await client.get("/livez", f"X-Request-Id: {sent}")
     assert answer.status == 200
-    assert uuid.UUID(answer.headers["x-request-id"]).version == 4
+    assert uuid.UUID(answer.headers["x-request-id"]).version == 7
 
 
 @pytest.mark.parametrize(
