@@ -104,7 +104,10 @@ class Connection(asyncio.Protocol):
         self._heard = self._loop.time()
         self._pause = read
         self._until = until
-        self._answer = self._loop.create_future()
+        self._answer = answer = self._loop.create_future()
+        if not self.usable:
+            self._fail(Broken())
+            return answer
         # One timer watches over all questions of a connection. It is only set again when it would strike too late:
         # the limits of the next question mostly lie behind those of the last, and a timer that strikes too early
         # looks and goes back to sleep.
@@ -112,7 +115,7 @@ class Connection(asyncio.Protocol):
         if self._watch is None or due < self._watch_at:
             self._wake_at(due)
         self._transport.write(request)
-        return self._answer
+        return answer
 
     def close(self) -> None:
         """End the connection at once; a question under way fails with Broken."""

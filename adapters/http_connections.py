@@ -61,7 +61,9 @@ class Connections:
         except BaseException:
             opened.close()
             raise
-        self._all.add(connection)
+        # One that ended already has been taken leave of.
+        if connection.usable:
+            self._all.add(connection)
         return connection
 
     def keep(self, connection: Connection) -> None:

@@ -24,6 +24,74 @@ from schemas.exchange import Answer, Exchange, Handler, Stage
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class Deadlines:
+    """Cancels what is late, with one timer for everything under way.
+
+    It is set again only when it would strike too late: a timer for each exchange would be made and thrown away, since
+    hardly any exchange lives to see its deadline.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[Limit, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._strikes_at = 0.0
+
+    def watch(self, limit: Limit, deadline: float) -> None:
+        """Let `limit` strike at `deadline` unless it has been dropped by then."""
+        self._under_way[limit] = deadline
+        if self._timer is None or deadline < self._strikes_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._strike_at(deadline)
+
+    def drop(self, limit: Limit) -> None:
+        """Forget `limit`."""
+        self._under_way.pop(limit, None)
+
+    def _strike_at(self, moment: float) -> None:
+        self._strikes_at = moment
+        self._timer = asyncio.get_running_loop().call_at(moment, self._strike)
+
+    def _strike(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for limit in [limit for limit, deadline in self._under_way.items() if deadline <= now]:
+            self.drop(limit)
+            limit.strike()
+        self._timer = None
+        if self._under_way:
+            self._strike_at(min(self._under_way.values()))
+
+
+class Limit:
+    """What `asyncio.timeout_at` is, on a shared timer: cancels the block at its deadline and raises TimeoutError."""
+
+    __slots__ = ("_before", "_deadline", "_deadlines", "_task", "expired")
+
+    def __init__(self, deadlines: Deadlines, deadline: float) -> None:
+        self._deadlines = deadlines
+        self._deadline = deadline
+        self.expired = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._before = task.cancelling()
+        self._deadlines.watch(self, self._deadline)
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if not self.expired:
+            self._deadlines.drop(self)
+        # Somebody else may have cancelled the task as well; then it is not ours to catch.
+        elif self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            raise TimeoutError
+
+    def strike(self) -> None:
+        """End the block now."""
+        self.expired = True
+        self._task.cancel()
+
+
 def worth_repeating(error: BaseException) -> bool:
     """Tell whether the same question may fare better in a moment.
 
@@ -41,6 +109,7 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
     """
 
     counted = metrics()
+    deadlines = Deadlines()
 
     def stage(handler: Handler) -> Handler:
         def ended(endpoint: str, permit: Permit, began: float, result: Outcome, label: str) -> None:
@@ -97,9 +166,9 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
         async def bounded(exchange: Exchange) -> Answer:
             endpoint = endpoint_of(exchange.database, exchange.operation)
             exchange.trail.endpoint = endpoint
-            limit = asyncio.timeout_at(exchange.deadline)
+            limit = Limit(deadlines, exchange.deadline)
             try:
-                async with limit:
+                with limit:
                     try:
                         return await attempt(exchange, endpoint)
                     except (UpstreamUnavailable, UpstreamTimeout) as error:
@@ -109,7 +178,7 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
                     # An answer at the first attempt, the common case, does without this.
                     return await again(exchange, endpoint, failed)
             except TimeoutError:
-                if not limit.expired():
+                if not limit.expired:
                     raise
                 raise UpstreamTimeout(
                     Text(f"Nguồn {endpoint} không trả lời kịp hạn.", f"{endpoint} did not answer before the deadline.")

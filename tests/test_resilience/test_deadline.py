@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from adapters.breakers import Breakers
-from adapters.resilience import retried
+from adapters.resilience import Deadlines, Limit, retried
 from config.settings import Retry
 from schemas.errors import (
     UpstreamTimeout,
@@ -79,3 +79,64 @@ async def test_a_caller_that_goes_away_is_let_go() -> None:
         await call
     assert [shown.state for shown in breakers.snapshots()] == ["closed"]
     await breakers.close()
+
+
+async def test_each_exchange_ends_at_its_own_deadline() -> None:
+    ended: list[float] = []
+
+    async def hangs(asked: Exchange) -> Answer:
+        await asyncio.Event().wait()
+        return DONE
+
+    endpoints = {"population": endpoint()}
+    breakers = Breakers(endpoints, NoStore())
+    handler = retried(breakers, endpoints)(hangs)
+
+    async def ask(seconds: float) -> None:
+        with pytest.raises(UpstreamTimeout):
+            await handler(exchange(seconds=seconds))
+        ended.append(seconds)
+
+    patient = asyncio.create_task(handler(exchange(seconds=60)))
+    await asyncio.gather(*(ask(seconds) for seconds in (0.3, 0.05, -1.0, 0.15)))
+    assert ended == [-1.0, 0.05, 0.15, 0.3]
+    assert not patient.done()
+    patient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await patient
+    await breakers.close()
+
+
+@pytest.mark.parametrize(("struck", "cancelled"), [(True, False), (False, True), (True, True)])
+async def test_a_caller_that_goes_away_at_the_deadline_has_gone_away(struck: bool, cancelled: bool) -> None:
+    limit = Limit(Deadlines(), asyncio.get_running_loop().time() + 60)
+    inside = asyncio.Event()
+
+    async def block() -> None:
+        with limit:
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(block())
+    await inside.wait()
+    if struck:
+        limit.strike()
+    if cancelled:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError if cancelled else TimeoutError):
+        await task
+    assert limit.expired == struck
+
+
+async def test_an_answer_in_the_last_moment_counts() -> None:
+    limit = Limit(Deadlines(), asyncio.get_running_loop().time() + 60)
+    with limit:
+        try:
+            limit.strike()
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            answer = "there"
+    assert answer == "there"
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
