@@ -9,23 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from schemas.exchange import Data, Notice
-from schemas.fields import Branch, Leaf, Shape
-from schemas.forms import TEXT, Unmapped
+from adapters.records import Found, Late, Notices, Path, Read, finisher, is_single, leaves, put
+from schemas.exchange import Data
+from schemas.fields import Branch, Shape
+from schemas.forms import TEXT
 from security.signature import Trusted
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TRUE = ("true", "1")
 
-Path = tuple[str, ...]
-Notices = list[Notice]
-Found = dict[Any, Any]
-"""What a record holds so far, by member: values, lists of texts, decoded records; by path the texts of a joined one."""
-Late = list[tuple[str, Unmapped]]
-"""Members whose text has no word in our vocabulary; their notices come in the order of declaration."""
 Fill = Callable[[Any, str, Notices], Data]
 Take = Callable[[Any, Found, str, Notices, Late], None]
-Read = Callable[[str], Any]
 
 
 class Unreadable(Exception):
@@ -85,57 +79,6 @@ def lookup(found: Any, path: Iterable[str]) -> Any:
     return found
 
 
-def _finisher(shape: Shape) -> Callable[[Found, str, Notices, Late], Data]:
-    """Compile the last step from what was found to data: joined values, lists, what is missing, notices."""
-    blank: Data = dict.fromkeys(member.name for member in shape.members)
-    rank = {name: position for position, name in enumerate(blank)}
-    joined = [(one.name, one.paths, one.form.read) for one in _leaves(shape) if len(one.paths) > 1]
-    lists = [(one.name, one.form.read) for one in _leaves(shape) if one.many]
-    many = [one.name for one in shape.members if isinstance(one, Branch) and one.many]
-
-    def finish(found: Found, at: str, notices: Notices, late: Late) -> Data:
-        for name, unmapped in sorted(late, key=lambda one: rank[one[0]]):
-            notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
-        for name, paths, read in joined:
-            texts = [found.pop(path, None) for path in paths]
-            if any(text is not None for text in texts):
-                try:
-                    found[name] = read(*texts)
-                except Unmapped as unmapped:
-                    notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
-        for name, read in lists:
-            values: list[Any] = []
-            for position, text in enumerate(found.get(name, ())):
-                try:
-                    values.append(read(text))
-                except Unmapped as unmapped:
-                    values.append(None)
-                    notices.append(Notice(unmapped.code, f"{at}/{name}/{position}", unmapped.original))
-            found[name] = values
-        for name in many:
-            found.setdefault(name, [])
-        return blank | found
-
-    return finish
-
-
-def _leaves(shape: Shape) -> list[Leaf]:
-    return [member for member in shape.members if isinstance(member, Leaf)]
-
-
-def _is_single(leaf: Leaf) -> bool:
-    """Whether a leaf is read from one text, which is done where that is found."""
-    return not leaf.many and len(leaf.paths) == 1
-
-
-def _put(found: Found, late: Late, name: str, read: Read, text: str) -> None:
-    try:
-        found[name] = read(text)
-    except Unmapped as unmapped:
-        found[name] = None
-        late.append((name, unmapped))
-
-
 class _Element(NamedTuple):
     """What is done with a declared element: its text is read into the member `name`, or `take` gets it.
 
@@ -151,7 +94,7 @@ Plan = dict[str, _Element]
 
 
 def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
-    finish = _finisher(shape)
+    finish = finisher(shape)
     leaf = _Element if checked else _unchecked
     tree: dict[str, Any] = {}
     attributes: list[tuple[str, str, Read]] = []
@@ -160,12 +103,12 @@ def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
             below = _xml_record(member.shape, prefix, checked)
             _plant(tree, member.path, _Element(None, None, _take_record(below, member.name, member.many)))
         elif member.paths[0][-1].startswith("@"):
-            if not _is_single(member) or len(member.paths[0]) > 1:
+            if not is_single(member) or len(member.paths[0]) > 1:
                 raise TypeError(f"{shape.model.__name__}.{member.name}: an attribute of a nested element")
             attributes.append((member.paths[0][-1][1:], member.name, member.form.read))
         elif member.many:
             _plant(tree, member.paths[0], _Element(None, None, _take_item(member.name)))
-        elif _is_single(member):
+        elif is_single(member):
             _plant(tree, member.paths[0], leaf(member.name, None if member.form is TEXT else member.form.read))
         else:
             for path in member.paths:
@@ -178,7 +121,7 @@ def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
         for attribute, name, read in attributes:
             text = element.get(attribute)
             if text is not None:
-                _put(found, late, name, read, text)
+                put(found, late, name, read, text)
         _gather(element, plan, found, at, notices, late)
         return finish(found, at, notices, late)
 
@@ -219,7 +162,7 @@ def _gather(element: Any, plan: Plan, found: Found, at: str, notices: Notices, l
             # As TEXT reads it: white space alone says nothing.
             found[name] = None if text.isspace() else text
         else:
-            _put(found, late, name, read, text)
+            put(found, late, name, read, text)
 
 
 def _unchecked(name: Any, read: Read | None) -> _Element:
@@ -228,7 +171,7 @@ def _unchecked(name: Any, read: Read | None) -> _Element:
         if text is not None:
             if name in found:
                 raise _twice(child)
-            _put(found, late, name, read or TEXT.read, text)
+            put(found, late, name, read or TEXT.read, text)
 
     return _Element(None, None, take)
 
@@ -281,10 +224,10 @@ def _take_record(fill: Fill, name: str, many: bool) -> Take:
 
 
 def _json_record(shape: Shape) -> Fill:
-    finish = _finisher(shape)
-    singles = [(one.name, one.paths[0], one.form.read) for one in _leaves(shape) if _is_single(one)]
-    singles += [(path, path, str) for one in _leaves(shape) if len(one.paths) > 1 for path in one.paths]  # type: ignore[misc]
-    lists = [(one.name, one.paths[0]) for one in _leaves(shape) if one.many]
+    finish = finisher(shape)
+    singles = [(one.name, one.paths[0], one.form.read) for one in leaves(shape) if is_single(one)]
+    singles += [(path, path, str) for one in leaves(shape) if len(one.paths) > 1 for path in one.paths]  # type: ignore[misc]
+    lists = [(one.name, one.paths[0]) for one in leaves(shape) if one.many]
     branches = [
         (member.name, member.path, _json_record(member.shape), member.many)
         for member in shape.members
@@ -297,7 +240,7 @@ def _json_record(shape: Shape) -> Fill:
         for name, path, read in singles:
             value = lookup(source, path)
             if value is not None:
-                _put(found, late, name, read, _json_text(value, path))
+                put(found, late, name, read, _json_text(value, path))
         for name, path in lists:
             value = lookup(source, path)
             if value is not None:

@@ -4,7 +4,6 @@ Shared by the SOAP and the enveloped profile. Whatever is not listed here is Rej
 """
 
 import re
-from datetime import UTC, datetime
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -46,7 +45,6 @@ _REFERENCE_ATTRIBUTES = frozenset({"URI", "Id"})
 _NOTHING: frozenset[str] = frozenset()
 _PREFIX = re.compile(r"#default|[A-Za-z_][A-Za-z0-9._-]{0,63}", re.ASCII)
 _LOCAL = re.compile(r"#[A-Za-z_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _SERIAL = re.compile(r"[0-9]{1,60}", re.ASCII)
 
 
@@ -294,14 +292,3 @@ def issuer_serial(element: Element) -> ByIssuerSerial:
     if not _SERIAL.fullmatch(number):
         raise malformed("X509SerialNumber is not a number")
     return ByIssuerSerial(text_of(name, _NOTHING, "X509IssuerName"), int(number))
-
-
-def instant(text: str, what: str) -> datetime:
-    """An xs:dateTime with its offset, as UTC; Rejected("malformed") for anything else, a leap second included."""
-    try:
-        if _INSTANT.fullmatch(text):
-            at = datetime.fromisoformat(text)
-            return at if at.tzinfo is UTC else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise malformed(f"{what} is not an instant with an offset")

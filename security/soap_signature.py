@@ -9,6 +9,7 @@ from hashlib import sha256
 from operator import methodcaller
 from typing import NamedTuple
 
+from security.freshness import fresh_until, instant
 from security.signature import Rejected, SignaturePolicy, SoapVersion, Trusted, Verified, utc_now
 from security.signature_algorithms import encode, strict_base64
 from security.signature_structure import (
@@ -23,7 +24,6 @@ from security.signature_structure import (
     check_signature,
     element_only,
     expect,
-    instant,
     malformed,
     read_signature,
     same_document,
@@ -225,18 +225,6 @@ def _window(timestamp: Element, policy: SignaturePolicy, now: datetime) -> tuple
     if expires <= created:
         raise malformed("the Timestamp expires before it was created")
     return created, fresh_until(created, expires, policy, now)
-
-
-def fresh_until(created: datetime, expires: datetime | None, policy: SignaturePolicy, now: datetime) -> datetime:
-    """The end of the time in which a message is accepted; Rejected("stale") if `now` is outside of it."""
-    end = created + policy.max_age
-    if expires is not None:
-        end = min(end, expires)
-    if created > now + policy.skew:
-        raise Rejected("stale", "the message comes from the future: check the clocks")
-    if now >= end + policy.skew:
-        raise Rejected("stale", "the message is older than accepted")
-    return end + policy.skew
 
 
 def _forget_unsigned(root: Element, message: _Message, headers: list[Element]) -> None:

@@ -7,6 +7,7 @@ its question and to its time.
 from datetime import datetime
 from hashlib import sha256
 
+from security.freshness import fresh_until, instant
 from security.signature import Rejected, SignaturePolicy, Trusted, Verified, utc_now
 from security.signature_algorithms import SHA256, encode, strict_base64
 from security.signature_key import SigningKey
@@ -22,14 +23,12 @@ from security.signature_structure import (
     check_digest,
     check_signature,
     expect,
-    instant,
     issuer_serial,
     malformed,
     read_signature,
     same_document,
     text_of,
 )
-from security.soap_signature import fresh_until
 from security.trust import ByKeyIdentifier, Presented, Trust
 from security.xml import MESSAGE, Element, Limits, XmlRefused, canonical, parse
 
