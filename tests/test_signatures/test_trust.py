@@ -1,5 +1,6 @@
 """Who may sign: pins, paths, usage, strength, validity, revocation; and our own key files."""
 
+from base64 import b64encode, encodebytes
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,6 +45,33 @@ def test_the_expected_signer_is_accepted_and_the_verdict_is_kept_only_while_it_h
         assert refusal(trust, leaf, NOW + 2 * HOUR) == "expired"
         assert refusal(trust, leaf, NOW - 2 * HOUR) == "expired"
         assert trust.accept(der(leaf), NOW).certificate == leaf
+
+
+def test_a_certificate_in_base64_is_the_same_as_in_der(pki, public):
+    leaf = pki.certificate("CSDL thử", public, before=NOW - HOUR, after=NOW + HOUR)
+    text = b64encode(der(leaf)).decode()
+    folded = encodebytes(der(leaf)).decode()
+    for trust in (pki.anchored(), PinnedTrust([leaf])):
+        first = trust.accept(text, NOW)
+        assert first.certificate == leaf
+        assert first.fingerprint == leaf.fingerprint(hashes.SHA256()).hex()
+        assert all(trust.accept(same, NOW) is first for same in (text, der(leaf), folded, f" {text}"))
+        for wrong in ("", "?", text[:-4], text + "=", text.replace("=", "") + "A"):
+            with pytest.raises(Rejected) as refused:
+                trust.accept(wrong, NOW)
+            assert refused.value.reason in ("malformed", "untrusted")
+        # A verdict on the text ends with the certificate, as the one on the bytes does.
+        with pytest.raises(Rejected) as refused:
+            trust.accept(text, NOW + 2 * HOUR)
+        assert refused.value.reason == "expired"
+
+
+def test_verdicts_are_not_kept_for_each_spelling_of_a_certificate(pki, public):
+    leaf = pki.certificate("CSDL thử", public)
+    trust = pki.anchored()
+    for spaces in range(20):
+        trust.accept(b64encode(der(leaf)).decode() + " " * spaces, NOW)
+    assert len(trust._verdicts._signers) == 2
 
 
 def test_other_signers_are_untrusted(pki, public):
