@@ -51,17 +51,19 @@ def run_rendered(
 
 def driver_of(connection: Connection) -> sqlite3.Connection:
     """The SQLite connection below a connection of SQLAlchemy."""
-    return cast("sqlite3.Connection", connection.connection.dbapi_connection)
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+    return driver
 
 
 def run_plain(driver: sqlite3.Connection, statement: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
     """Run a statement on SQLite and return its first row; raises what SQLAlchemy would raise, without the values."""
     try:
-        return cast("tuple[Any, ...] | None", driver.execute(statement, values).fetchone())
+        first: tuple[Any, ...] | None = driver.execute(statement, values).fetchone()
     except sqlite3.Error as failure:
         raise cast(
             "DBAPIError", DBAPIError.instance(statement, None, failure, sqlite3.Error, hide_parameters=True)
         ) from failure
+    return first
 
 
 @cache

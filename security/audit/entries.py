@@ -215,7 +215,7 @@ class Secrets:
 
 def commitment(salt: bytes, content: bytes) -> str:
     """SHA-256(salt ‖ content) in base64."""
-    return _b64(sha256(salt + content).digest())
+    return binascii.b2a_base64(sha256(salt + content).digest(), newline=False).decode()
 
 
 def instant(at: datetime) -> str:

@@ -64,7 +64,7 @@ class _PeriodKey:
 
     def tag(self, kind: str, value: str) -> bytes:
         """The index tag of a subject: HMAC-SHA-256 over kind, NUL, value, cut to 16 bytes."""
-        return hmac.digest(self.index, kind.encode() + b"\0" + value.encode(), "sha256")[:TAG_SIZE]
+        return hmac.digest(self.index, f"{kind}\0{value}".encode(), "sha256")[:TAG_SIZE]
 
 
 class Sealer:
