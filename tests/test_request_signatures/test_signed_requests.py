@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from security.content_digest import content_digest
-from security.http_signature import SignedRequest, verify_request
+from security.http_signature import RSA_ALGORITHMS, SignedRequest, check_value, signature_of, verify_request
 from security.http_signing import sign_request
 from security.signature import Rejected, SignaturePolicy
-from security.signature_algorithms import PrivateKey
-from security.signature_base import HttpRequest
+from security.signature_algorithms import PrivateKey, sign
+from security.signature_base import HttpRequest, signature_base
 from tests.test_request_signatures.callers import CREATED, NOW, REQUEST, Holder, holder, nobody, signed
 
 ALGORITHMS = {
@@ -314,6 +314,17 @@ def test_the_key_decides_about_the_algorithm(holders: dict[str, Holder]) -> None
                 assert refused(changed, holders[kind]) == reason
         with pytest.raises(ValueError, match="does not sign by"):
             sign_request(REQUEST, holders["p256" if kind != "p256" else "rsa"].key, "k", algorithm=algorithm)
+
+
+def test_an_algorithm_that_is_named_is_the_only_one_tried(holders: dict[str, Holder]) -> None:
+    by = holders["rsa"]
+    line = 'a=("@method");alg="rsa-pss-sha512"'
+    covered = signature_of({"signature-input": [line], "signature": ["a=:AA==:"]}).covered
+    base = signature_base(REQUEST, covered)
+    other = sign(RSA_ALGORITHMS["rsa-v1_5-sha256"], by.key, base)
+    check_value(other, base, by.signer, None)
+    with pytest.raises(Rejected, match="altered: "):
+        check_value(other, base, by.signer, "rsa-pss-sha512")
 
 
 def test_somebody_elses_key_proves_nothing(holders: dict[str, Holder]) -> None:
