@@ -15,6 +15,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,12 +33,13 @@ PARTS: Final = (*ORDER, LATENCY, PIECES)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured; times in seconds."""
+    """How much is measured; times in seconds. `patience` is for all rounds together."""
 
     quick: bool
     parts: tuple[str, ...]
     rounds: int
     seconds: float
+    patience: float
     open_rounds: int
     open_seconds: float
     alone_seconds: float
@@ -76,7 +78,7 @@ def _told() -> tuple[Plan, Path]:
     quick = os.environ.get("BENCH") == "quick"
     parser = argparse.ArgumentParser(prog="python -m bench", description="answers per CPU-second of the full exchange")
     parser.add_argument("--only", default=os.environ.get("BENCH_ONLY", ""), help=f"some of {','.join(PARTS)}")
-    parser.add_argument("--rounds", type=int, default=5 if quick else 13)
+    parser.add_argument("--rounds", type=int, default=5 if quick else 11)
     parser.add_argument("--seconds", type=float, default=1.0 if quick else 2.0)
     arguments = parser.parse_args()
     parts = tuple(arguments.only.split(",")) if arguments.only else PARTS
@@ -87,8 +89,13 @@ def _told() -> tuple[Plan, Path]:
     # A part must not take the place of the last whole run.
     out = state / ("bench-part.json" if arguments.only else "bench.json")
     repeats, opened, alone = (2, 3.0, 0.7) if quick else (5, 8.0, 3.0)
+    # What is asked for by hand takes as long as it takes.
+    patience = inf if arguments.only else 75.0 if quick else 360.0
     grown = (100_000, 1_000) if quick else (1_000_000, 10_000)
-    return Plan(quick, parts, arguments.rounds, arguments.seconds, repeats, opened, alone, *grown), out
+    return (
+        Plan(quick, parts, arguments.rounds, arguments.seconds, patience, repeats, opened, alone, *grown),
+        out,
+    )
 
 
 def _servers(plan: Plan) -> dict[str, Any]:
@@ -106,7 +113,7 @@ def _servers(plan: Plan) -> dict[str, Any]:
         for subject in subjects:
             # Interpreters that compile as they run, pools and caches are warm before anything counts.
             stage.measure(subject, 0.5 if plan.quick else 2.0)
-        rounds = interleaved(stage, subjects, plan.rounds, plan.seconds)
+        rounds = interleaved(stage, subjects, plan.rounds, plan.seconds, plan.patience)
         rows = {name: held.shown() for name, held in rounds.items()}
         tell("rounds are over")
         alone: dict[str, dict[str, float]] = {}
@@ -131,7 +138,8 @@ def _servers(plan: Plan) -> dict[str, Any]:
 
 
 def _print(plan: Plan, rows: Any, alone: Any, latency: Any, absent: dict[str, str], judged: Any) -> None:
-    print(f"{CONNECTIONS} callers in a closed loop, {plan.rounds} rounds of {plan.seconds} s, medians; ", end="")
+    held = max((len(row["rounds"]) for row in rows.values()), default=0)
+    print(f"{CONNECTIONS} callers in a closed loop, {held} rounds of {plan.seconds} s, medians; ", end="")
     print("p50 and p99 of one caller alone")
     print(report.table(rows, alone))
     if plan.quick and "million_entries" in rows:
