@@ -125,17 +125,18 @@ class Connection(web.RequestHandler):
         self._current_request = request
         try:
             try:
-                response = await found.handler(request)
+                return await self._send(request, await found.handler(request))
             except web.HTTPException as redirect:
-                response = redirect
-            return await self._send(request, response)
+                return await self._send(request, redirect)
+            except ConnectionError:
+                raise
+            except Exception as failure:  # noqa: BLE001 - a fault of the frame itself, which renders all others
+                return await self._send(request, self.handle_error(request, 500, failure))
         except ConnectionError:
             return False
         except asyncio.CancelledError:
             self.force_close()
             raise
-        except Exception as failure:  # noqa: BLE001 - a fault of the frame itself, which renders all others
-            return await self._send(request, self.handle_error(request, 500, failure))
         finally:
             self._current_request = None
             self._request_in_progress = False

@@ -115,7 +115,9 @@ def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
 def _rendered(exchange_id: str, told: str, answer: Answer, receipt: dict[str, object] | None) -> bytes:
     """Join the response from `data` as committed to, so that what was disclosed is what the evidence holds."""
     proven = answer.provenance
-    warnings = [{"code": notice.code, "pointer": notice.pointer, "detail": notice.detail} for notice in answer.warnings]
+    warnings = "[]"
+    if answer.warnings:
+        warnings = _json([{"code": one.code, "pointer": one.pointer, "detail": one.detail} for one in answer.warnings])
     signature = (
         "null"
         if proven is None
@@ -127,7 +129,7 @@ def _rendered(exchange_id: str, told: str, answer: Answer, receipt: dict[str, ob
             answer.canonical,
             (
                 f',"exchange":{{"id":"{exchange_id}"{told}{instant(datetime.now(UTC))}","fields":{_listed(answer.fields)}'
-                f',"warnings":{_json(warnings) if warnings else "[]"},"signature":{signature}}}'
+                f',"warnings":{warnings},"signature":{signature}}}'
                 f',"receipt":{_json(receipt)}}}'
             ).encode(),
         )

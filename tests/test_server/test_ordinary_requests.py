@@ -6,8 +6,12 @@ import re
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from config.metrics import render
+from routes.direct import Whole
+from routes.frame import setup
+from routes.listening import running
 from tests.test_server.wire import HELD, RELEASE, Answer, Client, receive, served
 
 ESCAPED = {"/livez": "/%6Civez", "/echo": "/ech%6F", "/hold": "/h%6Fld"}
@@ -176,3 +180,56 @@ async def test_what_is_not_http_ends_the_connection(client: Client) -> None:
     assert (refused.status, json.loads(refused.body)["code"]) == (400, "malformed")
     assert await reader.read() == b""
     writer.close()
+
+
+async def test_an_answer_that_cannot_be_written_is_a_failure_of_ours(settings_with: Any, lines: Any) -> None:
+    async def broken(_request: web.Request) -> web.Response:
+        return Whole(b"{}", {"Content-Type": "application/json", "X-Broken": "a\nb"})
+
+    app = web.Application()
+    settings = settings_with()
+    setup(app, settings.server)
+    app.router.add_get("/broken", broken)
+    async with running(settings, app) as serving:
+        client = Client(serving.addresses["http"], app)
+        reader, writer = await asyncio.open_connection(*client.address)
+        writer.write(question("/broken"))
+        answer = await receive(reader)
+        assert (answer.status, answer.json["code"], answer.headers["connection"]) == (500, "internal", "close")
+        assert await reader.read() == b""
+        writer.close()
+        assert (await client.get("/nowhere")).status == 404
+    assert "internal-error" in [line["event"] for line in lines()]
+
+
+async def test_an_answer_for_nobody_ends_quietly(settings_with: Any, lines: Any) -> None:
+    came, go_on = asyncio.Event(), asyncio.Event()
+
+    async def gone(_request: web.Request) -> web.Response:
+        came.set()
+        await go_on.wait()
+        # Not even the failure can be told to a connection that was reset.
+        return Whole(b"{}", {"X-Broken": "a\nb"})
+
+    app = web.Application()
+    settings = settings_with()
+    setup(app, settings.server)
+    app.router.add_get("/gone", gone)
+    async with running(settings, app) as serving:
+        writer = (await asyncio.open_connection(*serving.addresses["http"]))[1]
+        writer.write(question("/gone"))
+        await came.wait()
+        writer.transport.abort()
+        assert (await Client(serving.addresses["http"], app).get("/nowhere")).status == 404
+        go_on.set()
+    assert {line["event"] for line in lines()} <= {"request", "internal-error", "bad-http"}
+
+
+async def test_a_request_that_is_cut_off_is_counted_as_such(settings_with: Any, lines: Any) -> None:
+    async with served(settings_with(grace=0.0)) as client:
+        reader, writer = await asyncio.open_connection(*client.address)
+        writer.write(question("/hold"))
+        await client.app[HELD].wait()
+    assert await reader.read() == b""
+    writer.close()
+    assert [line["status"] for line in lines() if line["event"] == "request"] == [499]
