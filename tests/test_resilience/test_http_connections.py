@@ -73,7 +73,7 @@ async def test_answers_never_cross() -> None:
 
 @on_both_loops
 async def test_a_caller_that_goes_away_takes_the_connection_with_it() -> None:
-    half = asyncio.Event()
+    half, gone = asyncio.Event(), asyncio.Event()
     opened = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,16 +85,19 @@ async def test_a_caller_that_goes_away_takes_the_connection_with_it() -> None:
             await writer.drain()
             half.set()
             await reader.read()
+            gone.set()
         else:
             writer.write(PLAIN)
             await writer.drain()
 
-    async with met(serve, concurrency=1) as link:
-        call = asyncio.create_task(link.send(ASK, deadline=in_seconds(10)))
+    patient = {"connect": 2, "read": 60, "total": 60}
+    async with met(serve, concurrency=1, timeout=patient) as link, asyncio.timeout(20):
+        call = asyncio.create_task(link.send(ASK, deadline=in_seconds(60)))
         await half.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
+        await gone.wait()
         assert (await link.send(ASK, deadline=in_seconds(10))).body == b"ok"
     assert opened == 2
 
@@ -148,7 +151,7 @@ async def test_kept_connection_that_the_source_closes_while_we_take_it(method: s
 
 
 @on_both_loops
-@pytest.mark.parametrize(("deadline", "read", "kind"), [(0.05, 5, Impatient), (30, 0.05, UpstreamTimeout)])
+@pytest.mark.parametrize(("deadline", "read", "kind"), [(0.05, 60, Impatient), (30, 0.05, UpstreamTimeout)])
 async def test_limits_of_a_question_on_a_kept_connection(deadline: float, read: float, kind: type[Exception]) -> None:
     """The connection's timer stands at the limits of an earlier question, sooner or later than those of this one."""
     opened = 0
@@ -162,8 +165,8 @@ async def test_limits_of_a_question_on_a_kept_connection(deadline: float, read: 
             await writer.drain()
         await reader.read()
 
-    limits = {"connect": 2, "read": read, "total": 5}
-    async with met(serve, timeout=limits) as link:
+    limits = {"connect": 2, "read": read, "total": 60}
+    async with met(serve, timeout=limits) as link, asyncio.timeout(20):
         for patience in (30, 0.5, 30):
             await link.send(ASK, deadline=in_seconds(patience))
         with pytest.raises(UpstreamTimeout) as caught:
@@ -192,3 +195,32 @@ async def test_closed_transport_opens_anew() -> None:
             assert (await link.send(ASK, deadline=in_seconds(10))).body == b"ok"
             await link.close()
     assert wire.connections == 2
+
+
+@on_both_loops
+async def test_reload_ends_the_use_of_every_open_connection() -> None:
+    """One at rest and one at work: neither carries a question after its papers were renewed."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+    opened = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        while True:
+            if b"slow" in await request(reader):
+                asked.set()
+                await answer.wait()
+            writer.write(PLAIN)
+            await writer.drain()
+
+    async with met(serve) as link:
+        working = asyncio.create_task(link.send(Message("POST", "/slow"), deadline=in_seconds(10)))
+        await asked.wait()
+        await link.send(ASK, deadline=in_seconds(10))
+        assert opened == 2
+        link.reload()
+        answer.set()
+        assert (await working).body == b"ok"
+        for _ in range(2):
+            await link.send(ASK, deadline=in_seconds(10))
+    assert opened == 3
