@@ -82,6 +82,20 @@ class Provenance:
     status: str = "valid"
 
 
+@dataclass(frozen=True, slots=True)
+class CallerSignature:
+    """The caller's own signature over its request, as verified (chữ ký của bên gọi).
+
+    `certificate` names the registered one (`sha256:` and hexadecimal), `signed_at` is UTC. `nonce` counts once for this
+    certificate; from `forget_at` (POSIX seconds) on nothing signed with it would be accepted any more.
+    """
+
+    certificate: str
+    signed_at: datetime
+    nonce: str
+    forget_at: int
+
+
 @dataclass(slots=True)
 class Trail:
     """What happened on the way, gathered by the inner stages for the evidence of the outer one.
@@ -99,8 +113,8 @@ class Trail:
 class Exchange:
     """One question on its way; `deadline` is on the event loop's clock (seconds), `asked_at` is UTC.
 
-    `asked_fields` is what the caller's `fields=` asked for (None: all that is granted). `signed` tells whether the
-    caller's own signature over this request was verified. It belongs to one task from the face to the source; only
+    `asked_fields` is what the caller's `fields=` asked for (None: all that is granted). `signed` is the caller's own
+    signature over this request, where it sent one that holds. It belongs to one task from the face to the source; only
     `authorised` writes into it: `grant`, the `deadline` of that grant, and `well_formed`, that dossier and officer
     have, where given, the form of such (until then they may hold anything).
     """
@@ -118,7 +132,7 @@ class Exchange:
     asked_fields: tuple[str, ...] | None = None
     request_id: str | None = None
     traceparent: str | None = None
-    signed: bool = False
+    signed: CallerSignature | None = None
     grant: Grant | None = None
     well_formed: bool = False
     trail: Trail = field(default_factory=Trail)

@@ -24,7 +24,8 @@ class StoredCredential:
     """One credential of a client; `id` is public. `material` by kind:
 
     secret: `salt`, `digest` (base64) · private-key-jwt: `jwk` (public, RFC 7517) · mtls and signature: `sha256` (hex of
-    the certificate's DER), or for mtls `subject` (RFC 4514) and `issuer` (base64 DER of the issuing CA's certificate).
+    the certificate's DER), for signature also `certificate` (base64 DER) · or for mtls `subject` (RFC 4514) and
+    `issuer` (base64 DER of the issuing CA's certificate).
     """
 
     kind: CredentialKind

@@ -18,6 +18,7 @@ from cryptography.x509 import Certificate
 from schemas.exchange import CredentialKind
 from security.assertions import public_key
 from security.clients import StoredCredential, pinned_id, secret_material
+from security.http_signature import RequestSigner
 
 
 def secret_credential(secret: str, at: datetime) -> StoredCredential:
@@ -26,11 +27,19 @@ def secret_credential(secret: str, at: datetime) -> StoredCredential:
 
 
 def certificate_credential(certificate: Certificate, at: datetime, *, signs: bool = False) -> StoredCredential:
-    """A pinned certificate: for mTLS, or with `signs` for who signs messages. It ends when the certificate does."""
-    digest = sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    """A pinned certificate: for mTLS, or with `signs` for who signs messages. It ends when the certificate does.
+
+    The certificate itself is kept where it signs, since a signed request only names it. Raises ValueError for one whose
+    key is not accepted for signatures.
+    """
+    der = certificate.public_bytes(Encoding.DER)
+    digest = sha256(der).hexdigest()
     kind: CredentialKind = "signature" if signs else "mtls"
-    end = certificate.not_valid_after_utc
-    return StoredCredential(kind, pinned_id(kind, digest), {"sha256": digest}, at, end)
+    material = {"sha256": digest}
+    if signs:
+        RequestSigner.of(certificate)
+        material["certificate"] = base64.b64encode(der).decode()
+    return StoredCredential(kind, pinned_id(kind, digest), material, at, certificate.not_valid_after_utc)
 
 
 def subject_credential(subject: str, issuer: Certificate, at: datetime) -> StoredCredential:

@@ -16,15 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import ceil
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Self
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from security.content_digest import check_content_digest
-from security.signature import Rejected, SignaturePolicy, utc_now
+from security.signature import Rejected, SignaturePolicy
 from security.signature_algorithms import (
     ALGORITHMS,
     ECDSA_SHA256,
@@ -186,7 +185,7 @@ def _text(sent: Mapping[str, BareItem], name: str) -> str:
 def verify_request(
     request: HttpRequest, signer_of: SignerOf, now: datetime, policy: SignaturePolicy = _DEFAULTS
 ) -> SignedRequest:
-    """Verify the one signature of a request; its nonce is the caller's to remember (`OnceOnly`).
+    """Verify the one signature of a request; that its nonce counts once is up to whoever asks.
 
     Of the policy `skew` and `max_age` count. Rejected: malformed, not-covered, stale, altered, what `signer_of` raises.
     """
@@ -249,36 +248,3 @@ def _fits(check: Check, value: bytes, base: bytes) -> bool:
     except Rejected:
         return False
     return True
-
-
-class Used(Protocol):
-    """A memory of what counts once, as `security.assertions.UsedAssertions`."""
-
-    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
-        """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at`."""
-
-
-class OnceOnly:
-    """Verifies signed requests, each of which counts once; the memory may be shared between processes and nodes."""
-
-    def __init__(
-        self, used: Used, policy: SignaturePolicy = _DEFAULTS, *, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        self._used = used
-        self._policy = policy
-        self._clock = clock
-
-    async def verify(self, request: HttpRequest, signer_of: SignerOf) -> SignedRequest:
-        """Verify a request and remember its nonce; Rejected as `verify_request` and replayed, StorageUnavailable.
-
-        Only what a signer really signed is remembered, so that nobody else uses up its nonces.
-        """
-        now = self._clock()
-        signed = verify_request(request, signer_of, now, self._policy)
-        # A node whose clock runs ahead must not forget what one that lags behind would still accept.
-        until = ceil((signed.fresh_until + self._policy.skew).timestamp())
-        if not await self._used.first_use(
-            f"signature:{signed.signer.fingerprint}", signed.nonce, until, int(now.timestamp())
-        ):
-            raise Rejected("replayed", "the nonce of the signature was used before")
-        return signed

@@ -210,7 +210,7 @@ def _demand(exchange: Exchange, grant: Grant) -> None:
             raise OfficerRequired
     else:
         _formed(check_officer, exchange.officer, _OFFICER)
-    if grant.signature_required and not exchange.signed:
+    if grant.signature_required and exchange.signed is None:
         raise SignatureRejected(_UNSIGNED, reason="not-covered")
 
 

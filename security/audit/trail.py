@@ -27,8 +27,8 @@ from schemas.ids import new_id
 from schemas.purposes import PURPOSES
 from schemas.receipt import Receipt as Shown
 from security.audit.anonymous import BulkCounter
-from security.audit.canonical import canonical
-from security.audit.entries import Caller, Evidence, Kind, Outcome, Role, Subject
+from security.audit.canonical import JSON, canonical
+from security.audit.entries import Caller, Evidence, Kind, Outcome, Role, Subject, instant
 from security.audit.log import AuditLog
 from security.audit.receipt import Receipt
 
@@ -166,8 +166,19 @@ class AuditTrail:
             answer_messages=[body for direction, body in trail.messages if direction == "received"],
             subjects=[Subject(role, kind, value) for role, kind, value in found],
             archive=answer is not None and answer.archive,
-            details={"signer": trail.provenance.certificate} if trail.provenance else {},
+            details=_details(exchange),
         )
+
+
+def _details(exchange: Exchange) -> dict[str, JSON]:
+    """Say who signed: at the source as `signer`, the caller as `caller_signer` with `caller_signed_at`."""
+    details: dict[str, JSON] = {}
+    if exchange.trail.provenance is not None:
+        details["signer"] = exchange.trail.provenance.certificate
+    if exchange.signed is not None:
+        details["caller_signer"] = exchange.signed.certificate
+        details["caller_signed_at"] = instant(exchange.signed.signed_at)
+    return details
 
 
 def _measure(exchange: Exchange, outcome: str, started: float) -> None:

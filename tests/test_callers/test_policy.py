@@ -20,7 +20,7 @@ from schemas.errors import (
     Refused,
     SignatureRejected,
 )
-from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Grant, Notice
+from schemas.exchange import Answer, Caller, CallerSignature, Credential, Database, Exchange, Grant, Notice
 from schemas.fields import Record, said, shape_of
 from security import policy
 from security.policy import authorised, field_paths, mask_of
@@ -172,6 +172,9 @@ def exchange(declared: Database, *grants: Grant, **changes: Any) -> Exchange:
     return Exchange(**given | changes)
 
 
+SIGNED = CallerSignature("sha256:00", NOW, "n", 0)
+
+
 async def unreachable(_: Exchange) -> Answer:
     raise AssertionError("a refused exchange went on")
 
@@ -235,7 +238,7 @@ async def test_what_is_covered_passes_with_its_grant_and_comes_back_masked(decla
     # Until `authorised` has looked, dossier and officer may hold anything.
     assert not exchange(declared, dossier="000.00.18.G12-221122-0001").well_formed
     answer = await authorised(source)(
-        exchange(declared, other, strict, dossier="000.00.18.G12-221122-0001", officer="an.nguyen@bo", signed=True)
+        exchange(declared, other, strict, dossier="000.00.18.G12-221122-0001", officer="an.nguyen@bo", signed=SIGNED)
     )
     assert seen[0].grant == strict
     assert seen[0].well_formed

@@ -52,19 +52,22 @@ class Holder(NamedTuple):
 
 
 def holder(key: PrivateKey, common: str) -> Holder:
+    certificate = make_certificate(key, common, NOW - timedelta(days=1), NOW + timedelta(days=30))
+    return Holder(key, certificate, RequestSigner.of(certificate))
+
+
+def make_certificate(key: PrivateKey, common: str, since: datetime, until: datetime) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-    now = datetime.now(UTC)
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
+        .not_valid_before(since)
+        .not_valid_after(until)
         .sign(key, hashes.SHA256())
     )
-    return Holder(key, certificate, RequestSigner.of(certificate))
 
 
 def nobody(keyid: str) -> RequestSigner:
@@ -73,6 +76,6 @@ def nobody(keyid: str) -> RequestSigner:
 
 
 def signed(request: HttpRequest, by: Holder, **options: Any) -> HttpRequest:
-    options = {"created": CREATED} | options
-    headers = sign_request(request, by.key, by.keyid, **options)
+    options = {"created": CREATED, "keyid": by.keyid} | options
+    headers = sign_request(request, by.key, **options)
     return replace(request, fields={**request.fields, **{name.lower(): [value] for name, value in headers.items()}})

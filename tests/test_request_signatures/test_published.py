@@ -92,6 +92,7 @@ def test_header_values_are_those_of_the_standard(
         ("https", "www.example.com", "/path?param=value", ("www.example.com", "/path", "?param=value")),
         ("https", "WWW.Example.COM:443", "/Path?", ("www.example.com", "/Path", "?")),
         ("http", "www.example.com:80", "/", ("www.example.com", "/", "?")),
+        ("https", "www.example.com:0443", "/", ("www.example.com", "/", "?")),
         ("http", "www.example.com:", "/", ("www.example.com", "/", "?")),
         ("https", "www.example.com:80", "/", ("www.example.com:80", "/", "?")),
         ("http", "[::1]:8080", "/a%2Fb", ("[::1]:8080", "/a%2Fb", "?")),

@@ -1,22 +1,48 @@
-"""A signature counts once, whoever sends it again, to whichever process."""
+"""A signature counts once, whoever sends it again, to whichever process; what was refused before may come again."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from adapters.population import DATABASE
 from adapters.tables import open_storage, upgrade
+from schemas.errors import EvidenceUnavailable, SignatureRejected
+from schemas.exchange import Answer, Caller, CallerSignature, Credential, Exchange, Handler
 from security.assertions import UsedAssertions
-from security.http_signature import OnceOnly, SignedRequest
-from security.signature import Rejected
+from security.request_signatures import counted_once
 from storage.engine import Storage
-from tests.test_request_signatures.callers import NOW, REQUEST, Holder, signed
+from tests.test_request_signatures.callers import CREATED, NOW
+
+SIGNED = CallerSignature("sha256:" + "0" * 64, NOW, "n-1", CREATED + 420)
+
+
+def exchange(signed: CallerSignature | None) -> Exchange:
+    operation = DATABASE.operations[0]
+    return Exchange(
+        id="e",
+        database=DATABASE,
+        operation=operation,
+        question=operation.question.model_construct(),
+        caller=Caller("ministry", "G15", Credential("secret", "s"), {}),
+        purpose=None,
+        asked_at=NOW,
+        deadline=0.0,
+        signed=signed,
+    )
+
+
+async def source(_: Exchange) -> Answer:
+    return Answer({})
 
 
 @pytest.fixture
-async def stores(tmp_path: Any) -> Any:
+async def stores(tmp_path: Path) -> AsyncIterator[list[Storage]]:
     """Two processes' views of one database."""
     url = f"sqlite:///{tmp_path / 'lgsp.sqlite'}"
     await upgrade(url)
@@ -26,53 +52,66 @@ async def stores(tmp_path: Any) -> Any:
         await one.close()
 
 
-async def test_a_signature_counts_once_for_all_processes(p256: Holder, stores: list[Storage]) -> None:
-    first, second = (OnceOnly(UsedAssertions(one), clock=lambda: NOW) for one in stores)
-    sent = signed(REQUEST, p256)
-    assert (await first.verify(sent, p256.known)).signer == p256.signer
-    for again in (first, second):
-        with pytest.raises(Rejected, match="replayed: "):
-            await again.verify(sent, p256.known)
-    # The nonce is used up, whatever is signed with it.
-    nonce = sent.fields["signature-input"][0].split('nonce="')[1].split('"')[0]
-    with pytest.raises(Rejected, match="replayed: "):
-        await second.verify(signed(replace(REQUEST, body=b"{}"), p256, nonce=nonce), p256.known)
-    assert await second.verify(signed(REQUEST, p256), p256.known)
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> Any:
+        return self.now
 
 
-async def test_of_many_at_once_one_is_accepted(p256: Holder, stores: list[Storage]) -> None:
-    once = [OnceOnly(UsedAssertions(one), clock=lambda: NOW) for one in stores]
-    sent = signed(REQUEST, p256)
-    results = await asyncio.gather(*(one.verify(sent, p256.known) for one in once * 4), return_exceptions=True)
-    assert sum(isinstance(result, SignedRequest) for result in results) == 1
-    assert {result.reason for result in results if isinstance(result, Rejected)} == {"replayed"}
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-async def test_a_nonce_is_the_signers_own(holders: dict[str, Holder], stores: list[Storage]) -> None:
-    once = OnceOnly(UsedAssertions(stores[0]), clock=lambda: NOW)
-    for by in holders.values():
-        assert await once.verify(signed(REQUEST, by, nonce="same"), by.known)
+@pytest.fixture
+def faces(stores: list[Storage], clock: Clock) -> list[Handler]:
+    return [counted_once(UsedAssertions(one), clock=clock)(source) for one in stores]
 
 
-async def test_nobody_uses_up_a_nonce_by_a_forgery(p256: Holder, stores: list[Storage]) -> None:
-    once = OnceOnly(UsedAssertions(stores[0]), clock=lambda: NOW)
-    sent = signed(REQUEST, p256, nonce="mine")
-    with pytest.raises(Rejected, match="altered: "):
-        await once.verify(replace(sent, body=b"{}"), p256.known)
-    assert await once.verify(sent, p256.known)
+async def replayed(face: Handler, signed: CallerSignature) -> bool:
+    reason = None
+    try:
+        await face(exchange(signed))
+    except SignatureRejected as error:
+        reason = error.reason
+    assert reason in (None, "replayed")
+    return reason is not None
 
 
-async def test_it_is_remembered_for_as_long_as_it_could_be_accepted(p256: Holder, stores: list[Storage]) -> None:
-    now = NOW
-    once = OnceOnly(UsedAssertions(stores[0]), clock=lambda: now)
-    sent = signed(REQUEST, p256, lasting=timedelta(hours=1))
-    assert await once.verify(sent, p256.known)
-    for minutes in (1, 3, 5):
-        now = NOW + timedelta(minutes=minutes, seconds=59)
+async def test_a_signature_counts_once_for_all_processes(faces: list[Handler]) -> None:
+    assert not await replayed(faces[0], SIGNED)
+    assert await replayed(faces[0], SIGNED)
+    assert await replayed(faces[1], SIGNED)
+    # Whatever else is signed with the same nonce.
+    assert await replayed(faces[1], replace(SIGNED, signed_at=NOW + timedelta(seconds=1)))
+    assert not await replayed(faces[1], replace(SIGNED, nonce="n-2"))
+
+
+async def test_a_nonce_is_the_certificates_own(faces: list[Handler]) -> None:
+    assert not await replayed(faces[0], SIGNED)
+    assert not await replayed(faces[0], replace(SIGNED, certificate="sha256:" + "1" * 64))
+
+
+async def test_of_many_at_once_one_is_accepted(faces: list[Handler]) -> None:
+    seen = await asyncio.gather(*(replayed(face, SIGNED) for face in faces * 4))
+    assert sorted(seen) == [False, *[True] * 7]
+
+
+async def test_it_is_remembered_until_it_may_be_forgotten(faces: list[Handler], clock: Clock) -> None:
+    assert not await replayed(faces[0], SIGNED)
+    for seconds in (60, 240, 420):
+        clock.now = NOW + timedelta(seconds=seconds)
         # Others come and go, and what has ended is forgotten.
-        assert await once.verify(signed(REQUEST, p256, created=int(now.timestamp())), p256.known)
-        with pytest.raises(Rejected, match="replayed: "):
-            await once.verify(sent, p256.known)
-    now = NOW + timedelta(minutes=6)
-    with pytest.raises(Rejected, match="stale: "):
-        await once.verify(sent, p256.known)
+        assert not await replayed(faces[1], replace(SIGNED, nonce=f"at-{seconds}"))
+        assert await replayed(faces[0], SIGNED)
+    clock.now = NOW + timedelta(seconds=421)
+    assert not await replayed(faces[0], SIGNED)
+
+
+async def test_without_a_memory_nothing_signed_passes(faces: list[Handler], stores: list[Storage]) -> None:
+    await stores[0].write(lambda connection: connection.execute(text("DROP TABLE used_assertions")))
+    with pytest.raises(EvidenceUnavailable):
+        await faces[0](exchange(SIGNED))
+    assert (await faces[0](exchange(None))).data == {}

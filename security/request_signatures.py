@@ -1,0 +1,146 @@
+"""Callers' own signatures over their requests: whose certificate it is, what is recorded of it, that it counts once.
+
+Whether one is needed is a matter of the grant (`security.policy`), how one is judged of `security.http_signature`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import lru_cache
+from math import ceil
+from typing import Protocol
+
+from cryptography.x509 import load_der_x509_certificate
+
+from schemas.errors import EvidenceUnavailable, SignatureRejected, Text
+from schemas.exchange import Answer, Caller, CallerSignature, Exchange, Handler, Stage
+from security.clients import pinned_id
+from security.http_signature import RequestSigner, verify_request
+from security.registry import ClientRegistry
+from security.signature import Reason, Rejected, SignaturePolicy, utc_now
+from security.signature_base import HttpRequest
+from storage.errors import StorageError
+
+_HEXADECIMAL = re.compile(r"(?:signature-)?sha256:([0-9a-fA-F]{64})")
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+
+_NOT_REMEMBERED = Text("Không ghi nhớ được chữ ký đã dùng", "It cannot be remembered which signatures were used")
+_REASONS: dict[Reason, str] = {
+    "altered": "nội dung đã bị thay đổi sau khi ký",
+    "not-covered": "chữ ký không bao gồm mọi phần phải ký",
+    "untrusted": "chứng thư không được đăng ký để ký cho bên gọi này",
+    "expired": "chứng thư đã hết hạn hoặc chưa có hiệu lực",
+    "revoked": "chứng thư đã bị thu hồi",
+    "stale": "thời điểm ký quá cũ hoặc ở tương lai",
+    "replayed": "chữ ký đã được dùng",
+    "malformed": "không đọc được chữ ký",
+}
+
+
+class Used(Protocol):
+    """A memory of what counts once, shared by all processes and nodes, as `security.assertions.UsedAssertions`."""
+
+    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
+        """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at`."""
+
+
+class RequestSignatures:
+    """Verifies signed requests of registered clients; one per process."""
+
+    def __init__(
+        self,
+        registry: ClientRegistry,
+        policy: SignaturePolicy | None = None,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._registry = registry
+        self._policy = policy or SignaturePolicy()
+        self._clock = clock
+
+    def verify(self, request: HttpRequest, caller: Caller) -> CallerSignature:
+        """Verify the signature that a caller put on its request; raises SignatureRejected with the reason.
+
+        That it was not used before is seen where it is used (`counted_once`).
+        """
+        now = self._clock()
+        try:
+            signed = verify_request(request, lambda keyid: self._signer(caller, keyid, now), now, self._policy)
+        except Rejected as rejection:
+            raise rejected(rejection) from None
+        # A node whose clock runs ahead must not forget what one that lags behind would still accept.
+        forget_at = ceil((signed.fresh_until + self._policy.skew).timestamp())
+        return CallerSignature(f"sha256:{signed.signer.fingerprint}", signed.signed_at, signed.nonce, forget_at)
+
+    def _signer(self, caller: Caller, keyid: str, now: datetime) -> RequestSigner:
+        client = self._registry.get(caller.client_id)
+        credential = client.credential(pinned_id("signature", fingerprint_named(keyid))) if client else None
+        if credential is None:
+            raise Rejected("untrusted", "keyid names no certificate that is registered for signing by this client")
+        lapse = credential.lapse(now)
+        if lapse is not None:
+            raise Rejected("revoked" if lapse == "revoked" else "expired", f"the signing certificate is {lapse}")
+        not_before, signer = _loaded(credential.material["certificate"])
+        if now < not_before:
+            raise Rejected("expired", "the signing certificate is not valid yet")
+        return signer
+
+
+@lru_cache(maxsize=4096)
+def _loaded(certificate: str) -> tuple[datetime, RequestSigner]:
+    loaded = load_der_x509_certificate(base64.b64decode(certificate))
+    return loaded.not_valid_before_utc, RequestSigner.of(loaded)
+
+
+def fingerprint_named(keyid: str) -> str:
+    """The SHA-256 (hexadecimal) of the certificate that a `keyid` names; Rejected("untrusted") if it has no such form.
+
+    Taken are `sha256:` and hexadecimal, the credential's id as `/v1/me` shows it, and the `x5t#S256` of RFC 7515.
+    """
+    if found := _HEXADECIMAL.fullmatch(keyid):
+        return found[1].lower()
+    if _THUMBPRINT.fullmatch(keyid):
+        return binascii.hexlify(base64.urlsafe_b64decode(f"{keyid}=")).decode()
+    raise Rejected("untrusted", "keyid is no name of a certificate: sha256: and 64 hexadecimal digits, or an x5t#S256")
+
+
+def rejected(rejection: Rejected) -> SignatureRejected:
+    """Turn a verdict into the error that the caller sees, with the reason of the published list."""
+    vi = _REASONS.get(rejection.reason, "không hợp lệ")
+    return SignatureRejected(
+        Text(
+            f"Chữ ký của yêu cầu bị từ chối: {vi} ({rejection.detail})",
+            f"The signature of the request was rejected: {rejection.detail}",
+        ),
+        reason=rejection.reason,
+    )
+
+
+def counted_once(used: Used, *, clock: Callable[[], datetime] = utc_now) -> Stage:
+    """Make the stage that lets each signed request pass once.
+
+    It lies further in than grants and limits: what they refuse may be sent again as it is. Raises
+    SignatureRejected (replayed), EvidenceUnavailable where nothing can be remembered.
+    """
+
+    def counting(handler: Handler) -> Handler:
+        def count(exchange: Exchange) -> Awaitable[Answer]:
+            return handler(exchange) if exchange.signed is None else first(exchange, exchange.signed)
+
+        async def first(exchange: Exchange, signed: CallerSignature) -> Answer:
+            now = int(clock().timestamp())
+            try:
+                new = await used.first_use(f"signature:{signed.certificate}", signed.nonce, signed.forget_at, now)
+            except StorageError:
+                raise EvidenceUnavailable(_NOT_REMEMBERED, retry_after=1) from None
+            if not new:
+                raise rejected(Rejected("replayed", "the nonce was used before"))
+            return await handler(exchange)
+
+        return count
+
+    return counting
