@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from bench.answer import MARK, flaw
 from bench.gateways import Signing
-from bench.load import Job
+from bench.jobs import Job
 from bench.processes import Broken, family, patiently, pin, resident, start, tail
 
 CONNECTIONS: Final = 32

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bench.answer import MARK, TAX_CODE
 from bench.gateways import Signing, http_question
-from bench.load import Job
+from bench.jobs import Job
 from bench.measuring import Stage, Subject
 from bench.processes import Broken
 from security.signature_key import SigningKey

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.load import Job, Outcome, Run
+from bench.jobs import Job, Outcome
+from bench.load import Run
 
 _GOOD = b'HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"mark": "ok"}'.replace(b"13", b"14")
 _ASKED = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
