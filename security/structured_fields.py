@@ -20,7 +20,7 @@ _KEY = re.compile(r"[a-z*][a-z0-9_.*-]*+")
 _STRING = re.compile(r'"([ !#-\[\]-~]*+(?:\\["\\][ !#-\[\]-~]*+)*+)"')
 _ESCAPED = re.compile(r'\\(["\\])')
 _BYTES = re.compile(r":([A-Za-z0-9+/]*+={0,2}):")
-_INTEGER = re.compile(r"-?[0-9]{1,15}(?![0-9.])")
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
 _BOOLEAN = re.compile(r"\?([01])")
 
 

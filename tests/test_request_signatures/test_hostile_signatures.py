@@ -264,6 +264,12 @@ def test_what_is_written_is_read_back(members: dict[str, Item | InnerList], cut:
     assert dictionary(lines, 4096) == members
 
 
+def test_a_list_has_one_text() -> None:
+    made = InnerList((Item('a"\\', {"x": True, "y": False}), Item(-7, {})), {"z": b"\0"})
+    assert written(made) == '("a\\"\\\\";x;y=?0 -7);z=:AA==:'
+    assert written(dictionary(['a=(  "b";c=?1   1 );  d'], 99)["a"]) == '("b";c 1);d'
+
+
 def test_lines_of_the_two_headers_are_one_list(p256: Holder) -> None:
     sent = signed(REQUEST, p256)
     twice = replace(sent, fields=sent.fields | {"signature-input": [*sent.fields["signature-input"]] * 2})
