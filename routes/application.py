@@ -45,6 +45,7 @@ from security.keys import KeyRing, KeysUnusable
 from security.limits import Limiter, LocalLimiter, limited
 from security.policy import authorised
 from security.registry import ClientRegistry
+from security.request_signatures import RequestSignatures, counted_once
 from security.tokens import Tokens
 from storage.engine import Storage
 from storage.errors import StorageError
@@ -84,9 +85,9 @@ class Gateway:
         await self.identity.registry.refresh()
 
 
-def stages(trail: AuditTrail, limiter: Limiter, retrying: Stage) -> tuple[Stage, ...]:
+def stages(trail: AuditTrail, limiter: Limiter, once: Stage, retrying: Stage) -> tuple[Stage, ...]:
     """Return what every exchange passes, outermost first. It is code: nobody can configure the audit away."""
-    return (trail.audited, authorised, limited(limiter), retrying)
+    return (trail.audited, authorised, limited(limiter), once, retrying)
 
 
 @asynccontextmanager
@@ -125,10 +126,10 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         breakers = Breakers(endpoints, SqlBreakerStore(storage))
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
-        handler = compose(
-            stages(trail, _limiter(settings, opened), retried(breakers, endpoints)), dispatch(codecs, links)
-        )
-        assertions = Assertions(registry, UsedAssertions(storage), audiences)
+        used = UsedAssertions(storage)
+        passed = stages(trail, _limiter(settings, opened), counted_once(used), retried(breakers, endpoints))
+        handler = compose(passed, dispatch(codecs, links))
+        assertions = Assertions(registry, used, audiences)
         yield Gateway(
             settings, databases, codecs, storage, keys, log, trail, identity, assertions, breakers, links, handler
         )
@@ -144,7 +145,8 @@ def application(gateway: Gateway) -> web.Application:
         return gateway.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
 
     app.middlewares.extend((quota, recorded(identify, gateway.trail, gateway.databases), frame.unrepeated))
-    add_exchanges(app.router, gateway.databases, gateway.handler, gateway.trail.proof, settings.server.max_body)
+    verify = RequestSignatures(gateway.identity.registry).verify
+    add_exchanges(app.router, gateway.databases, gateway.handler, gateway.trail.proof, verify, settings.server.max_body)
     tokens.setup(
         app,
         tokens.TokenEndpoint(gateway.identity, gateway.assertions, gateway.log.record, gateway.trail.anonymous),

@@ -16,8 +16,9 @@ from routes.bodies import flaws_of, once, read_json
 from routes.context import CALLER, REQUEST_ID
 from routes.direct import Whole
 from routes.recorded import wants_full_receipt
+from routes.signed import Verify, is_signed, read_signed_json
 from schemas.errors import Flaw, Invalid, Refused, Text
-from schemas.exchange import Answer, Database, Exchange, Handler, Operation
+from schemas.exchange import Answer, CallerSignature, Database, Exchange, Handler, Operation
 from schemas.ids import new_id
 from schemas.receipt import Receipt
 from security.audit.entries import instant
@@ -36,18 +37,23 @@ Prove = Callable[[Receipt], Awaitable[Sequence[bytes]]]
 
 
 def add_exchanges(
-    router: web.UrlDispatcher, databases: Iterable[Database], handler: Handler, prove: Prove, max_body: int
+    router: web.UrlDispatcher,
+    databases: Iterable[Database],
+    handler: Handler,
+    prove: Prove,
+    verify: Verify,
+    max_body: int,
 ) -> None:
     """Add one route for each operation, so that paths, metrics and 404 follow the declarations."""
     for database in databases:
         for operation in database.operations:
             router.add_post(
-                f"/v1/{database.name}/{operation.name}", _route(database, operation, handler, prove, max_body)
+                f"/v1/{database.name}/{operation.name}", _route(database, operation, handler, prove, verify, max_body)
             )
 
 
 def _route(
-    database: Database, operation: Operation, handler: Handler, prove: Prove, max_body: int
+    database: Database, operation: Operation, handler: Handler, prove: Prove, verify: Verify, max_body: int
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     names = database.name, operation.name
     read_question = operation.question.model_validate
@@ -56,7 +62,12 @@ def _route(
 
     async def ask(request: web.Request) -> web.Response:
         caller = request[CALLER]
-        body = await read_json(request, max_body)
+        headers = request.headers
+        signed: CallerSignature | None = None
+        if is_signed(headers):
+            body, signed = await read_signed_json(request, max_body, verify)
+        else:
+            body = await read_json(request, max_body)
         try:
             question = read_question(body)
         except ValidationError as error:
@@ -64,7 +75,6 @@ def _route(
             if names not in caller.grants:
                 raise Refused(reason="no-grant") from None
             raise Invalid(flaws=flaws_of(error)) from None
-        headers = request.headers
         exchange = Exchange(
             id=new_id(),
             database=database,
@@ -79,6 +89,7 @@ def _route(
             traceparent=once(headers, "traceparent"),
             asked_at=datetime.now(UTC),
             deadline=asyncio.get_running_loop().time() + _DEADLINE,
+            signed=signed,
         )
         wants_proof = wants_full_receipt(_ascii(headers, "Lgsp-Receipt"))
         answer = await handler(exchange)

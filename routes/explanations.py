@@ -84,7 +84,12 @@ EXPLANATIONS: dict[str, tuple[Text, Text]] = {
             "Chữ ký của bên gọi còn thiếu hoặc không đúng.",
             "The caller's own signature is missing where it is required, or does not hold.",
         ),
-        Text("Xem reason và kiểm tra khóa, giờ máy, phần được ký.", "See reason; check key, clock and what is signed."),
+        Text(
+            "Xem reason; kiểm tra chứng thư đã đăng ký trong GET /v1/me, giờ máy, nonce và các phần phải ký "
+            "(tiêu đề Signature-Input tại /openapi.json).",
+            "See reason; check the registered certificate in GET /v1/me, clock, nonce and the parts that must be "
+            "covered (the header Signature-Input in /openapi.json).",
+        ),
     ),
     "not-found": (
         Text(
@@ -199,6 +204,17 @@ REASONS: dict[str, dict[str, Text]] = {
         "expired": Text("đã hết hạn", "it has expired"),
         "revoked": Text("đã bị thu hồi", "it was revoked"),
     },
-    "signature-rejected": _SIGNATURE_REASONS,
+    "signature-rejected": {
+        **{reason: text for reason, text in _SIGNATURE_REASONS.items() if reason != "not-answer-to-request"},
+        "not-covered": Text(
+            "quyền được cấp đòi hỏi chữ ký mà yêu cầu không có, hoặc một phần phải ký chưa được ký",
+            "the grant asks for a signature and there is none, or a part that must be covered is not",
+        ),
+        "untrusted": Text(
+            "keyid không phải chứng thư đã đăng ký để ký cho bên gọi này",
+            "keyid names no certificate that is registered for signing by this caller",
+        ),
+        "replayed": Text("nonce đã được dùng", "the nonce was used before"),
+    },
     "upstream-signature-rejected": _SIGNATURE_REASONS,
 }

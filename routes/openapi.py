@@ -23,6 +23,8 @@ from schemas.exchange import Database, Operation
 from schemas.fields import shape_of
 from schemas.identifiers import DossierCode, OfficerId
 from schemas.purposes import PURPOSES
+from security.http_signature import WHERE_SENT, WITH_BODY
+from security.signature_base import DERIVED
 
 Examples = Mapping[str, Mapping[str, Any]]
 """By `database/operation`: `body`, a question that the sandbox answers, and `data`, its answer."""
@@ -246,6 +248,28 @@ def _parameters() -> dict[str, Any]:
             "required where the grant says so",
             officer,
             example="demo.officer",
+        ),
+        "ContentDigest": header(
+            "Content-Digest",
+            "Giá trị băm của nội dung (RFC 9530), bắt buộc khi ký · `sha-256` or `sha-512` of the exact bytes of the "
+            "body; needed, and looked at, where the request is signed",
+            text,
+            example="sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
+        ),
+        "SignatureInput": header(
+            "Signature-Input",
+            "Phần được ký và tham số (RFC 9421), bắt buộc khi quyền được cấp yêu cầu · What the caller's own signature "
+            f"covers: {', '.join(f'`{name}`' for name in DERIVED)}; with a body "
+            f"{', '.join(f'`{name}`' for name in WITH_BODY)}; where sent "
+            f"{', '.join(f'`{name}`' for name in WHERE_SENT)}. Parameters `created`, `expires`, `nonce`, `keyid` "
+            "(`sha256:` and the registered certificate's SHA-256 in hexadecimal), optionally `alg`. Required where the "
+            "grant says so; each nonce counts once",
+            text | {"pattern": _ASCII},
+        ),
+        "Signature": header(
+            "Signature",
+            "Chữ ký của bên gọi, một chữ ký · The caller's own signature; one, under the label of `Signature-Input`",
+            text | {"pattern": _ASCII},
         ),
         "Receipt": header(
             "Lgsp-Receipt",

@@ -123,7 +123,7 @@ async def _register(
             name=demo.name,
             agency=demo.agency,
             rights=demo.rights,
-            credentials=(certificate_credential(certificate, now),),
+            credentials=tuple(certificate_credential(certificate, now, signs=signs) for signs in (False, True)),
             by=_BY,
         )
         # Client and grants in one entry of the log, so that no demo is ever left with half of them.

@@ -6,13 +6,17 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from adapters.transport import Message, Reply, Transport
 from config.settings import Endpoint
 from schemas.errors import GatewayError
+from security.http_signing import key_id, sign_request
+from security.signature_base import HttpRequest, fields_of
+from security.signature_key import SigningKey
 
 _PATIENCE: Final = 30.0
 
@@ -105,6 +109,11 @@ class Guide:
         way: Transport | None = None,
     ) -> Told:
         """Put a question, the sample's where there is no other; a header that is None is left out."""
+        return await self.send(await self._question(name, body, client, headers), way)
+
+    async def _question(
+        self, name: str, body: Any, client: str | None, headers: Mapping[str, str | None] | None
+    ) -> Message:
         sample = self.described["samples"][name]
         wanted: dict[str, str | None] = {"Content-Type": "application/json", **sample["headers"]}
         if client is not None:
@@ -112,7 +121,19 @@ class Guide:
         wanted |= headers or {}
         sent = {key: value for key, value in wanted.items() if value is not None}
         content = json.dumps(sample["body"] if body is None else body).encode()
-        return await self.send(Message("POST", f"/v1/{name}", sent, content), way)
+        return Message("POST", f"/v1/{name}", sent, content)
+
+    async def signed(self, name: str, client: str) -> Message:
+        """Return the sample's question of a client with the client's own signature on it (RFC 9421)."""
+        papers = self.described["clients"][client]
+        question = await self._question(name, None, client, None)
+        url = urlsplit(self.described["gateway"])
+        request = HttpRequest(
+            question.method, url.scheme, url.netloc, question.path, fields_of(question.headers.items()), question.body
+        )
+        key = SigningKey.load(Path(papers["key"]), Path(papers["certificate"]))
+        headers = sign_request(request, key.private, key_id(key.certificate))
+        return replace(question, headers={**question.headers, **headers})
 
     async def get(self, path: str, client: str | None = None) -> Told:
         """Read a resource, as a client or as nobody."""

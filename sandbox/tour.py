@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -110,6 +111,13 @@ async def _callers(guide: Guide) -> None:
         expect(told.seen, "200 ok")
         return "200 over mTLS, without a token"
 
+    async def signed() -> str:
+        message = await guide.signed(_PERSON, "ministry")
+        changed = replace(message, body=message.body.replace(b"{", b"{ "))
+        seen = [(await guide.send(one)).seen for one in (changed, message, message)]
+        expect(seen, ["403 signature-rejected (altered)", "200 ok", "403 signature-rejected (replayed)"])
+        return "200 with the caller's signature; changed or sent again 403"
+
     async def too_many() -> str:
         for _ in range(40):
             told = await guide.ask(_PERSON, client="limited", headers=_LIMITED)
@@ -121,6 +129,7 @@ async def _callers(guide: Guide) -> None:
 
     await guide.stop("two fields only", least)
     await guide.stop("client certificate", certificate)
+    await guide.stop("signed request", signed)
     await guide.stop("rate limit", too_many)
 
 
