@@ -16,7 +16,7 @@ from routes.bodies import flaws_of, once, read_json
 from routes.context import CALLER, REQUEST_ID
 from routes.direct import Whole
 from routes.recorded import wants_full_receipt
-from routes.signed import Verify, is_signed, read_signed_json
+from routes.signed import SIGNATURE, SIGNATURE_INPUT, Verify, read_signed_json
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, CallerSignature, Database, Exchange, Handler, Operation
 from schemas.ids import new_id
@@ -64,7 +64,7 @@ def _route(
         caller = request[CALLER]
         headers = request.headers
         signed: CallerSignature | None = None
-        if is_signed(headers):
+        if SIGNATURE in headers or SIGNATURE_INPUT in headers:
             body, signed = await read_signed_json(request, max_body, verify)
         else:
             body = await read_json(request, max_body)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from aiohttp import web
+from multidict import istr
 
 from routes.bodies import check_json_type, once, parse_json, read_body
 from routes.context import CALLER, PEER
 from schemas.exchange import Caller, CallerSignature
 from security.signature_base import HttpRequest, fields_of
 
-if TYPE_CHECKING:
-    from multidict import CIMultiDictProxy
-
 Verify = Callable[[HttpRequest, Caller], CallerSignature]
 """Verifies the signature of a caller over its request; raises SignatureRejected."""
 
-
-def is_signed(headers: CIMultiDictProxy[str]) -> bool:
-    """Tell whether a request carries a signature, or a part of one: half of it must not pass as none."""
-    return "Signature" in headers or "Signature-Input" in headers
+# Half a signature must not pass as none: either header makes a request a signed one. A plain text would be brought to
+# its lower case at every look.
+SIGNATURE: Final = istr("Signature")
+SIGNATURE_INPUT: Final = istr("Signature-Input")
 
 
 async def read_signed_json(request: web.Request, limit: int, verify: Verify) -> tuple[Any, CallerSignature]:

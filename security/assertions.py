@@ -43,7 +43,7 @@ USED = Table(
 
 
 class UsedAssertions:
-    """Remembers which assertions were used; several processes and nodes share the memory."""
+    """Remembers which assertions and nonces of signatures were used; several processes and nodes share the memory."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

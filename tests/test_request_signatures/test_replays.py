@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from adapters.population import DATABASE
 from adapters.tables import open_storage, upgrade
@@ -17,6 +15,7 @@ from schemas.exchange import Answer, Caller, CallerSignature, Credential, Exchan
 from security.assertions import UsedAssertions
 from security.request_signatures import counted_once
 from storage.engine import Storage
+from storage.errors import StorageUnavailable
 from tests.test_request_signatures.callers import CREATED, NOW
 
 SIGNED = CallerSignature("sha256:" + "0" * 64, NOW, "n-1", CREATED + 420)
@@ -42,11 +41,10 @@ async def source(_: Exchange) -> Answer:
 
 
 @pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[list[Storage]]:
+async def stores(storage_url: str) -> AsyncIterator[list[Storage]]:
     """Two processes' views of one database."""
-    url = f"sqlite:///{tmp_path / 'lgsp.sqlite'}"
-    await upgrade(url)
-    opened = [await open_storage(url), await open_storage(url)]
+    await upgrade(storage_url)
+    opened = [await open_storage(storage_url), await open_storage(storage_url)]
     yield opened
     for one in opened:
         await one.close()
@@ -110,8 +108,15 @@ async def test_it_is_remembered_until_it_may_be_forgotten(faces: list[Handler], 
     assert not await replayed(faces[0], SIGNED)
 
 
-async def test_without_a_memory_nothing_signed_passes(faces: list[Handler], stores: list[Storage]) -> None:
-    await stores[0].write(lambda connection: connection.execute(text("DROP TABLE used_assertions")))
+class Lost:
+    """The memory of a gateway whose database is gone."""
+
+    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
+        raise StorageUnavailable("gone")
+
+
+async def test_without_a_memory_nothing_signed_passes() -> None:
+    face = counted_once(Lost())(source)
     with pytest.raises(EvidenceUnavailable):
-        await faces[0](exchange(SIGNED))
-    assert (await faces[0](exchange(None))).data == {}
+        await face(exchange(SIGNED))
+    assert (await face(exchange(None))).data == {}
