@@ -110,9 +110,17 @@ class _Verifier(HTTPMessageVerifier):
         pass
 
 
-hosts = st.from_regex(r"[a-z][a-z0-9-]{0,12}(\.[a-z]{2,5}){0,2}(:[1-9][0-9]{0,3})?", fullmatch=True)
-targets = st.from_regex(r"/v1(/[A-Za-z0-9._~-]{0,8}){0,3}(\?([A-Za-z0-9._~=&/?-]|%[0-9A-F]{2}){0,20})?", fullmatch=True)
-values = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=30).map(str.strip)
+hosts = st.sampled_from(
+    ["gateway.example.vn", "a", "x-1.vn:8443", "Gateway.Example.VN", "h:80", "h:443", "127.0.0.1:8080"]
+)
+steps = st.text("aZ0._~-", max_size=6) | st.just("%2F") | st.just("t%C3%ACm")
+queries = st.none() | st.text("aZ0._~=&/?-", max_size=15) | st.just("fields=a%2Cb")
+targets = st.builds(
+    lambda path, query: "/v1/" + "/".join(path) + ("" if query is None else f"?{query}"),
+    st.lists(steps, max_size=3),
+    queries,
+)
+values = st.text('aZ0 .,;:="\\()\t~!', min_size=1, max_size=12).map(str.strip).filter(bool)
 requests = st.builds(
     HttpRequest,
     st.sampled_from(["POST", "GET", "PUT"]),
