@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 
 def tell(changes: list[Change], as_json: bool, *, planned: bool = False) -> None:
-    """Print what changed, with the secrets that exist nowhere else; `planned` is for what was not written."""
+    """Print what changed, with the secrets that exist nowhere else; `planned` is for what was not written.
+
+    What a client could not use for lack of a signing certificate is noted beside it.
+    """
+    for change in changes:
+        if _cannot_sign(change.client):
+            typer.echo(
+                f"note: {change.client.client_id} must sign requests and has no signing certificate: register it with "
+                f"`lgsp clients register {change.client.client_id} --signing-certificate FILE`",
+                err=True,
+            )
     shown: list[dict[str, Any]] = [
         {
             "client_id": change.client.client_id,
@@ -37,6 +47,15 @@ def tell(changes: list[Change], as_json: bool, *, planned: bool = False) -> None
             typer.echo(f"  secret (shown once): {item['client_secret']}")
     if not shown:
         typer.echo("nothing to change")
+
+
+def _cannot_sign(client: Client) -> bool:
+    at = datetime.now(UTC)
+    return (
+        client.revoked_at is None
+        and any(grant.signature_required for grant in client.grants)
+        and not any(item.kind == "signature" and item.lapse(at) is None for item in client.credentials)
+    )
 
 
 def summary(client: Client) -> dict[str, Any]:

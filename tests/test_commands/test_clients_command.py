@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from security.http_signing import key_id
 from tests.test_commands.conftest import Deployment, lgsp, printed, quick
+from tests.test_request_signatures.callers import make_certificate
 
 
 def test_the_life_of_a_client(deployed: Deployment) -> None:
@@ -54,6 +58,32 @@ def test_rotation_keeps_the_old_secret_for_the_overlap(deployed: Deployment) -> 
     assert new["not_after"] is None
     lasting = datetime.fromisoformat(old["not_after"]) - datetime.fromisoformat(deployed.entries()[-1]["at"])
     assert lasting == timedelta(days=7)
+
+
+def test_signing_certificates(deployed: Deployment, tmp_path: Path) -> None:
+    """One is registered, kept with what it takes to check a signature, ended; what cannot be used is said."""
+    quick("clients", "add", "so-y-te", "--name", "Sở Y tế", "--agency", "H26.4", *deployed.config)
+    demanded = ["--purpose", "inspection", "--field", "full_name", "--signature-required"]
+    noted = quick("clients", "grant", "so-y-te", "population/person", *demanded, *deployed.config)
+    assert (noted.exit_code, "has no signing certificate" in noted.stderr) == (0, True)
+    now = datetime.now(UTC)
+    strong, weak = (
+        make_certificate(key, "so-y-te", now - timedelta(days=1), now + timedelta(days=9))
+        for key in (ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 1024))
+    )
+    file = tmp_path / "signing.pem"
+    command = ["clients", "register", "so-y-te", "--signing-certificate", str(file), *deployed.config]
+    file.write_bytes(weak.public_bytes(Encoding.PEM))
+    refused = quick(*command)
+    assert (refused.exit_code, "an RSA key of 1024 bits" in refused.stderr) == (2, True)
+    file.write_bytes(strong.public_bytes(Encoding.PEM))
+    registered = quick(*command)
+    assert (registered.exit_code, registered.stderr) == (0, "")
+    held = printed("clients", "show", "so-y-te", *deployed.config)["credentials"]
+    (credential,) = [item for item in held if item["kind"] == "signature"]
+    assert credential["id"] == f"signature-{key_id(strong)}"
+    ended = quick("clients", "revoke", "so-y-te", "--credential", credential["id"], *deployed.config)
+    assert "has no signing certificate" in ended.stderr
 
 
 def test_nothing_changed_leaves_no_entry(deployed: Deployment) -> None:
