@@ -109,14 +109,18 @@ class _Reader:
         return key[0]
 
     def _bare(self) -> BareItem:
-        if found := self._match(_STRING):
-            return _ESCAPED.sub(r"\1", found[1])
-        if found := self._match(_BYTES):
-            return _decoded(found[1])
-        if found := self._match(_INTEGER):
+        first = self._text[self._at : self._at + 1]
+        if first == '"':
+            if found := self._match(_STRING):
+                return _ESCAPED.sub(r"\1", found[1]) if "\\" in found[1] else found[1]
+        elif first == ":":
+            if found := self._match(_BYTES):
+                return _decoded(found[1])
+        elif first == "?":
+            if found := self._match(_BOOLEAN):
+                return found[1] == "1"
+        elif found := self._match(_INTEGER):
             return int(found[0])
-        if found := self._match(_BOOLEAN):
-            return found[1] == "1"
         raise Unreadable("holds a value that is no string, integer, byte sequence or boolean")
 
     def _skip(self, sign: str) -> bool:
@@ -157,13 +161,11 @@ def _parameters_text(parameters: Mapping[str, BareItem]) -> str:
 
 
 def _bare_text(value: BareItem) -> str:
-    if isinstance(value, bool):
-        return f"?{value:d}"
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, str):
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError("a string of a structured field is printable ASCII")
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
     if isinstance(value, bytes):
         return f":{binascii.b2a_base64(value, newline=False).decode()}:"
-    if not (value.isascii() and value.isprintable()):
-        raise ValueError("a string of a structured field is printable ASCII")
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f"?{value:d}" if isinstance(value, bool) else str(value)
