@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from time import time_ns
 
 _AT_ONCE = 128
 _DIGITS = 20
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
-_ready: Iterator[str] = iter(())
+# The random part of ids to come, as text from the version digit on. Taking one off is a single step for all threads.
+_tails: list[str] = []
 
 
 def new_id() -> str:
@@ -20,18 +20,21 @@ def new_id() -> str:
     ones every entry of the log costs a page anywhere in the file. The 74 bits behind it are random. Unlike the standard
     library it asks the operating system once for many, and makes no object on the way to the text.
     """
-    global _ready
-    while (digits := next(_ready, None)) is None:
-        many = os.urandom(_DIGITS // 2 * _AT_ONCE).hex()
-        _ready = iter([many[start : start + _DIGITS] for start in range(0, len(many), _DIGITS)])
-    moment = f"{time_ns() // 1_000_000:012x}"
-    return f"{moment[:8]}-{moment[8:]}-7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
+    while True:
+        try:
+            tail = _tails.pop()
+        except IndexError:
+            _tails.extend(_made())
+        else:
+            moment = time_ns() // 1_000_000
+            return f"{moment >> 16:08x}-{moment & 0xFFFF:04x}{tail}"
 
 
-def _forget() -> None:
-    global _ready
-    _ready = iter(())
+def _made() -> list[str]:
+    many = os.urandom(_DIGITS // 2 * _AT_ONCE).hex()
+    each = [many[start : start + _DIGITS] for start in range(0, len(many), _DIGITS)]
+    return [f"-7{one[:3]}-{_VARIANT[one[3]]}{one[4:7]}-{one[7:19]}" for one in each]
 
 
 # Two processes that went on with the same digits would give the same identifiers.
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_tails.clear)
