@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from aiohttp import StreamReader, web
-from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import RawRequestMessage, StreamWriter
 
 from config.metrics import labelled, metrics
@@ -38,7 +37,7 @@ _BAD_HTTP = Text("Yêu cầu không đúng HTTP", "The request is not valid HTTP
 class Connection(web.RequestHandler):
     """One connection: closes on a slow head, renders what is not HTTP as a problem, ends after what is in flight."""
 
-    __slots__ = ("_ending", "_head_seconds", "_head_timer", "_listener")
+    __slots__ = ("_ending", "_head_seconds", "_head_timer", "_listener", "_unused")
 
     def __init__(self, listener: Listener, head_seconds: float, **settings: Any) -> None:
         super().__init__(listener, **settings)
@@ -46,6 +45,8 @@ class Connection(web.RequestHandler):
         self._ending = False
         self._head_seconds = head_seconds
         self._head_timer: asyncio.TimerHandle | None = None
+        # The library's writer for the next answer: whole answers do without and leave it to the request after them.
+        self._unused: StreamWriter | None = None
 
     def data_received(self, data: bytes) -> None:
         """Start the clock with the first byte of a head, and stop it when the head is complete."""
@@ -118,14 +119,33 @@ class Connection(web.RequestHandler):
             self._parser.message_consumed()
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
-        request = self._listener.request(message, body, self, StreamWriter(self, self._loop), self._task_handler)
+        listener = self._listener
+        writer = self._unused
+        if writer is None:
+            writer = self._unused = StreamWriter(self, self._loop)
+        request = listener.request(message, body, self, writer, self._task_handler)
         request._match_info = found.match  # noqa: SLF001 - as the library's own search does
-        self._listener.enter()
+        listener.busy += 1
         self._request_in_progress = True
         self._current_request = request
         try:
             try:
-                return await self._send(request, await found.handler(request))
+                response = await found.handler(request)
+                if (
+                    type(response) is not Whole
+                    or writer.output_size
+                    or listener.ending
+                    or message.method == "HEAD"
+                    or response.keep_alive is not None
+                ):
+                    return await self._send(request, response)
+                written, transport = response.on_the_wire(), self.transport
+                if transport is None or transport.is_closing():
+                    return False
+                transport.write(written)
+                if self._paused:
+                    await self._drain_helper()
+                return self._goes_on()
             except web.HTTPException as redirect:
                 return await self._send(request, redirect)
             except ConnectionError:
@@ -142,24 +162,20 @@ class Connection(web.RequestHandler):
             self._request_in_progress = False
             if self._handler_waiter is not None:
                 self._handler_waiter.set_result(None)
-            self._listener.leave()
+            listener.leave()
             if self._ending:
                 super().close()
 
     async def _send(self, request: web.Request, response: web.StreamResponse) -> bool:
-        """Write an answer, head and body at once where it is whole; tell whether the connection goes on."""
+        """Write an answer step by step, as the library does; tell whether the connection goes on."""
+        self._unused = None
         if self._listener.ending and not response.prepared:
             response.force_close()
-        if type(response) is Whole and response.keep_alive is None and request.method != "HEAD":
-            headers, writer = response.headers, request.writer
-            headers["Content-Length"] = str(len(response.octets))
-            headers["Date"] = rfc822_formatted_time()
-            await writer.write_headers(f"HTTP/1.1 {response.status} {response.reason}", headers)
-            await writer.write_eof(response.octets)
-        else:
-            response, gone = await self.finish_response(request, response, None)
-            if gone or not response.keep_alive:
-                return False
+        response, gone = await self.finish_response(request, response, None)
+        return not gone and bool(response.keep_alive) and self._goes_on()
+
+    def _goes_on(self) -> bool:
+        """Give the connection its time to be idle from now on; tell whether it takes further requests."""
         self._next_keepalive_close_time = self._loop.time() + KEEPALIVE_SECONDS
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
@@ -209,7 +225,7 @@ class Listener(web.Server):
         self.ending = False
         self._base_url = app.get(BASE_URL, "")
         self._head_seconds = head_seconds
-        self._busy = 0
+        self.busy = 0
         self._idle = asyncio.Event()
 
     def __call__(self) -> Connection:
@@ -229,12 +245,12 @@ class Listener(web.Server):
 
     def enter(self) -> None:
         """Count a request that begins."""
-        self._busy += 1
+        self.busy += 1
 
     def leave(self) -> None:
         """Count a request whose answer is written."""
-        self._busy -= 1
-        if self.ending and not self._busy:
+        self.busy -= 1
+        if self.ending and not self.busy:
             self._idle.set()
 
     def refusal(self, request: web.BaseRequest, failure: BaseException, request_id: str) -> web.Response:
@@ -260,7 +276,7 @@ class Listener(web.Server):
         """Close idle connections, wait at most `seconds` or until `hurry` for requests in flight; True if all ended."""
         self.ending = True
         self.pre_shutdown()
-        if not self._busy:
+        if not self.busy:
             return True
         waits = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
         try:
@@ -268,7 +284,7 @@ class Listener(web.Server):
         finally:
             for wait in waits:
                 wait.cancel()
-        return not self._busy
+        return not self.busy
 
 
 class Handshake(ssl.SSLObject):

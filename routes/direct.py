@@ -9,21 +9,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from http.client import responses as reasons
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiohttp import HttpVersion11, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_writer import _serialize_headers
 from aiohttp.typedefs import Handler
+from multidict import CIMultiDict, istr
 
 if TYPE_CHECKING:
     from aiohttp.http import RawRequestMessage
 
 
+# What every answer says, unless its handler chose something else.
+COMMON: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+}
+_COMMON: Final = CIMultiDict({"Server": "lgsp", **COMMON})
+# A plain text would be brought to its lower case at every use.
+_CONTENT_LENGTH: Final = istr("Content-Length")
+_DATE: Final = istr("Date")
+
+
 class Whole(web.Response):
-    """An answer that is complete when it is made: `octets` are its body; no cookies, no coding, no chunks."""
+    """An answer that is complete when it is made, with the common headers: no cookies, no coding, no chunks."""
 
     def __init__(self, octets: bytes, headers: Mapping[str, str], status: int = 200) -> None:
-        super().__init__(body=octets, headers=headers, status=status)
-        self.octets = octets
+        # All that the library's own `__init__` sets, without its look for texts, charsets and payloads.
+        self._state = {}
+        self._headers = CIMultiDict(_COMMON)
+        self._headers.update(headers)
+        self._status = status
+        self._reason = reasons.get(status, "")
+        self._body: bytes = octets
+
+    def on_the_wire(self) -> bytes:
+        """Return the answer as it is sent where the connection goes on; raises ValueError for control characters."""
+        headers, body = self._headers, self._body
+        headers[_CONTENT_LENGTH] = str(len(body))
+        headers[_DATE] = rfc822_formatted_time()
+        return _serialize_headers(f"HTTP/1.1 {self._status} {self._reason}", headers) + body
 
 
 class Match(web.UrlMappingMatchInfo):

@@ -8,7 +8,7 @@ the next one gives them, since every coroutine in between is resumed with every 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from time import perf_counter
 
@@ -21,7 +21,7 @@ from config.metrics import Level, Spread, Tally, labelled, metrics
 from config.settings import Server
 from routes.bodies import check_headers
 from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, RELOAD, REQUEST_ID
-from routes.direct import template_of
+from routes.direct import COMMON, Whole, template_of
 from routes.errors import answered
 from routes.peers import trusting
 from schemas.errors import GatewayError, Overloaded
@@ -29,7 +29,6 @@ from schemas.ids import new_id
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.ASCII)
-_COMMON = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 # What tells how the gateway does must answer when it does badly.
 _UNBOUNDED = frozenset({"/livez", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
@@ -63,13 +62,16 @@ def trace_id_of(request: web.BaseRequest) -> str | None:
     return match.group(1) if match else None
 
 
-def finish(response: web.StreamResponse, request_id: str) -> None:
-    """Put the headers on `response` that every answer has; what the handler chose itself stays."""
+def finish(response: web.StreamResponse, request_id: str, extra: Mapping[str, str] | None = None) -> None:
+    """Put the headers on `response` that every answer has; what the handler chose itself stays, `extra` replaces."""
     headers = response.headers
     headers["X-Request-Id"] = request_id
-    headers["Server"] = "lgsp"
-    for name, value in _COMMON.items():
-        headers.setdefault(name, value)
+    if type(response) is not Whole:
+        headers["Server"] = "lgsp"
+        for name, value in COMMON.items():
+            headers.setdefault(name, value)
+    if extra:
+        headers.update(extra)
 
 
 @lru_cache(maxsize=4096)
@@ -92,8 +94,10 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     began = perf_counter()
     in_flight = _in_flight()
     in_flight.inc()
-    request_id = request[REQUEST_ID] = request_id_of(request)
-    request[ANSWER_HEADERS] = {}
+    # What `request[...]` writes to and reads from, without two calls for each.
+    state = request._state  # noqa: SLF001 - see above
+    request_id = state[REQUEST_ID] = request_id_of(request)
+    state[ANSWER_HEADERS] = {}
     span = tracing.serving(request.headers)
     # 499: the connection or the process ended before there was an answer.
     status = 499
@@ -104,7 +108,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         except web.HTTPException as failure:
             if failure.status < 400:
                 status = failure.status
-                _finish(request, failure, request_id)
+                finish(failure, request_id, state[ANSWER_HEADERS])
                 raise
             error, response = answered(request, failure)
         except ConnectionError:
@@ -113,7 +117,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
             error, response = answered(request, failure)
         status = response.status
         if not response.prepared:
-            _finish(request, response, request_id)
+            finish(response, request_id, state[ANSWER_HEADERS])
         return response
     finally:
         seconds = perf_counter() - began
@@ -123,7 +127,8 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         requests, durations = _counting(route, method, status)
         requests.inc()
         durations.observe(seconds)
-        caller = request.get(CALLER)
+        caller = state.get(CALLER)
+        client_id = caller.client_id if caller else None
         code, reason = (error.code, error.reason) if error else (None, None)
         if span is not None:
             span.end(
@@ -132,7 +137,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
                 http__response__status_code=status,
                 lgsp__code=code,
                 lgsp__request_id=request_id,
-                lgsp__client_id=caller.client_id if caller else None,
+                lgsp__client_id=client_id,
             )
         write_access(
             route,
@@ -142,15 +147,9 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
             reason,
             duration_ms=round(seconds * 1000, 2),
             request_id=request_id,
-            client_id=caller.client_id if caller else None,
+            client_id=client_id,
             trace_id=(span and span.trace_id) or trace_id_of(request),
         )
-
-
-def _finish(request: web.Request, response: web.StreamResponse, request_id: str) -> None:
-    finish(response, request_id)
-    if extra := request[ANSWER_HEADERS]:
-        response.headers.update(extra)
 
 
 def bounded(limit: int) -> Middleware:
