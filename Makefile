@@ -1,7 +1,11 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# The distribution's interpreter where there is one that will do: it gets the distribution's security updates, and it is
+# compiled with profile-guided optimisation, which one built on the spot mostly is not (docs/performance.md).
+DISTRIBUTED := /usr/bin/python3
+PYTHON ?= $(shell $(DISTRIBUTED) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+  && echo $(DISTRIBUTED) || echo python3)
 BIN := .venv/bin
 ARGS ?=
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -76,7 +80,7 @@ check: .venv/.dev ## ruff, mypy strict, the import rule
 
 # A rival that cannot be installed is reported as absent; the rest is measured all the same.
 .PHONY: rivals
-rivals: .venv/.dev
+rivals: .venv/.dev ## install what people build today, to be measured beside
 	-@$(MAKE) -s .venv/.bench
 	-@$(MAKE) -s .venv/.bench-node
 	-$(call need,test -x /usr/sbin/nginx,nginx-light)

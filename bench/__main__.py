@@ -112,7 +112,7 @@ def _servers(plan: Plan) -> dict[str, Any]:
         subjects, absent = started(names, ground)
         for subject in subjects:
             # Interpreters that compile as they run, pools and caches are warm before anything counts.
-            stage.measure(subject, 0.5 if plan.quick else 2.0)
+            stage.measure(subject, 1.0 if plan.quick else 5.0)
         rounds = interleaved(stage, subjects, plan.rounds, plan.seconds, plan.patience)
         rows = {name: held.shown() for name, held in rounds.items()}
         tell("rounds are over")

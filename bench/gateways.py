@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket
 import sys
 import urllib.error
 import urllib.parse
@@ -23,6 +22,7 @@ from bench.answer import QUESTION
 from bench.processes import Broken, patiently, start, tail
 from config.settings import Settings, load
 from sandbox.pki import Pair, Pki
+from sandbox.ports import free_port
 from schemas.exchange import Grant
 from schemas.purposes import PURPOSES
 from security import administration
@@ -189,10 +189,3 @@ def http_question(port: int, path: str, headers: dict[str, str], body: bytes = Q
     lines = {"Host": f"127.0.0.1:{port}", **headers, "Content-Length": str(len(body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

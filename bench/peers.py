@@ -17,8 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from bench.gateways import free_port, http_question
+from bench.gateways import http_question
 from bench.processes import start
+from sandbox.ports import free_port
 
 _HERE: Final = Path(__file__).parent / "rivals"
 _WSDL: Final = Path(__file__).parent.parent / "schemas" / "wsdl" / "tax.wsdl"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 _PATIENCE = 30
+_LOWEST = 10_240
+# The kernel gives ports from here on to outgoing connections (ip(7)): one that was free a moment ago may be gone.
+_GIVEN_AWAY = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class PortTaken(OSError):
@@ -36,7 +40,7 @@ class Ports:
         if wanted and not self._is_free(wanted):
             wanted = 0
         remembered = self._held.get(role, 0)
-        port = wanted or (remembered if remembered and self._is_free(remembered) else self._free())
+        port = wanted or (remembered if remembered and self._is_free(remembered) else free_port(self._host))
         if port != remembered:
             self._held[role] = port
             self._save()
@@ -54,20 +58,33 @@ class Ports:
     def _save(self) -> None:
         self._path.write_text(json.dumps(self._held), encoding="utf-8")
 
-    def _free(self) -> int:
-        with self._socket() as probe:
-            probe.bind((self._host, 0))
-            return int(probe.getsockname()[1])
-
     def _is_free(self, port: int) -> bool:
-        with self._socket() as probe:
-            try:
-                probe.bind((self._host, port))
-            except OSError:
-                return False
-            return True
+        return is_free(self._host, port)
 
-    def _socket(self) -> socket.socket:
-        made = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return made
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether nobody listens on a port."""
+    with _socket(host) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port that is free and that no outgoing connection is given before somebody listens on it."""
+    first = int(_GIVEN_AWAY.read_text(encoding="ascii").split()[0]) if _GIVEN_AWAY.exists() else 0
+    for _ in range(_PATIENCE if first > 2 * _LOWEST else 0):
+        port = _LOWEST + secrets.randbelow(first - _LOWEST)
+        if is_free(host, port):
+            return port
+    with _socket(host) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _socket(host: str) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
