@@ -79,7 +79,8 @@ class RequestSignatures:
     def _signer(self, caller: Caller, keyid: str, now: datetime) -> RequestSigner:
         client = self._registry.get(caller.client_id)
         credential = client.credential(pinned_id("signature", fingerprint_named(keyid))) if client else None
-        if credential is None:
+        # Before requests could be signed, only the fingerprint of such a certificate was kept.
+        if credential is None or "certificate" not in credential.material:
             raise Rejected("untrusted", "keyid names no certificate that is registered for signing by this client")
         lapse = credential.lapse(now)
         if lapse is not None:
