@@ -8,8 +8,10 @@ anything was not as it should be is closed: bytes left on it would be read as th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -42,24 +44,42 @@ _NOT_HTTP = ("không phải HTTP hợp lệ", "not valid HTTP")
 _COMPRESSED = ("nén mà không được yêu cầu", "compressed without being asked")
 
 
+_Fields = list[tuple[bytes, bytes]]
+
+
+def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Give fields by their name in small letters; those of one name are joined (RFC 9110 section 5.3)."""
+    joined: dict[bytes, bytes] = {}
+    for name, value in fields:
+        name = name.lower()
+        joined[name] = value if name not in joined else joined[name] + b", " + value
+    return joined
+
+
 class Headers(Mapping[str, str]):
-    """The header fields of an answer by name, in any case; fields of one name are joined (RFC 9110 section 5.3)."""
+    """The header fields of an answer by name, in any case; hardly any answer is asked for them."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "_joined")
 
-    def __init__(self, fields: Mapping[bytes, bytes]) -> None:
+    def __init__(self, fields: _Fields) -> None:
         self._fields = fields
+        self._joined: dict[bytes, bytes] | None = None
 
     def __getitem__(self, name: str) -> str:
-        value = self._fields[name.lower().encode("utf-8", "surrogateescape")]
+        value = self._by_name()[name.lower().encode("utf-8", "surrogateescape")]
         # llhttp leaves the white space before the end of a line.
         return value.decode("utf-8", "surrogateescape").strip(" \t")
 
     def __iter__(self) -> Iterator[str]:
-        return (name.decode() for name in self._fields)
+        return (name.decode() for name in self._by_name())
 
     def __len__(self) -> int:
-        return len(self._fields)
+        return len(self._by_name())
+
+    def _by_name(self) -> dict[bytes, bytes]:
+        if self._joined is None:
+            self._joined = _joined(self._fields)
+        return self._joined
 
 
 # Not frozen: it is made on every exchange, and a frozen one is three times as dear to make.
@@ -80,28 +100,38 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, max_answer: int, lost: Callable[[Connection], None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._max_answer = max_answer
         self._lost = lost
         self._transport: asyncio.Transport | None = None
+        self._parts: list[bytes] = []
+        # Called for every piece of the body; how much has come is looked at once for what came in one go.
+        self.on_body = self._parts.append
         self._parser = HttpResponseParser(self)
         self._answer: asyncio.Future[Reply] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._watch_at = 0.0
+        self._fault: tuple[str, str] | None = None
         self.usable = True
         self.idle_since = 0.0
 
-    def ask(self, request: bytes, *, read: float, until: float) -> asyncio.Future[Reply]:
+    def ask(self, request: bytes, now: float, read: float, until: float) -> asyncio.Future[Reply]:
         """Write `request`; the future brings the Reply, or Broken, Silent, Expired or Malformed.
 
-        `read` is the longest pause in seconds, `until` the end on the loop's clock. Whoever stops waiting closes.
+        `read` is the longest pause in seconds, `until` the end on the loop's clock, which shows `now`. Whoever stops
+        waiting closes.
         """
-        assert self._transport is not None
-        self._fields: dict[bytes, bytes] = {}
-        self._parts: list[bytes] = []
-        self._lines = self._size = self._unfinished = self._reason = self._status = 0
-        self._begun = self._headed = self._complete = self._lasting = self._until_close = False
-        self._fault: tuple[str, str] | None = None
-        self._heard = self._loop.time()
+        self._fields: _Fields = []
+        # Fields of interim answers, and everything that has come when last looked at.
+        self._passed = self._gathered = 0
+        # Bytes since then, of a line that is drawn out.
+        self._unfinished = 0
+        self._begun = False
+        # None until the head is complete.
+        self._head: _Fields | None = None
+        # Whether the connection will serve another question, None until the answer is complete.
+        self._lasting: bool | None = None
+        self._heard = now
         self._pause = read
         self._until = until
         self._answer = answer = self._loop.create_future()
@@ -111,10 +141,10 @@ class Connection(asyncio.Protocol):
         # One timer watches over all questions of a connection. It is only set again when it would strike too late:
         # the limits of the next question mostly lie behind those of the last, and a timer that strikes too early
         # looks and goes back to sleep.
-        due = min(self._heard + read, until)
+        due = min(now + read, until)
         if self._watch is None or due < self._watch_at:
             self._wake_at(due)
-        self._transport.write(request)
+        self._write(request)
         return answer
 
     def close(self) -> None:
@@ -131,39 +161,47 @@ class Connection(asyncio.Protocol):
         """Take the transport that belongs to this connection."""
         # uvloop's transports are no subclass of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
+        self._write = self._transport.write
+        self._unwritten = self._transport.get_write_buffer_size
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of the answer; anything that comes unasked ends the connection."""
-        if self._answer is None:
+        answer = self._answer
+        if answer is None:
             self.close()
             return
-        self._heard = self._loop.time()
         # llhttp would take RTSP and ICE for HTTP, and pass over line ends before an answer.
         if not self._begun and not data.startswith(b"H"):
-            self._fail(Malformed(*_NOT_HTTP))
-            self.close()
+            self._spoilt(_NOT_HTTP)
             return
         self._begun = True
-        seen = self._lines, self._size
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
+            if self._lasting is None:
+                self._spoilt(self._fault or _NOT_HTTP)
+                return
             # What follows a complete answer does not spoil it, only the connection.
-            if self._complete:
-                self._finish()
-            self._fail(Malformed(*(self._fault or _NOT_HTTP)))
-            self.close()
-            return
-        if self._complete:
-            self._finish()
-        elif seen == (self._lines, self._size):
+            self._lasting = False
+        fields = self._fields
+        # No line is longer than all of them together.
+        if len(fields) > MAX_HEADERS or (sum(map(len, chain.from_iterable(fields))) > MAX_LINE and _too_long(fields)):
+            self._spoilt(_NOT_HTTP)
+        elif self._head is not None and self._unsized and self._oversized():
+            self._spoilt(self._too_large())
+        elif self._lasting is not None:
+            self._finish(answer)
+        else:
+            self._heard = self._now()
+            gathered = len(fields) + len(self._parts)
+            if gathered != self._gathered:
+                self._gathered = gathered
+                self._unfinished = 0
+                return
             # Neither a field nor a byte of the body was completed: a line is drawn out, and llhttp would gather it.
             self._unfinished += len(data)
             if self._unfinished > MAX_LINE:
-                self._fail(Malformed(*_NOT_HTTP))
-                self.close()
-        else:
-            self._unfinished = 0
+                self._spoilt(_NOT_HTTP)
 
     def eof_received(self) -> None:
         """Complete an answer that lasts until the end of the connection; any other is broken."""
@@ -176,80 +214,79 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Refuse a second answer to one question (httptools)."""
-        if self._complete:
+        if self._lasting is not None:
             raise ValueError
 
     def on_status(self, reason: bytes) -> None:
         """Bound the reason phrase, which nobody reads and which may come in pieces (httptools)."""
-        self._reason += len(reason)
-        if self._reason > MAX_LINE:
+        if len(reason) + self._unfinished > MAX_LINE:
             self._refuse(_NOT_HTTP)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Gather a field of the head; those after the body count, and are passed over (httptools)."""
-        self._lines += 1
-        if self._lines > MAX_HEADERS or len(name) + len(value) > MAX_LINE:
-            self._refuse(_NOT_HTTP)
-        if not self._headed:
-            name = name.lower()
-            known = self._fields.get(name)
-            self._fields[name] = value if known is None else known + b", " + value
+        """Gather a field; all are judged together, those after the body and of interim answers too (httptools)."""
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Decide from the head whether we want the rest (httptools)."""
         status = self._parser.get_status_code()
         if status < 200:
             return
-        self._headed = True
         self._status = status
-        fields = self._fields
-        coding = fields.get(b"transfer-encoding")
-        if (coding is not None and coding.lower() != b"chunked") or self._parser.get_http_version() not in _VERSIONS:
+        self._head = head = self._fields[self._passed :]
+        found = _FRAMING.findall(b"\n".join(map(b":".join, head)).lower())
+        framing = dict(found)
+        if len(framing) < len(found):
+            framing = _joined(found)
+        coding = framing.get(b"transfer-encoding")
+        if (coding is not None and coding != b"chunked") or self._parser.get_http_version() not in _VERSIONS:
             self._refuse(_NOT_HTTP)
         # We ask for identity; inflating what comes regardless would let a few kilobytes fill the memory.
-        if fields.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+        if framing.get(b"content-encoding", b"").strip() not in (b"", b"identity"):
             self._refuse(_COMPRESSED)
-        length = fields.get(b"content-length")
-        if length is not None and int(length) > self._max_answer:
-            self._too_large()
-        self._until_close = coding is None and length is None and status not in (204, 304)
-
-    def on_body(self, part: bytes) -> None:
-        """Gather a part of the body (httptools)."""
-        self._size += len(part)
-        if self._size > self._max_answer:
-            self._too_large()
-        self._parts.append(part)
+        length = framing.get(b"content-length")
+        self._unsized = length is None
+        if length is None:
+            self._size = self._measured = 0
+            self._until_close = coding is None and status not in (204, 304)
+        elif int(length) > self._max_answer:
+            self._refuse(self._too_large())
 
     def on_message_complete(self) -> None:
         """Take note that the answer is complete, or pass over an interim one (httptools)."""
-        if self._headed:
-            self._complete = True
+        if self._head is not None:
             self._lasting = self._parser.should_keep_alive()
         elif self._parser.get_status_code() == 101:
             self._refuse(_NOT_HTTP)
         else:
-            self._fields = {}
+            self._passed = len(self._fields)
 
     def _refuse(self, fault: tuple[str, str]) -> None:
         self._fault = fault
         # Stops the parser, which turns it into its own kind.
         raise ValueError
 
-    def _too_large(self) -> None:
-        self._refuse((f"lớn hơn {self._max_answer} byte", f"larger than {self._max_answer} bytes"))
+    def _too_large(self) -> tuple[str, str]:
+        return (f"lớn hơn {self._max_answer} byte", f"larger than {self._max_answer} bytes")
 
-    def _finish(self) -> None:
-        answer, self._answer = self._answer, None
-        assert answer is not None
-        assert self._transport is not None
+    def _oversized(self) -> bool:
+        """Tell whether a body whose length was not told has grown too large."""
+        self._size += sum(map(len, self._parts[self._measured :]))
+        self._measured = len(self._parts)
+        return self._size > self._max_answer
+
+    def _finish(self, answer: asyncio.Future[Reply]) -> None:
+        self._answer = None
         # A source that answers before it has read the question will take the rest of it for the next one.
-        if not self._lasting or self._transport.get_write_buffer_size():
+        if not self._lasting or self._unwritten():
             self.close()
         if not answer.done():
-            parts = self._parts
-            body = parts[0] if len(parts) == 1 else b"".join(parts)
-            answer.set_result(Reply(self._status, Headers(self._fields), body))
+            assert self._head is not None
+            answer.set_result(Reply(self._status, Headers(self._head), b"".join(self._parts)))
+        self._parts.clear()
+
+    def _spoilt(self, fault: tuple[str, str]) -> None:
+        self._fail(Malformed(*fault))
+        self.close()
 
     def _fail(self, error: Exception) -> None:
         answer, self._answer = self._answer, None
@@ -258,8 +295,8 @@ class Connection(asyncio.Protocol):
 
     def _ended(self, error: Exception | None) -> None:
         if self._answer is not None:
-            if error is None and self._headed and self._until_close:
-                self._finish()
+            if error is None and self._head is not None and self._unsized and self._until_close:
+                self._finish(self._answer)
             else:
                 self._fail(Broken(early=not self._begun))
         self.close()
@@ -283,4 +320,10 @@ class Connection(asyncio.Protocol):
         self.close()
 
 
+def _too_long(fields: _Fields) -> bool:
+    return any(len(name) + len(value) > MAX_LINE for name, value in fields)
+
+
 _VERSIONS = ("1.1", "1.0")
+# The fields that the framing rests on, of a head with one field on a line: llhttp lets no line end into a value.
+_FRAMING = re.compile(rb"^(transfer-encoding|content-encoding|content-length):(.*)$", re.MULTILINE)

@@ -31,12 +31,12 @@ class Connections:
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
 
-    def idle(self) -> Connection | None:
-        """Take a kept connection, None if there is none that is good."""
+    def idle(self, now: float) -> Connection | None:
+        """Take a connection that was kept for less than KEEP_ALIVE until `now`; None if there is none that is good."""
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
-                if asyncio.get_running_loop().time() - connection.idle_since < KEEP_ALIVE:
+                if now - connection.idle_since < KEEP_ALIVE:
                     return connection
                 connection.close()
         return None

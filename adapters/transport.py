@@ -98,6 +98,7 @@ class Transport:
     def __init__(self, name: str, endpoint: Endpoint) -> None:
         self.name = name
         self._endpoint = endpoint
+        self._limits = endpoint.timeout
         try:
             self._requests = Requests(endpoint.url)
         except ValueError as error:
@@ -121,9 +122,12 @@ class Transport:
         else:
             await self._queue(deadline)
         try:
-            return await self._exchange(request, deadline, idempotent=message.method == "GET")
+            return await self._exchange(request, deadline, message)
         finally:
-            self._leave()
+            if self._turns:
+                self._leave()
+            else:
+                self._free += 1
 
     def reload(self) -> None:
         """Read the TLS files again, for connections from now on; raises ConfigurationError, the old then stay."""
@@ -168,21 +172,24 @@ class Transport:
                 return
         self._free += 1
 
-    async def _exchange(self, request: bytes, deadline: float, *, idempotent: bool) -> Reply:
-        limits = self._endpoint.timeout
-        own_limit = asyncio.get_running_loop().time() + limits.total
-        until = min(deadline, own_limit)
+    async def _exchange(self, request: bytes, deadline: float, message: Message) -> Reply:
+        limits = self._limits
+        now = asyncio.get_running_loop().time
+        began = now()
+        own_limit = began + limits.total
         while True:
-            connection = self._connections.idle()
+            connection = self._connections.idle(began)
             kept = connection is not None
             if connection is None:
                 connection = await self._connect(deadline, own_limit)
+                began = now()
             try:
-                reply = await connection.ask(request, read=limits.read, until=until)
+                reply = await connection.ask(request, began, limits.read, min(deadline, own_limit))
             except Broken as error:
                 # The source closed the kept connection while we took it. HTTP lets a client ask again by itself only
                 # what has no effect (RFC 9112 section 9.3.1).
-                if idempotent and kept and error.early:
+                if message.method == "GET" and kept and error.early:
+                    began = now()
                     continue
                 raise self._failed(UpstreamUnavailable, "kết nối bị ngắt", "the connection broke") from error
             except Malformed as error:
