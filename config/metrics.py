@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
@@ -131,6 +131,14 @@ class Spread:
         self._buckets[bisect_left(self._bounds, amount)]()
 
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _kept(function: _Function) -> _Function:
+    # Labels are few by rule; the bound is for the day on which somebody breaks it.
+    return cast("_Function", lru_cache(maxsize=4096)(function))
+
+
 @overload
 def labelled(metric: Counter, *labels: str) -> Tally: ...
 
@@ -143,14 +151,9 @@ def labelled(metric: Gauge, *labels: str) -> Level: ...
 def labelled(metric: Histogram, *labels: str) -> Spread: ...
 
 
+@_kept
 def labelled(metric: Counter | Gauge | Histogram, *labels: str) -> Tally | Level | Spread:
     """Return what is counted under these labels, the same object each time; who counts often keeps it."""
-    return _labelled(metric, *labels)
-
-
-# Labels are few by rule; the bound is for the day on which somebody breaks it.
-@lru_cache(maxsize=4096)
-def _labelled(metric: Counter | Gauge | Histogram, *labels: str) -> Tally | Level | Spread:
     from prometheus_client import Counter, Histogram
 
     child = metric.labels(*labels) if labels else metric

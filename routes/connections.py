@@ -12,7 +12,7 @@ from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage, StreamWriter
 
 from config.metrics import labelled, metrics
-from routes.context import BASE_URL, REQUEST_ID
+from routes.context import BASE_URL, REQUEST_ID, Peer
 from routes.direct import Direct, Found, Whole
 from routes.errors import error_of, rendered
 from routes.frame import finish, request_id_of
@@ -37,7 +37,7 @@ _BAD_HTTP = Text("Yêu cầu không đúng HTTP", "The request is not valid HTTP
 class Connection(web.RequestHandler):
     """One connection: closes on a slow head, renders what is not HTTP as a problem, ends after what is in flight."""
 
-    __slots__ = ("_ending", "_head_seconds", "_head_timer", "_listener", "_unused")
+    __slots__ = ("_ending", "_head_seconds", "_head_timer", "_listener", "_unused", "peer")
 
     def __init__(self, listener: Listener, head_seconds: float, **settings: Any) -> None:
         super().__init__(listener, **settings)
@@ -47,6 +47,8 @@ class Connection(web.RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         # The library's writer for the next answer: whole answers do without and leave it to the request after them.
         self._unused: StreamWriter | None = None
+        # Who is at the other end, once it was looked for; see `routes.peers`.
+        self.peer: Peer | None = None
 
     def data_received(self, data: bytes) -> None:
         """Start the clock with the first byte of a head, and stop it when the head is complete."""

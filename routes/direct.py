@@ -32,6 +32,7 @@ _COMMON: Final = CIMultiDict({"Server": "lgsp", **COMMON})
 # A plain text would be brought to its lower case at every use.
 _CONTENT_LENGTH: Final = istr("Content-Length")
 _DATE: Final = istr("Date")
+_EXPECT: Final = istr("Expect")
 
 
 class Whole(web.Response):
@@ -92,8 +93,9 @@ class Direct:
         """
         if message.should_close or message.upgrade or message.version != HttpVersion11:
             return None
-        found = self._found.get((message.method, message.path.partition("?")[0]))
-        return None if found is None or "Expect" in message.headers else found
+        method, path = message.method, message.path
+        found = self._found.get((method, path)) or self._found.get((method, path.partition("?")[0]))
+        return None if found is None or _EXPECT in message.headers else found
 
 
 def template_of(request: web.Request) -> str:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from multidict import istr
 from pydantic import ValidationError
 
 from routes.bodies import flaws_of, once, read_json
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 # Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
 _DEADLINE = 20.0
+
+# What a caller says beside the question; a plain text would be brought to its lower case at every look.
+_TRACEPARENT = istr("traceparent")
+_WANTED = istr("Lgsp-Receipt")
+_TOLD = (istr("Lgsp-Purpose"), istr("Lgsp-Dossier"), istr("Lgsp-Officer"), _TRACEPARENT, _WANTED)
 
 _BAD_QUERY = Text("Chỉ nhận tham số fields, một lần", "Only the parameter `fields` is taken, once")
 _NOT_ASCII = Text("Giá trị phải là ASCII", "The value must be ASCII")
@@ -75,23 +81,32 @@ def _route(
             if names not in caller.grants:
                 raise Refused(reason="no-grant") from None
             raise Invalid(flaws=flaws_of(error)) from None
+        purpose, dossier, officer, traceparent, wanted = map(headers.get, _TOLD)
+        beside = "".join(filter(None, (purpose, dossier, officer, traceparent, wanted)))
+        asked_fields: tuple[str, ...] | None = None
+        # `unrepeated` refused what came twice. Plain it mostly is; a look at one after the other says what is not.
+        if not (beside.isascii() and beside.isprintable()) or "?" in request.raw_path:
+            _check(headers, _TOLD[:3])
+            asked_fields = _asked_fields(request)
+            once(headers, _TRACEPARENT)
+            _check(headers, (_WANTED,))
         exchange = Exchange(
             id=new_id(),
             database=database,
             operation=operation,
             question=question,
             caller=caller,
-            purpose=_ascii(headers, "Lgsp-Purpose"),
-            dossier=_ascii(headers, "Lgsp-Dossier"),
-            officer=_ascii(headers, "Lgsp-Officer"),
-            asked_fields=_asked_fields(request),
+            purpose=purpose,
+            dossier=dossier,
+            officer=officer,
+            asked_fields=asked_fields,
             request_id=request[REQUEST_ID],
-            traceparent=once(headers, "traceparent"),
+            traceparent=traceparent,
             asked_at=datetime.now(UTC),
             deadline=asyncio.get_running_loop().time() + _DEADLINE,
             signed=signed,
         )
-        wants_proof = wants_full_receipt(_ascii(headers, "Lgsp-Receipt"))
+        wants_proof = wants_full_receipt(wanted)
         answer = await handler(exchange)
         receipt = answer.receipt
         shown = None if receipt is None else receipt.as_json(await prove(receipt) if wants_proof else None)
@@ -100,20 +115,15 @@ def _route(
     return ask
 
 
-def _ascii(headers: CIMultiDictProxy[str], name: str) -> str | None:
-    # Absent or plain it mostly is; `once` says what is wrong with any other.
-    values = headers.getall(name, ())
-    if not values:
-        return None
-    value = values[0] if len(values) == 1 and values[0].isascii() else once(headers, name)
-    if value is not None and not value.isprintable():
-        raise Invalid(flaws=[Flaw("", _NOT_ASCII, header=name)])
-    return value
+def _check(headers: CIMultiDictProxy[str], names: Iterable[str]) -> None:
+    """Raise Malformed or Invalid for the first of these headers that is not printable ASCII."""
+    for name in names:
+        value = once(headers, name)
+        if value is not None and not value.isprintable():
+            raise Invalid(flaws=[Flaw("", _NOT_ASCII, header=name)])
 
 
 def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
-    if "?" not in request.raw_path:
-        return None
     query = request.query
     if not query:
         return None
@@ -158,5 +168,13 @@ def _proven(status: str, signer: str, certificate: str) -> str:
     return _json({"status": status, "signer": signer, "certificate": certificate}).removesuffix("}") + ","
 
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _json(value: object) -> str:
+    return "".join(_ENCODE(value, 0))
+
+
+# What `JSONEncoder.encode` makes anew at every call: no markers against cycles, no indent, names in their order, none
+# skipped.
+_ENCODE = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, json.JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", False, False, True
+)
 _JSON = {"Content-Type": "application/json"}

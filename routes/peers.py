@@ -11,6 +11,7 @@ import ipaddress
 import ssl
 from collections.abc import Awaitable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -97,7 +98,14 @@ def trusting(trusted: Sequence[str]) -> Middleware:
 
     @web.middleware
     def peer(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
-        request[PEER] = peer_of(request, proxies)
+        # Where no proxy is believed, all requests of a connection come from its other end: our own keep it.
+        connection: Any = request.protocol
+        known: Peer | None = None if proxies else getattr(connection, "peer", None)
+        if known is None:
+            known = peer_of(request, proxies)
+            if hasattr(connection, "peer"):
+                connection.peer = known
+        request[PEER] = known
         return handler(request)
 
     return peer

@@ -35,7 +35,8 @@ def recorded(
 
     @web.middleware
     async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith(_PROTECTED) or request.path.startswith(public):
+        path = request.path
+        if path not in routes and (not path.startswith(_PROTECTED) or path.startswith(public)):
             return await handler(request)
         try:
             caller = request[CALLER] = identify(request)
@@ -49,7 +50,7 @@ def recorded(
             if error.code in ("too-many-requests", "evidence-unavailable"):
                 raise
             if error.receipt is None:
-                database, operation = routes.get(request.path, (None, None))
+                database, operation = routes.get(path, (None, None))
                 purpose = request.headers.get("Lgsp-Purpose")
                 await trail.refused(
                     caller,
