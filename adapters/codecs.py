@@ -7,12 +7,14 @@ where the declaration knows one is refused, and a value without a word in our vo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import compress
+from operator import attrgetter, not_
 from typing import Any, NamedTuple
 
 from adapters.records import Found, Late, Notices, Path, Read, finisher, is_single, leaves, put
 from schemas.exchange import Data
 from schemas.fields import Branch, Shape
-from schemas.forms import TEXT
+from schemas.forms import TEXT, Unmapped
 from security.signature import Trusted
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -79,41 +81,29 @@ def lookup(found: Any, path: Iterable[str]) -> Any:
     return found
 
 
-class _Element(NamedTuple):
-    """What is done with a declared element: its text is read into the member `name`, or `take` gets it.
-
-    `read` is None where the text is its own value. A text without `take` was checked against an XSD.
-    """
-
-    name: Any
-    read: Read | None
-    take: Take | None = None
-
-
-Plan = dict[str, _Element]
+Gather = Callable[[Any, Found, str, Notices, Late], None]
+"""Reads the declared ones among the children of an element into what was found of a record."""
 
 
 def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
     finish = finisher(shape)
-    leaf = _Element if checked else _unchecked
-    tree: dict[str, Any] = {}
     attributes: list[tuple[str, str, Read]] = []
+    tree: _Tree = {}
     for member in shape.members:
         if isinstance(member, Branch):
-            below = _xml_record(member.shape, prefix, checked)
-            _plant(tree, member.path, _Element(None, None, _take_record(below, member.name, member.many)))
+            _plant(tree, member.path, member)
         elif member.paths[0][-1].startswith("@"):
             if not is_single(member) or len(member.paths[0]) > 1:
                 raise TypeError(f"{shape.model.__name__}.{member.name}: an attribute of a nested element")
             attributes.append((member.paths[0][-1][1:], member.name, member.form.read))
         elif member.many:
-            _plant(tree, member.paths[0], _Element(None, None, _take_item(member.name)))
+            _plant(tree, member.paths[0], _Item(member.name))
         elif is_single(member):
-            _plant(tree, member.paths[0], leaf(member.name, None if member.form is TEXT else member.form.read))
+            _plant(tree, member.paths[0], _Leaf(member.name, member.form.read))
         else:
             for path in member.paths:
-                _plant(tree, path, leaf(path, str))
-    plan = _planned(tree, prefix)
+                _plant(tree, path, _Leaf(path, str))
+    gather = _at_once(tree, prefix) if checked else _one_by_one(tree, prefix)
 
     def fill(element: Any, at: str, notices: Notices) -> Data:
         found: Found = {}
@@ -122,58 +112,127 @@ def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
             text = element.get(attribute)
             if text is not None:
                 put(found, late, name, read, text)
-        _gather(element, plan, found, at, notices, late)
+        gather(element, found, at, notices, late)
         return finish(found, at, notices, late)
 
     return fill
 
 
-def _plant(tree: dict[str, Any], path: Path, element: _Element) -> None:
+class _Leaf(NamedTuple):
+    """An element whose text is read into a member, or kept under its path for one that several texts make up."""
+
+    name: Any
+    read: Read
+
+
+class _Item(NamedTuple):
+    """An element whose text is one more of a member that is a list of them."""
+
+    name: str
+
+
+_Tree = dict[str, Any]
+"""What is declared below an element, by name: a leaf, an item, a branch, or the tree of an element between."""
+
+
+def _plant(tree: _Tree, path: Path, entry: _Leaf | _Item | Branch) -> None:
     for segment in path[:-1]:
         tree = tree.setdefault(segment, {})
-    tree[path[-1]] = element
+    tree[path[-1]] = entry
 
 
-def _planned(tree: dict[str, Any], prefix: str) -> Plan:
-    return {
-        prefix + name: _Element(None, None, _take_inside(_planned(entry, prefix))) if isinstance(entry, dict) else entry
+def _one_by_one(tree: _Tree, prefix: str) -> Gather:
+    """Compile a gatherer that asks everything of each child and so needs to know nothing before."""
+    return _each({prefix + name: _take(entry, prefix, checked=False) for name, entry in tree.items()})
+
+
+def _each(takes: dict[str, Take]) -> Gather:
+    def gather(element: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
+        for child in element:
+            take = takes.get(child.tag)
+            if take is not None:
+                take(child, found, at, notices, late)
+
+    return gather
+
+
+_SAID = attrgetter("tag", "text")
+_NO_TEXT = "-"  # stands for what an element between, a record or an item may hold
+
+
+def _at_once(tree: _Tree, prefix: str) -> Gather:
+    """Compile a gatherer for elements that were checked against an XSD: one look at all texts instead of one at each.
+
+    What it cannot tell from the texts alone is told by looking again: an element that occurs twice, no text, a blank.
+    """
+    takes = {
+        prefix + name: _take(entry, prefix, checked=True)
         for name, entry in tree.items()
+        if not isinstance(entry, _Leaf)
     }
+    if all(isinstance(entry, Branch) for entry in tree.values()):
+        return _each(takes)
+    leaves = {prefix + name: entry for name, entry in tree.items() if isinstance(entry, _Leaf)}
+    texts = {tag: leaf.name for tag, leaf in leaves.items() if leaf.read is TEXT.read}
+    pieces = {tag: leaf.name for tag, leaf in leaves.items() if leaf.read is str}
+    formed = [(tag, *leaf) for tag, leaf in leaves.items() if tag not in texts and tag not in pieces]
+    one_by_one = _one_by_one(tree, prefix)
+
+    def gather(element: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
+        said = dict(map(_SAID, element))
+        if len(said) != len(element):
+            one_by_one(element, found, at, notices, late)
+            return
+        if takes:
+            for child in compress(element, map(takes.__contains__, said)):
+                tag = child.tag
+                said[tag] = _NO_TEXT
+                takes[tag](child, found, at, notices, late)
+        for child in compress(element, map(not_, said.values())):
+            tag = child.tag
+            if tag in leaves:
+                said[tag] = _text_of(child)
+        values = tuple(map(said.get, texts))
+        # As TEXT reads them: white space alone says nothing.
+        nothing = dict.fromkeys(filter(str.isspace, filter(None, values)))
+        found.update(zip(texts.values(), map(nothing.get, values, values), strict=True))
+        if pieces:
+            found.update(zip(pieces.values(), map(said.get, pieces), strict=True))
+        for tag, name, read in formed:
+            text = said.get(tag)
+            if text is not None:
+                try:
+                    found[name] = read(text)
+                except Unmapped as unmapped:
+                    late.append((name, unmapped))
+
+    return gather
 
 
-def _gather(element: Any, plan: Plan, found: Found, at: str, notices: Notices, late: Late) -> None:
-    """Take what is declared out of the children of an element. One loop without calls for the many plain texts."""
-    for child in element:
-        known = plan.get(child.tag)
-        if known is None:
-            continue
-        name, read, take = known
-        if take is not None:
-            take(child, found, at, notices, late)
-            continue
-        text = child.text
-        if text is None:
-            text = _text_of(child)
-            if text is None:
-                continue
-        if name in found:
-            raise _twice(child)
-        if read is None:
-            # As TEXT reads it: white space alone says nothing.
-            found[name] = None if text.isspace() else text
-        else:
-            put(found, late, name, read, text)
+def _take(entry: Any, prefix: str, *, checked: bool) -> Take:
+    """Compile what is done with one child."""
+    if isinstance(entry, Branch):
+        return _take_record(_xml_record(entry.shape, prefix, checked), entry.name, entry.many)
+    if isinstance(entry, _Item):
+        return _take_item(entry.name)
+    if isinstance(entry, _Leaf):
+        return _take_text(entry.name, entry.read)
+    if checked and len(entry) == 1:
+        ((name, inner),) = entry.items()
+        if isinstance(inner, Branch) and inner.many:
+            return _take_list(prefix + name, _xml_record(inner.shape, prefix, checked), inner.name)
+    return _take_inside(_at_once(entry, prefix) if checked else _one_by_one(entry, prefix))
 
 
-def _unchecked(name: Any, read: Read | None) -> _Element:
+def _take_text(name: Any, read: Read) -> Take:
     def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
         text = _text_of(child)
         if text is not None:
             if name in found:
                 raise _twice(child)
-            put(found, late, name, read or TEXT.read, text)
+            put(found, late, name, read, text)
 
-    return _Element(None, None, take)
+    return take
 
 
 def _text_of(element: Any) -> str | None:
@@ -191,10 +250,10 @@ def _local(element: Any) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _take_inside(plan: Plan) -> Take:
+def _take_inside(gather: Gather) -> Take:
     def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
         if child.get(_NIL) not in _TRUE:
-            _gather(child, plan, found, at, notices, late)
+            gather(child, found, at, notices, late)
 
     return take
 
@@ -219,6 +278,16 @@ def _take_record(fill: Fill, name: str, many: bool) -> Take:
             raise _twice(child)
         else:
             found[name] = fill(child, f"{at}/{name}", notices)
+
+    return take
+
+
+def _take_list(tag: str, fill: Fill, name: str) -> Take:
+    """Take all records of a member at once out of a checked element that holds nothing else."""
+
+    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
+        records = [one for one in child.iterchildren(tag) if len(one) or (one.attrib and one.get(_NIL) not in _TRUE)]
+        found[name] = [fill(one, f"{at}/{name}/{number}", notices) for number, one in enumerate(records)]
 
     return take
 

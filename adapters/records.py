@@ -26,9 +26,14 @@ def finisher(shape: Shape) -> Callable[[Found, str, Notices, Late], Data]:
     lists = [(one.name, one.form.read) for one in leaves(shape) if one.many]
     many = [one.name for one in shape.members if isinstance(one, Branch) and one.many]
 
+    more = bool(joined or lists or many)
+
     def finish(found: Found, at: str, notices: Notices, late: Late) -> Data:
-        for name, unmapped in sorted(late, key=lambda one: rank[one[0]]):
-            notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
+        if late:
+            for name, unmapped in sorted(late, key=lambda one: rank[one[0]]):
+                notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
+        if not more:
+            return blank | found
         for name, paths, read in joined:
             texts = [found.pop(path, None) for path in paths]
             if any(text is not None for text in texts):

@@ -51,14 +51,15 @@ def codes(words: Mapping[str, str]) -> Form:
     back: dict[str, str] = {}
     for theirs, ours in words.items():
         back.setdefault(ours, theirs)
+    # What is blank is no code, whatever `words` says of it; a code without a word of ours says nothing.
+    known = {theirs: ours or None for theirs, ours in words.items() if theirs.strip()}
 
     def read(text: str) -> str | None:
+        if text in known:
+            return known[text]
         if not text or text.isspace():
             return None
-        word = words.get(text)
-        if word is None:
-            raise Unmapped(text)
-        return word or None
+        raise Unmapped(text)
 
     return Form(read, lambda value: (back[value],), words=MappingProxyType(dict(words)))
 
@@ -137,20 +138,26 @@ def dates(*patterns: str) -> Form:
         expression = re.escape(pattern)
         for token, group in (("yyyy", "(?P<y>[0-9]{4})"), ("MM", "(?P<m>[0-9]{2})"), ("dd", "(?P<d>[0-9]{2})")):
             expression = expression.replace(token, group)
-        compiled.append(re.compile(expression))
-        templates.setdefault(sum(token in pattern for token in ("yyyy", "MM", "dd")), pattern)
+        known = [token for token in ("yyyy", "MM", "dd") if token in pattern]
+        ours = "-".join(f"{{{token[0].lower()}}}" for token in known)
+        compiled.append((re.compile(expression).fullmatch, ours.format_map))
+        templates.setdefault(len(known), pattern)
 
     def read(text: str) -> str | None:
-        if not text or text.isspace():
+        if not text:
             return None
-        for expression in compiled:
-            match = expression.fullmatch(text)
-            if match:
-                parts = match.groupdict()
+        for match, ours in compiled:
+            found = match(text)
+            if found:
+                value = ours(found.groupdict())
                 try:
-                    return partial_date(parts["y"], parts.get("m"), parts.get("d"))
+                    # Where a month or a day is missing, the first one stands in for it.
+                    date.fromisoformat(f"{value}-01-01"[:10])
                 except ValueError:
                     break
+                return value
+        if text.isspace():
+            return None
         raise Unmapped(text, "unreadable-value")
 
     def write(value: str) -> tuple[str | None, ...]:

@@ -75,9 +75,10 @@ class Whole(Record):
     parts: list[Part] = said("a", "a", "list/part", default=[])
 
 
-def read_xml(inside: str) -> Any:
+def read_xml(inside: str, *, checked: bool) -> Any:
     opening = f'<r xmlns="{SPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-    return xml_decoder(shape_of(Whole), SPACE)(accept_unsigned(f"{opening}{inside}</r>".encode()))
+    decode = xml_decoder(shape_of(Whole), SPACE, checked=checked)
+    return decode(accept_unsigned(f"{opening}{inside}</r>".encode()))
 
 
 def read_text(body: str) -> Any:
@@ -112,10 +113,17 @@ NOTHING = {"text": None, "deep": None, "words": [], "part": None, "parts": []}
         ("<list/>", {}),
         ("<list><part/><part><t>1</t></part><part xsi:nil='true'/></list>", {"parts": [{"text": "1"}]}),
         ('<text xmlns="urn:other">a</text>', {}),
+        ('<text xmlns="urn:other"><text/></text><text>a</text>', {"text": "a"}),
+        ("<new/><new><text/></new><text>a</text>", {"text": "a"}),
+        ("<new/><words>a</words><a><b> </b></a><text>\u00a0\n</text>", {"words": ["a"]}),
+        ("<text>-</text><a><b/></a>", {"text": "-"}),
+        ("\n <part>\n <t>\n</t></part>\n <text/>", {"part": {"text": None}, "text": ""}),
+        ("<list>\n<new/><part><t/></part>\n<part a='1'/></list>", {"parts": [{"text": ""}, {"text": None}]}),
     ],
 )
-def test_xml_says(inside: str, read: Tree) -> None:
-    assert read_xml(inside) == (NOTHING | read, [])
+@pytest.mark.parametrize("checked", [False, True])
+def test_xml_says(inside: str, read: Tree, checked: bool) -> None:
+    assert read_xml(inside, checked=checked) == (NOTHING | read, [])
 
 
 @pytest.mark.parametrize(
@@ -130,9 +138,10 @@ def test_xml_says(inside: str, read: Tree) -> None:
         "<words><a/></words>",
     ],
 )
-def test_xml_that_contradicts_the_declaration_is_refused(inside: str) -> None:
+@pytest.mark.parametrize("checked", [False, True])
+def test_xml_that_contradicts_the_declaration_is_refused(inside: str, checked: bool) -> None:
     with pytest.raises(Unreadable):
-        read_xml(inside)
+        read_xml(inside, checked=checked)
 
 
 @pytest.mark.parametrize(
