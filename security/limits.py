@@ -7,13 +7,13 @@ on top admits burst + 1 requests at once and `rate` a second from then on. Times
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import struct
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 from functools import lru_cache
 from hashlib import blake2b
 from math import ceil
@@ -50,7 +50,9 @@ def gcra(tat: float, now: float, rate: float, burst: int) -> tuple[float, Verdic
 
 # The digest of a key and its TAT.
 _SLOT: Final = struct.Struct("=16sd")
-_BUCKET: Final = _SLOT.size * 8
+_SIZE: Final = _SLOT.size
+_BUCKET: Final = _SIZE * 8
+_TRY: Final = LOCK_EX | LOCK_NB
 _PATIENCE: Final = 0.05
 _LOCKLESS: Final = 1.0
 
@@ -67,6 +69,7 @@ class LocalLimiter:
     def __init__(self, path: Path, buckets: int = 8192, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._buckets = buckets
+        self._place = lru_cache(maxsize=16384)(self._placed)
         self._lockless_until = 0.0
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -85,31 +88,37 @@ class LocalLimiter:
 
     def take(self, key: str, rate: float, burst: int) -> Verdict:
         """Count one request; takes microseconds and never waits long for another process."""
-        digest = key_digest(key, rate, burst)
-        start = int.from_bytes(digest[:4], "big") % self._buckets * _BUCKET
+        digest, start, end = self._place(key, rate, burst)
+        file, table = self._file, self._map
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _BUCKET, start)
+            lockf(file, _TRY, _BUCKET, start)
             held = True
         except (BlockingIOError, PermissionError):
             held = self._lock(start)
         try:
             now = self._clock()
-            offset = self._map.find(digest, start, start + _BUCKET)
+            offset = table.find(digest, start, end)
             # What is found across two slots, by a chance of one in 2^128, is no slot of this key.
-            if offset < 0 or (offset - start) % _SLOT.size:
+            if offset < 0 or (offset - start) % _SIZE:
                 offset, tat = self._spare(start), now
             else:
-                _, tat = _SLOT.unpack_from(self._map, offset)
+                _, tat = _SLOT.unpack_from(table, offset)
             tat, verdict = gcra(tat, now, rate, burst)
-            _SLOT.pack_into(self._map, offset, digest, tat)
+            _SLOT.pack_into(table, offset, digest, tat)
         finally:
             if held:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, _BUCKET, start)
+                lockf(file, LOCK_UN, _BUCKET, start)
         return verdict
+
+    def _placed(self, key: str, rate: float, burst: int) -> tuple[bytes, int, int]:
+        """Return the digest of a key, and where its bucket starts and ends."""
+        digest = key_digest(key, rate, burst)
+        start = int.from_bytes(digest[:4], "big") % self._buckets * _BUCKET
+        return digest, start, start + _BUCKET
 
     def _spare(self, start: int) -> int:
         """Return the slot of a bucket whose limit is nearest to whole again; one that was never used is."""
-        slots = range(start, start + _BUCKET, _SLOT.size)
+        slots = range(start, start + _BUCKET, _SIZE)
         return min(slots, key=lambda offset: _SLOT.unpack_from(self._map, offset)[1])
 
     def _lock(self, start: int) -> bool:
@@ -129,7 +138,7 @@ class LocalLimiter:
                 return False
             os.sched_yield()
             try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, _BUCKET, start)
+                lockf(self._file, _TRY, _BUCKET, start)
             except (BlockingIOError, PermissionError):
                 continue
             return True
@@ -153,12 +162,9 @@ class Limiter(Protocol):
 class Quota:
     """What the limit said to the exchange that is started inside a `with` of this; empty until it was asked."""
 
-    __slots__ = ("_before", "grant", "verdict")
-
-    def __init__(self) -> None:
-        self.grant: Grant | None = None
-        self.verdict: Verdict | None = None
-        self._before: Token[Quota | None]
+    grant: Grant | None = None
+    verdict: Verdict | None = None
+    _before: Token[Quota | None]
 
     def __enter__(self) -> Self:
         self._before = _QUOTA.set(self)
@@ -176,11 +182,16 @@ class Quota:
         grant, verdict = self.grant, self.verdict
         if grant is None or verdict is None:
             return {}
-        name, quota = f'"{grant.database}/{grant.operation}"', grant.burst + 1
-        return {
-            "RateLimit-Policy": f"{name};q={quota};w={ceil(quota / grant.rate)}",
-            "RateLimit": f"{name};r={verdict.remaining};t={ceil(verdict.reset)}",
-        }
+        name, policy = _policy(grant.database, grant.operation, grant.rate, grant.burst)
+        return {"RateLimit-Policy": policy, "RateLimit": f"{name};r={verdict.remaining};t={ceil(verdict.reset)}"}
+
+
+# Grants differ by what they limit to far less than by whose they are.
+@lru_cache(maxsize=4096)
+def _policy(database: str, operation: str, rate: float, burst: int) -> tuple[str, str]:
+    """Return the name under which callers know a limit, and `RateLimit-Policy`."""
+    name, quota = f'"{database}/{operation}"', burst + 1
+    return name, f"{name};q={quota};w={ceil(quota / rate)}"
 
 
 _QUOTA: ContextVar[Quota | None] = ContextVar("quota", default=None)
@@ -198,19 +209,28 @@ def limited(limiter: Limiter) -> Stage:
     """
 
     def stage(handler: Handler) -> Handler:
-        async def limit(exchange: Exchange) -> Answer:
+        # No coroutine where the verdict is at hand: one less to be entered and left around everything further in.
+        def limit(exchange: Exchange) -> Awaitable[Answer]:
             grant = exchange.grant
             if grant is None:
-                return await handler(exchange)
+                return handler(exchange)
             key = f"{exchange.caller.client_id}\0{grant.database}\0{grant.operation}"
             taken = limiter.take(key, grant.rate, grant.burst)
-            verdict = taken if isinstance(taken, Verdict) else await taken
+            if not isinstance(taken, Verdict):
+                return waited(exchange, grant, taken)
+            told(grant, taken)
+            return handler(exchange)
+
+        async def waited(exchange: Exchange, grant: Grant, taken: Awaitable[Verdict]) -> Answer:
+            told(grant, await taken)
+            return await handler(exchange)
+
+        def told(grant: Grant, verdict: Verdict) -> None:
             quota = _QUOTA.get()
             if quota is not None:
                 quota.grant, quota.verdict = grant, verdict
             if not verdict.admitted:
                 raise TooManyRequests(retry_after=verdict.retry_after)
-            return await handler(exchange)
 
         return limit
 

@@ -7,7 +7,7 @@ contract, section 2: a purpose always, dossier and officer where the grant says 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -204,22 +204,31 @@ def _demand(exchange: Exchange, grant: Grant) -> None:
         if grant.dossier_required:
             raise DossierRequired
     else:
-        _formed(check_dossier_code, exchange.dossier, _DOSSIER)
+        # The value may be personal: the errors name the header, never what stood in it.
+        try:
+            check_dossier_code(exchange.dossier)
+        except ValueError:
+            raise Invalid(flaws=(_DOSSIER,)) from None
     if exchange.officer is None:
         if grant.officer_required:
             raise OfficerRequired
     else:
-        _formed(check_officer, exchange.officer, _OFFICER)
+        try:
+            check_officer(exchange.officer)
+        except ValueError:
+            raise Invalid(flaws=(_OFFICER,)) from None
     if grant.signature_required and exchange.signed is None:
         raise SignatureRejected(_UNSIGNED, reason="not-covered")
 
 
-def _formed(check: Callable[[str], str], value: str, flaw: Flaw) -> None:
-    try:
-        check(value)
-    except ValueError:
-        # The value may be personal: the error names the header, never what stood in it.
-        raise Invalid(flaws=(flaw,)) from None
+@lru_cache(maxsize=256)
+def _until_evidence(deadline_ms: int) -> float:
+    """Return the seconds of a promised time for the source.
+
+    The rest is kept for the evidence, which has to be durable before the caller is answered.
+    """
+    seconds = deadline_ms / 1000
+    return seconds - min(_FOR_EVIDENCE, seconds / 10)
 
 
 def disclosed(warnings: tuple[Notice, ...], mask: Mask) -> tuple[Notice, ...]:
@@ -241,9 +250,7 @@ def authorised(handler: Handler) -> Handler:
         exchange.well_formed = True
         asked = None if exchange.asked_fields is None else frozenset(exchange.asked_fields)
         mask = mask_of(operation.answer, grant.fields, asked)
-        # A part of the promised time is kept for the evidence, which has to be durable before the caller is answered.
-        seconds = grant.deadline_ms / 1000
-        exchange.deadline = asyncio.get_running_loop().time() + seconds - min(_FOR_EVIDENCE, seconds / 10)
+        exchange.deadline = asyncio.get_running_loop().time() + _until_evidence(grant.deadline_ms)
         exchange.grant = grant
         answer = await handler(exchange)
         answer.data = mask.apply(answer.data)

@@ -21,7 +21,7 @@ PROCEDURE_SHAPE: Final = rf"[0-9]\.[0-9]{{6}}(\.{AGENCY_SHAPE})?"
 
 check_procedure_code = shaped(PROCEDURE_SHAPE, "a procedure code looks like 1.005129; an agency code may follow")
 _agency_shaped = shaped(AGENCY_SHAPE, "an agency code looks like G12.18 or like 000.00.18.G12")
-_dossier_shaped = shaped(DOSSIER_SHAPE, "a dossier code is an agency code, a date of 6 or 8 digits and 4 to 7 digits")
+_DOSSIER: Final = re.compile(DOSSIER_SHAPE, re.ASCII)
 
 
 def check_agency_code(value: str) -> str:
@@ -97,10 +97,14 @@ def check_dossier_code(value: str) -> str:
 
 
 def _dossier_parts(value: str) -> tuple[str, date, str]:
+    if _DOSSIER.fullmatch(value) is None:
+        raise ValueError("a dossier code is an agency code, a date of 6 or 8 digits and 4 to 7 digits")
     # What stands before the last two dashes has matched the shape of an agency code already; its length is left.
-    agency, day, sequence = _dossier_shaped(value).rsplit("-", 2)
-    _check_length(agency)
+    agency, day, sequence = value.rsplit("-", 2)
+    if len(agency) > _LONGEST:
+        _check_length(agency)
     try:
-        return agency, date.fromisoformat(day if len(day) == 8 else f"20{day}"), sequence
+        # A day of six digits is of this century.
+        return agency, date.fromisoformat(f"20{day}"[-8:]), sequence
     except ValueError as error:
         raise ValueError("the day in the dossier code does not exist") from error
