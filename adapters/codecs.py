@@ -11,10 +11,9 @@ from itertools import compress
 from operator import attrgetter, not_
 from typing import Any, NamedTuple
 
-from adapters.records import Found, Late, Notices, Path, Read, finisher, is_single, leaves, put
+from adapters.records import Found, Late, Notices, Path, Read, finisher, is_single, leaves, put, reader
 from schemas.exchange import Data
 from schemas.fields import Branch, Shape
-from schemas.forms import TEXT, Unmapped
 from security.signature import Trusted
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -86,7 +85,7 @@ Gather = Callable[[Any, Found, str, Notices, Late], None]
 
 
 def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
-    finish = finisher(shape)
+    blank, more, finish = finisher(shape)
     attributes: list[tuple[str, str, Read]] = []
     tree: _Tree = {}
     for member in shape.members:
@@ -113,7 +112,7 @@ def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
             if text is not None:
                 put(found, late, name, read, text)
         gather(element, found, at, notices, late)
-        return finish(found, at, notices, late)
+        return finish(found, at, notices, late) if more or late else blank | found
 
     return fill
 
@@ -173,9 +172,7 @@ def _at_once(tree: _Tree, prefix: str) -> Gather:
     if all(isinstance(entry, Branch) for entry in tree.values()):
         return _each(takes)
     leaves = {prefix + name: entry for name, entry in tree.items() if isinstance(entry, _Leaf)}
-    texts = {tag: leaf.name for tag, leaf in leaves.items() if leaf.read is TEXT.read}
-    pieces = {tag: leaf.name for tag, leaf in leaves.items() if leaf.read is str}
-    formed = [(tag, *leaf) for tag, leaf in leaves.items() if tag not in texts and tag not in pieces]
+    put_all = reader([(tag, *leaf) for tag, leaf in leaves.items()])
     one_by_one = _one_by_one(tree, prefix)
 
     def gather(element: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
@@ -192,19 +189,7 @@ def _at_once(tree: _Tree, prefix: str) -> Gather:
             tag = child.tag
             if tag in leaves:
                 said[tag] = _text_of(child)
-        values = tuple(map(said.get, texts))
-        # As TEXT reads them: white space alone says nothing.
-        nothing = dict.fromkeys(filter(str.isspace, filter(None, values)))
-        found.update(zip(texts.values(), map(nothing.get, values, values), strict=True))
-        if pieces:
-            found.update(zip(pieces.values(), map(said.get, pieces), strict=True))
-        for tag, name, read in formed:
-            text = said.get(tag)
-            if text is not None:
-                try:
-                    found[name] = read(text)
-                except Unmapped as unmapped:
-                    late.append((name, unmapped))
+        put_all(said, found, late)
 
     return gather
 
@@ -293,9 +278,17 @@ def _take_list(tag: str, fill: Fill, name: str) -> Take:
 
 
 def _json_record(shape: Shape) -> Fill:
-    finish = finisher(shape)
-    singles = [(one.name, one.paths[0], one.form.read) for one in leaves(shape) if is_single(one)]
-    singles += [(path, path, str) for one in leaves(shape) if len(one.paths) > 1 for path in one.paths]  # type: ignore[misc]
+    blank, more, finish = finisher(shape)
+    singles: list[tuple[Path, Any, Read]] = []
+    for one in leaves(shape):
+        if is_single(one):
+            singles.append((one.paths[0], one.name, one.form.read))
+        elif not one.many:
+            singles += [(path, path, str) for path in one.paths]
+    near = [(path[0], name, read) for path, name, read in singles if len(path) == 1]
+    names = tuple(name for name, _, _ in near)
+    put_all = reader(near)
+    far = [single for single in singles if len(single[0]) > 1]
     lists = [(one.name, one.paths[0]) for one in leaves(shape) if one.many]
     branches = [
         (member.name, member.path, _json_record(member.shape), member.many)
@@ -306,14 +299,21 @@ def _json_record(shape: Shape) -> Fill:
     def fill(source: Mapping[str, Any], at: str, notices: Notices) -> Data:
         found: Found = {}
         late: Late = []
-        for name, path, read in singles:
+        # Numbers were parsed as text, so nearly everything is.
+        if _TEXT_OR_NULL.issuperset(map(type, map(source.get, names))):
+            put_all(source, found, late)
+        else:
+            put_all(
+                {name: _json_text(source[name], name) for name in names if source.get(name) is not None}, found, late
+            )
+        for path, name, read in far:
             value = lookup(source, path)
             if value is not None:
-                put(found, late, name, read, _json_text(value, path))
+                put(found, late, name, read, _json_text(value, path[-1]))
         for name, path in lists:
             value = lookup(source, path)
             if value is not None:
-                found[name] = [_json_text(item, path) for item in (value if isinstance(value, list) else [value])]
+                found[name] = [_json_text(item, path[-1]) for item in (value if isinstance(value, list) else [value])]
         for name, path, below, many in branches:
             value = lookup(source, path)
             records = value if isinstance(value, list) else [] if value is None or value == "" else [value]
@@ -325,14 +325,17 @@ def _json_record(shape: Shape) -> Fill:
                 raise Unreadable(f"{path[-1]} occurs twice")
             elif records:
                 found[name] = below(records[0], f"{at}/{name}", notices)
-        return finish(found, at, notices, late)
+        return finish(found, at, notices, late) if more or late else blank | found
 
     return fill
 
 
-def _json_text(value: Any, path: Path) -> str:
+_TEXT_OR_NULL = frozenset((str, type(None)))
+
+
+def _json_text(value: Any, name: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    raise Unreadable(f"{path[-1]} is not a scalar")
+    raise Unreadable(f"{name} is not a scalar")
