@@ -7,8 +7,9 @@ caller longer than it was promised.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from time import perf_counter
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -16,7 +17,7 @@ from adapters.breaker import Outcome, Permit, outcome
 from adapters.breakers import Breakers
 from adapters.dispatch import endpoint_of
 from config import tracing
-from config.metrics import labelled, metrics
+from config.metrics import Spread, Tally, labelled, metrics
 from config.settings import Endpoint
 from schemas.errors import GatewayError, Text, UpstreamTimeout, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Handler, Stage
@@ -32,34 +33,28 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[Limit, float] = {}
+        # What strikes at its deadline unless it has been taken out by then.
+        self.under_way: dict[Limit, float] = {}
+        # When the timer is set for; nobody's deadline may lie before.
+        self.next = float("inf")
         self._timer: asyncio.TimerHandle | None = None
-        self._strikes_at = 0.0
 
-    def watch(self, limit: Limit, deadline: float) -> None:
-        """Let `limit` strike at `deadline` unless it has been dropped by then."""
-        self._under_way[limit] = deadline
-        if self._timer is None or deadline < self._strikes_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._strike_at(deadline)
-
-    def drop(self, limit: Limit) -> None:
-        """Forget `limit`."""
-        self._under_way.pop(limit, None)
-
-    def _strike_at(self, moment: float) -> None:
-        self._strikes_at = moment
+    def strike_at(self, moment: float) -> None:
+        """Set the timer for `moment` instead."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.next = moment
         self._timer = asyncio.get_running_loop().call_at(moment, self._strike)
 
     def _strike(self) -> None:
         now = asyncio.get_running_loop().time()
-        for limit in [limit for limit, deadline in self._under_way.items() if deadline <= now]:
-            self.drop(limit)
+        for limit in [limit for limit, deadline in self.under_way.items() if deadline <= now]:
+            del self.under_way[limit]
             limit.strike()
         self._timer = None
-        if self._under_way:
-            self._strike_at(min(self._under_way.values()))
+        self.next = float("inf")
+        if self.under_way:
+            self.strike_at(min(self.under_way.values()))
 
 
 class Limit:
@@ -77,11 +72,14 @@ class Limit:
         assert task is not None
         self._task = task
         self._before = task.cancelling()
-        self._deadlines.watch(self, self._deadline)
+        deadline, deadlines = self._deadline, self._deadlines
+        deadlines.under_way[self] = deadline
+        if deadline < deadlines.next:
+            deadlines.strike_at(deadline)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if not self.expired:
-            self._deadlines.drop(self)
+            del self._deadlines.under_way[self]
         # Somebody else may have cancelled the task as well; then it is not ours to catch.
         elif self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise TimeoutError
@@ -108,19 +106,19 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
     deadline or against an open breaker, the last error stands.
     """
 
-    counted = metrics()
     deadlines = Deadlines()
 
     def stage(handler: Handler) -> Handler:
         def ended(endpoint: str, permit: Permit, began: float, result: Outcome, label: str) -> None:
             breakers.record(endpoint, permit, result)
-            labelled(counted.upstream_seconds, endpoint).observe(time.perf_counter() - began)
-            labelled(counted.upstream_attempts, endpoint, label).inc()
+            seconds, attempts = _counting(endpoint, label)
+            seconds.observe(perf_counter() - began)
+            attempts.inc()
 
         async def attempt(exchange: Exchange, endpoint: str) -> Answer:
             permit = breakers.admit_at_once(endpoint) or await breakers.admit(endpoint)
             exchange.trail.attempts += 1
-            began = time.perf_counter()
+            began = perf_counter()
             span = tracing.asking(endpoint)
             try:
                 answer = await handler(exchange)
@@ -187,6 +185,12 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
         return bounded
 
     return stage
+
+
+@lru_cache(maxsize=1024)
+def _counting(endpoint: str, label: str) -> tuple[Spread, Tally]:
+    counters = metrics()
+    return labelled(counters.upstream_seconds, endpoint), labelled(counters.upstream_attempts, endpoint, label)
 
 
 def _label(ended: BaseException) -> str:
