@@ -1,4 +1,4 @@
-"""Reading what a caller sent: one strict way from bytes to JSON, and from pydantic's complaints to JSON pointers.
+"""Reading what a caller sent: one strict way from bytes to JSON.
 
 Stricter than the standard library on purpose (I-JSON, RFC 7493): what two parsers could read differently is refused.
 No message quotes a value.
@@ -14,19 +14,23 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.helpers import parse_mimetype
-from pydantic import ValidationError
+from multidict import istr
 
+from routes.flaws import to_pointer
 from schemas.errors import Flaw, Malformed, Text, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 MAX_DEPTH = 64
-MAX_FLAWS = 50
 MAX_INTEGER = 2**53 - 1
 BODY_SECONDS = 30.0
 
 _BROKEN_OFF = Text("Nội dung bị ngắt giữa chừng", "The body broke off")
+
+# A plain text would be brought to its lower case at every look.
+_CONTENT_TYPE = istr("Content-Type")
+_CONTENT_ENCODING = istr("Content-Encoding")
 
 # A second one of these would let two readers understand two different requests.
 SINGLE = frozenset(
@@ -75,13 +79,11 @@ def once(headers: CIMultiDictProxy[str], name: str) -> str | None:
     return value
 
 
-def check_headers(request: web.BaseRequest) -> None:
+def check_repeated(headers: CIMultiDictProxy[str]) -> None:
     """Raise Malformed if a header that may come once comes twice."""
-    headers = request.headers
-    if len(headers) != len(set(headers)):
-        for name in SINGLE.intersection(name.lower() for name, _ in headers.items()):
-            if len(headers.getall(name)) > 1:
-                single(request, name)
+    for name in SINGLE.intersection(name.lower() for name, _ in headers.items()):
+        if len(headers.getall(name)) > 1:
+            once(headers, name)
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
@@ -89,7 +91,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
 
     A declared length over the limit is refused before a byte is read.
     """
-    if request.headers.get("Content-Encoding") is not None:
+    if _CONTENT_ENCODING in request.headers:
         raise UnsupportedMediaType(
             Text("Nội dung không được nén hay mã hóa", "The body must not have a content coding"),
             flaws=[Flaw("", Text("không được dùng", "must be absent"), header="Content-Encoding")],
@@ -130,7 +132,8 @@ def _too_large(limit: int) -> TooLarge:
 
 def check_json_type(request: web.BaseRequest) -> None:
     """Raise UnsupportedMediaType unless the content type is `application/json`, in UTF-8 where it names a charset."""
-    if not _is_json(once(request.headers, "Content-Type") or ""):
+    if not _is_json(*request.headers.getall(_CONTENT_TYPE, ())):
+        once(request.headers, _CONTENT_TYPE)
         raise UnsupportedMediaType(
             Text("Nội dung phải là application/json, mã UTF-8", "The body must be application/json in UTF-8"),
             flaws=[Flaw("", Text("phải là application/json", "must be application/json"), header="Content-Type")],
@@ -139,8 +142,10 @@ def check_json_type(request: web.BaseRequest) -> None:
 
 # Callers send the same few again and again.
 @lru_cache(maxsize=64)
-def _is_json(content_type: str) -> bool:
-    kind = parse_mimetype(content_type)
+def _is_json(*content_types: str) -> bool:
+    if len(content_types) != 1 or not content_types[0].isascii():
+        return False
+    kind = parse_mimetype(content_types[0])
     return (kind.type, kind.subtype, kind.suffix) == ("application", "json", "") and (
         kind.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
     )
@@ -289,51 +294,3 @@ def _too_deep(pointer: str) -> NoReturn:
 
 def _root(vi: str, en: str) -> Flaw:
     return Flaw("", Text(vi, en))
-
-
-def to_pointer(path: tuple[str | int, ...]) -> str:
-    """Return the RFC 6901 pointer of `path`, cut to 256 characters, since its names are the caller's."""
-    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return pointer.encode("utf-8", "replace").decode()[:256]
-
-
-_MESSAGES: dict[str, tuple[str, str]] = {
-    "missing": ("thiếu trường bắt buộc", "is required"),
-    "extra_forbidden": ("trường không có trong hợp đồng", "is not part of the contract"),
-    "string_type": ("phải là chuỗi", "must be a string"),
-    "string_pattern_mismatch": ("sai định dạng", "does not have the required form"),
-    "string_too_short": ("ngắn hơn {min_length} ký tự", "is shorter than {min_length} characters"),
-    "string_too_long": ("dài hơn {max_length} ký tự", "is longer than {max_length} characters"),
-    "int_type": ("phải là số nguyên", "must be an integer"),
-    "int_from_float": ("phải là số nguyên", "must be an integer"),
-    "float_type": ("phải là số", "must be a number"),
-    "bool_type": ("phải là true hoặc false", "must be true or false"),
-    "none_required": ("phải là null", "must be null"),
-    "list_type": ("phải là mảng", "must be an array"),
-    "too_long": ("nhiều hơn {max_length} phần tử", "has more than {max_length} items"),
-    "too_short": ("ít hơn {min_length} phần tử", "has fewer than {min_length} items"),
-    "dict_type": ("phải là đối tượng", "must be an object"),
-    "model_type": ("phải là đối tượng", "must be an object"),
-    "model_attributes_type": ("phải là đối tượng", "must be an object"),
-    "literal_error": ("phải là một trong: {expected}", "must be one of: {expected}"),
-    "enum": ("phải là một trong: {expected}", "must be one of: {expected}"),
-    "greater_than": ("phải lớn hơn {gt}", "must be greater than {gt}"),
-    "greater_than_equal": ("không được nhỏ hơn {ge}", "must be at least {ge}"),
-    "less_than": ("phải nhỏ hơn {lt}", "must be less than {lt}"),
-    "less_than_equal": ("không được lớn hơn {le}", "must be at most {le}"),
-}
-_GENERIC = ("giá trị không hợp lệ", "is not valid")
-
-
-def flaws_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> list[Flaw]:
-    """Translate pydantic's complaints into flaws with JSON pointers below `prefix`; no value of the input appears."""
-    flaws: list[Flaw] = []
-    for complaint in error.errors(include_url=False, include_input=False)[:MAX_FLAWS]:
-        context = complaint.get("ctx", {})
-        if complaint["type"] == "value_error" and type(context.get("error")) is ValueError:
-            # Our own validators say in fixed English words what is wrong.
-            vi, en = _GENERIC[0], str(context["error"])
-        else:
-            vi, en = (text.format_map(context) for text in _MESSAGES.get(complaint["type"], _GENERIC))
-        flaws.append(Flaw(to_pointer((*prefix, *complaint["loc"])), Text(vi, en)))
-    return flaws

@@ -164,7 +164,9 @@ class Connection(web.RequestHandler):
             self._request_in_progress = False
             if self._handler_waiter is not None:
                 self._handler_waiter.set_result(None)
-            listener.leave()
+            listener.busy -= 1
+            if listener.ending:
+                listener.left()
             if self._ending:
                 super().close()
 
@@ -189,11 +191,12 @@ class Connection(web.RequestHandler):
         start_time: float | None,
         request_handler: Callable[[Any], Awaitable[web.StreamResponse]],
     ) -> tuple[web.StreamResponse, bool]:
-        self._listener.enter()
+        self._listener.busy += 1
         try:
             return await super()._handle_request(request, start_time, request_handler)
         finally:
-            self._listener.leave()
+            self._listener.busy -= 1
+            self._listener.left()
             if self._ending:
                 super().close()
 
@@ -245,13 +248,8 @@ class Listener(web.Server):
             max_field_size=MAX_HEADER,
         )
 
-    def enter(self) -> None:
-        """Count a request that begins."""
-        self.busy += 1
-
-    def leave(self) -> None:
-        """Count a request whose answer is written."""
-        self.busy -= 1
+    def left(self) -> None:
+        """Tell whoever waits for the end when the last answer is written."""
         if self.ending and not self.busy:
             self._idle.set()
 

@@ -13,9 +13,10 @@ from aiohttp import web
 from multidict import istr
 from pydantic import ValidationError
 
-from routes.bodies import flaws_of, once, read_json
+from routes.bodies import once, read_json
 from routes.context import CALLER, REQUEST_ID
 from routes.direct import Whole
+from routes.flaws import flaws_of
 from routes.recorded import wants_full_receipt
 from routes.signed import SIGNATURE, SIGNATURE_INPUT, Verify, read_signed_json
 from schemas.errors import Flaw, Invalid, Refused, Text

@@ -19,7 +19,7 @@ from config import tracing
 from config.logging import identifier_shaped, write_access
 from config.metrics import Level, Spread, Tally, labelled, metrics
 from config.settings import Server
-from routes.bodies import check_headers
+from routes.bodies import check_repeated
 from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, RELOAD, REQUEST_ID
 from routes.direct import COMMON, Whole, template_of
 from routes.errors import answered
@@ -173,5 +173,7 @@ def bounded(limit: int) -> Middleware:
 @web.middleware
 def unrepeated(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
     """Refuse repeated headers; innermost of all, so that a known caller who sends them leaves evidence."""
-    check_headers(request)
+    headers = request.headers
+    if len(headers) != len(set(headers)):
+        check_repeated(headers)
     return handler(request)

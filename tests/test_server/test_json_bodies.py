@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from routes.bodies import MAX_DEPTH, MAX_INTEGER, flaws_of, parse_json, to_pointer
+from routes.bodies import MAX_DEPTH, MAX_INTEGER, parse_json
+from routes.flaws import flaws_of, to_pointer
 from schemas.errors import Malformed
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
