@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,9 @@ from schemas.forms import TEXT, Form
 from schemas.identifiers import RequestText, Subject
 
 Plain = RequestText
+Role = Literal["asked", "disclosed"]
+Found = tuple[Role, str, str]
+Finder = Callable[[dict[str, Any], list[Found]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +136,49 @@ def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[Any, Subject | None, 
             return annotation, subject, many
 
 
-def subjects(shape: Shape) -> Callable[[dict[str, Any]], Iterator[tuple[Subject, str]]]:
-    """Compile a function that yields every identifying value found in data of this shape, with its kind."""
-    own = tuple(member for member in shape.members if isinstance(member, Leaf) and member.subject)
-    below = tuple((member.name, subjects(member.shape)) for member in shape.members if isinstance(member, Branch))
+def subjects(shape: Shape, role: Role) -> Finder:
+    """Compile what appends every identifying value of a record to a list, as (`role`, kind, value)."""
+    own = [
+        (member.name, member.subject, member.subject.kind, _narrowed(member.subject))
+        for member in shape.members
+        if isinstance(member, Leaf) and member.subject is not None
+    ]
+    # Nobody looks into records without a mark anywhere in them.
+    below = [
+        (member.name, subjects(member.shape, role))
+        for member in shape.members
+        if isinstance(member, Branch) and _marked(member.shape)
+    ]
 
-    def find(data: dict[str, Any]) -> Iterator[tuple[Subject, str]]:
-        for leaf in own:
-            value = data.get(leaf.name)
-            for item in value if isinstance(value, list) else (value,):
-                if item and leaf.subject:
-                    yield leaf.subject.of(item), item
+    def find(data: dict[str, Any], found: list[Found]) -> None:
+        for name, subject, kind, narrowed in own:
+            value = data.get(name)
+            if not value:
+                continue
+            if type(value) is str:
+                found.append((role, subject.of(value).kind if len(value) in narrowed else kind, value))
+            else:
+                found.extend([(role, subject.of(item).kind, item) for item in value if item])
         for name, finder in below:
             value = data.get(name)
-            for item in value if isinstance(value, list) else (value,):
-                if item:
-                    yield from finder(item)
+            if value:
+                for item in value if type(value) is list else (value,):
+                    if item:
+                        finder(item, found)
 
     return find
+
+
+def _marked(shape: Shape) -> bool:
+    return any(
+        _marked(member.shape) if isinstance(member, Branch) else member.subject is not None for member in shape.members
+    )
+
+
+def _narrowed(subject: Subject) -> frozenset[int]:
+    """The numbers of digits with which a value identifies something else than its mark says."""
+    return frozenset(many for many in range(_MOST_DIGITS) if subject.of("0" * many) != subject)
+
+
+# No identifier is as long.
+_MOST_DIGITS = 32

@@ -6,16 +6,19 @@ sealed side table (`Secrets`). Version 1 of the format; a log cannot be rewritte
 """
 
 import base64
-import binascii
 import json
-import os
 import re
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import Literal
+from os import urandom
+from struct import unpack
+from typing import Literal, NamedTuple
 
+from schemas.fields import Found, Role
 from security.audit.canonical import JSON, LARGEST, canonical
 
 FORMAT = 1
@@ -25,7 +28,6 @@ Kind = Literal[
     "exchange", "refusal", "unreadable", "anonymous", "over-limit", "intent", "delivery", "token", "admin", "reading",
     "redaction", "key-rotation", "configuration", "start", "stop",
 ]  # fmt: skip
-Role = Literal["asked", "disclosed"]
 
 # A text as JSON, escaped as RFC 8785 wants it; raises TypeError for anything else.
 _text = json.encoder.encode_basestring
@@ -52,8 +54,7 @@ class Outcome:
     reason: str | None = None
 
 
-@dataclass(slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A person or organisation whose identifier occurs in the question (`asked`) or in the disclosed answer."""
 
     role: Role
@@ -66,8 +67,9 @@ class Evidence:
     """Everything about one event that the trail needs; `written` splits it into the public entry and the secrets.
 
     Bytes fields are what is committed to: `question` the RFC 8785 form of the question, `data` that of the disclosed
-    data, the messages exactly as they went over the wire. `details` takes further facts, never personal ones. Nothing
-    changes it once it is made; it is not frozen because making a frozen one of so many fields costs an exchange twice.
+    data, the messages exactly as they went over the wire. `subjects` are as `Subject` says, `details` takes further
+    facts, never personal ones. Nothing changes it once it is made; it is not frozen because making a frozen one of so
+    many fields costs an exchange twice.
     """
 
     id: str
@@ -89,7 +91,7 @@ class Evidence:
     data: bytes | None = None
     request_messages: Sequence[bytes] = ()
     answer_messages: Sequence[bytes] = ()
-    subjects: Sequence[Subject] = ()
+    subjects: Sequence[Found] = ()
     archive: bool = False
     details: Mapping[str, JSON] = field(default_factory=dict)
 
@@ -105,18 +107,16 @@ class Evidence:
         zone and for values without canonical form.
         """
         # The members follow in the order of their names, which is the canonical one: written straight, an entry costs
-        # a third of what building it as a value and encoding that costs. `canonical` is what the tests compare with.
-        salts = _Salts()
+        # a fraction of what building it as a value and encoding that costs. `canonical` is what the tests compare with.
         at, caller, outcome = instant(self.at), self.caller, self.outcome
+        personal = self.officer if self.officer is not None and _PERSONAL_OFFICER.fullmatch(self.officer) else None
+        salts, commitments, officer, subjects = self._committed(personal)
         text = f'{{"at":"{at}"'
         if self.attempts is not None:
             text += f',"attempts":{_number(self.attempts)}'
         if caller is not None:
-            text += (
-                f',"caller":{{"agency":{_text(caller.agency)},"client":{_text(caller.client)},'
-                f'"credential":{_text(caller.credential)}}}'
-            )
-        text += self._commitments(salts)
+            text += _asking(caller.agency, caller.client, caller.credential)
+        text += commitments
         if self.database is not None:
             text += f',"database":{_text(self.database)}'
         if self.details:
@@ -128,28 +128,20 @@ class Evidence:
         if self.endpoint is not None:
             text += f',"endpoint":{_text(self.endpoint)}'
         if self.fields:
-            text += f',"fields":[{",".join(map(_text, self.fields))}]'
+            text += _listed(tuple(self.fields))
         text += f',"id":{_text(self.id)},"kind":{_text(self.kind)}'
-        personal = None
         if self.officer is not None:
-            if _PERSONAL_OFFICER.fullmatch(self.officer):
-                personal = self.officer
-                text += f',"officer":{{"commitment":"{salts.commit("officer", personal.encode())}"}}'
-            else:
-                text += f',"officer":{_text(self.officer)}'
+            text += f',"officer":{officer or _text(self.officer)}'
         if self.operation is not None:
             text += f',"operation":{_text(self.operation)}'
         if outcome is not None:
-            reason = f',"reason":{_text(outcome.reason)}' if outcome.reason is not None else ""
-            text += f',"outcome":{{"code":{_text(outcome.code)}{reason},"status":{_number(outcome.status)}}}'
+            text += _ended(outcome.code, outcome.status, outcome.reason)
         if self.purpose is not None:
             text += f',"purpose":{_text(self.purpose)}'
         if self.request_id is not None:
             text += f',"request_id":{_text(self.request_id)}'
-        if self.subjects:
-            text += f',"subjects":[{",".join(map(salts.subject, range(len(self.subjects)), self.subjects))}]'
         # UnicodeEncodeError, which lone surrogates raise here, is a ValueError.
-        body = f'{text},"v":{FORMAT}}}'.encode()
+        body = f'{text}{subjects},"v":{FORMAT}}}'.encode()
         repeated = (
             self.id,
             at,
@@ -164,21 +156,38 @@ class Evidence:
         )
         if not salts:
             return body, repeated, None
-        subjects = tuple([(each.kind, each.value) for each in self.subjects])
-        return body, repeated, Secrets(salts, subjects, personal, self.data if self.archive else None)
+        found = [(kind, value) for _, kind, value in self.subjects]
+        return body, repeated, Secrets(salts, found, personal, self.data if self.archive else None)
 
-    def _commitments(self, salts: "_Salts") -> str:
-        """The member `commitments`, or nothing."""
-        made = []
-        if self.answer_messages:
-            made.append(f'"answer_messages":[{salts.each("answer_messages", self.answer_messages)}]')
-        if self.data is not None:
-            made.append(f'"data":"{salts.commit("data", self.data)}"')
-        if self.question is not None:
-            made.append(f'"question":"{salts.commit("question", self.question)}"')
-        if self.request_messages:
-            made.append(f'"request_messages":[{salts.each("request_messages", self.request_messages)}]')
-        return f',"commitments":{{{",".join(made)}}}' if made else ""
+    def _committed(self, personal: str | None) -> "tuple[dict[str, bytes], str, str, str]":
+        """Commit to everything personal; return the salts by name, and the text of `commitments`, officer, `subjects`.
+
+        `personal` is the officer's account where that is an identity number.
+        """
+        answers, data, question, requests = self.answer_messages, self.data, self.question, self.request_messages
+        roles, kinds, values = zip(*self.subjects, strict=True) if self.subjects else ((), (), ())
+        names, form = _form(
+            len(answers), data is not None, question is not None, len(requests), personal is not None, roles, kinds
+        )
+        contents = [*answers]
+        if data is not None:
+            contents.append(data)
+        if question is not None:
+            contents.append(question)
+        contents += requests
+        if personal is not None:
+            contents.append(personal.encode())
+        contents += [value.encode() for value in values]
+        many = len(contents)
+        # One question to the system for all of them.
+        salts = unpack(f"{SALT_SIZE}s" * many, urandom(SALT_SIZE * many))
+        # What `commitment` returns for each.
+        made = [
+            b2a_base64(sha256(salt + content).digest(), newline=False).decode()
+            for salt, content in zip(salts, contents, strict=True)
+        ]
+        commitments, officer, subjects = (form % tuple(made)).split("\0")
+        return dict(zip(names, salts, strict=True)), commitments, officer, subjects
 
 
 @dataclass(slots=True)
@@ -215,41 +224,81 @@ class Secrets:
 
 def commitment(salt: bytes, content: bytes) -> str:
     """SHA-256(salt ‖ content) in base64."""
-    return binascii.b2a_base64(sha256(salt + content).digest(), newline=False).decode()
+    return b2a_base64(sha256(salt + content).digest(), newline=False).decode()
 
 
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC with microseconds, always of the same length so that text order is time order."""
-    if at.tzinfo is None:
-        raise ValueError("audit entry: a time without zone")
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if at.tzinfo is not UTC:
+        if at.tzinfo is None:
+            raise ValueError("audit entry: a time without zone")
+        at = at.astimezone(UTC)
+    # The zone follows behind the first 26 characters.
+    return at.isoformat("T", "microseconds")[:26] + "Z"
 
 
-class _Salts(dict[str, bytes]):
-    """Salts by the name of the commitment they belong to, drawn from the system several at a time."""
+# The forms of most entries are the same few: numbers of messages, roles and kinds of subjects, nothing personal.
+@lru_cache(maxsize=4096)
+def _form(
+    answers: int, data: int, question: int, requests: int, officer: int, roles: tuple[Role, ...], kinds: tuple[str, ...]
+) -> tuple[tuple[str, ...], str]:
+    """Name the commitments of an entry that has so many of each, in the order of its text; return with them that text.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._drawn = b""
+    It is `commitments`, what stands for the officer, and `subjects`, NUL between them, and `%s` for each commitment.
+    """
+    names: list[str] = []
+    members: list[str] = []
+    for name, many in (
+        ("answer_messages", answers),
+        ("data", data),
+        ("question", question),
+        ("request_messages", requests),
+    ):
+        if many and name.endswith("_messages"):
+            names += [f"{name}/{place}" for place in range(many)]
+            members.append(f'"{name}":[{",".join([_GAP] * many)}]')
+        elif many:
+            names.append(name)
+            members.append(f'"{name}":{_GAP}')
+    commitments = f',"commitments":{{{",".join(members)}}}' if members else ""
+    names += ["officer"] * officer
+    names += [f"subjects/{place}" for place in range(len(roles))]
+    subjects = ",".join(
+        [
+            f'{{"commitment":{_GAP},"kind":{_escaped(kind)},"role":{_escaped(role)}}}'
+            for role, kind in zip(roles, kinds, strict=True)
+        ]
+    )
+    officers = f'{{"commitment":{_GAP}}}' if officer else ""
+    return tuple(names), "\0".join((commitments, officers, f',"subjects":[{subjects}]' if subjects else ""))
 
-    def commit(self, name: str, content: bytes) -> str:
-        """Commit to `content` under a new salt that is kept as `name`."""
-        if not self._drawn:
-            self._drawn = os.urandom(8 * SALT_SIZE)
-        salt, self._drawn = self._drawn[:SALT_SIZE], self._drawn[SALT_SIZE:]
-        self[name] = salt
-        return commitment(salt, content)
 
-    def each(self, name: str, contents: Sequence[bytes]) -> str:
-        """Commitments to all of them, as the items of a JSON array; their salts are kept as `name/0`, `name/1`."""
-        return ",".join([f'"{self.commit(f"{name}/{place}", content)}"' for place, content in enumerate(contents)])
-
-    def subject(self, place: int, subject: Subject) -> str:
-        """One item of the member `subjects`."""
-        made = self.commit(f"subjects/{place}", subject.value.encode())
-        return f'{{"commitment":"{made}","kind":{_text(subject.kind)},"role":{_text(subject.role)}}}'
+_GAP = '"%s"'
 
 
+def _escaped(text: str) -> str:
+    return _text(text).replace("%", "%%")
+
+
+# What says the same in entry after entry is written once.
+@lru_cache(maxsize=4096)
+def _asking(agency: str, client: str, credential: str) -> str:
+    return f',"caller":{{"agency":{_text(agency)},"client":{_text(client)},"credential":{_text(credential)}}}'
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _ended(code: str, status: int, reason: str | None) -> str:
+    reason = f',"reason":{_text(reason)}' if reason is not None else ""
+    return f',"outcome":{{"code":{_text(code)}{reason},"status":{_number(status)}}}'
+
+
+@lru_cache(maxsize=1024)
+def _listed(fields: tuple[str, ...]) -> str:
+    return f',"fields":[{",".join(map(_text, fields))}]'
+
+
+# Typed, because 1, 1.0 and True are the same key otherwise.
+@lru_cache(maxsize=4096, typed=True)
 def _number(value: int) -> str:
     if type(value) is not int or not -LARGEST <= value <= LARGEST:
         raise ValueError("audit entry: not an integer that every reader keeps exact")
@@ -257,4 +306,4 @@ def _number(value: int) -> str:
 
 
 def _b64(raw: bytes) -> str:
-    return binascii.b2a_base64(raw, newline=False).decode()
+    return b2a_base64(raw, newline=False).decode()

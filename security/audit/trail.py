@@ -9,30 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
 
 from config.metrics import Spread, Tally, labelled, metrics
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
 from schemas.exchange import Answer, Exchange, Handler, Operation
 from schemas.exchange import Caller as Identified
-from schemas.fields import shape_of, subjects
-from schemas.identifiers import Subject as Marked
+from schemas.fields import Finder, Found, shape_of, subjects
 from schemas.identifiers import check_officer
 from schemas.ids import new_id
 from schemas.purposes import PURPOSES
 from schemas.receipt import Receipt as Shown
 from security.audit.anonymous import BulkCounter
 from security.audit.canonical import JSON, canonical
-from security.audit.entries import Caller, Evidence, Kind, Outcome, Role, Subject, instant
+from security.audit.entries import Caller, Evidence, Kind, Outcome, instant
 from security.audit.log import AuditLog
 from security.audit.receipt import Receipt
 
-Finder = Callable[[dict[str, Any]], Iterator[tuple[Marked, str]]]
+_ANSWERED = Outcome("ok", 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +79,7 @@ class AuditTrail:
                 internal = Internal()
                 await self._failed(exchange, internal, started)
                 raise internal from error
-            answer.receipt = await self._log.record(
-                self._evidence(exchange, Outcome("ok", 200), started, answer=answer)
-            )
+            answer.receipt = await self._log.record(self._evidence(exchange, _ANSWERED, started, answer=answer))
             _measure(exchange, "answered", started)
             return answer
 
@@ -134,15 +130,15 @@ class AuditTrail:
         answer: Answer | None = None,
     ) -> Evidence:
         asked_of, disclosed_of = _finders(exchange.operation)
-        question = exchange.question.model_dump(exclude_none=True)
-        # Once each, in the order in which they are found.
-        found: dict[tuple[Role, str, str], None] = {}
-        for mark, value in asked_of(question):
-            found["asked", mark.kind, value] = None
+        # A question has no records in it: its values are JSON as they stand.
+        question = {name: value for name, value in exchange.question.__dict__.items() if value is not None}
+        found: list[Found] = []
+        asked_of(question, found)
         if answer is not None:
-            for mark, value in disclosed_of(answer.data):
-                found["disclosed", mark.kind, value] = None
-        trail = exchange.trail
+            disclosed_of(answer.data, found)
+        trail, dossier, officer = exchange.trail, exchange.dossier, exchange.officer
+        if not exchange.well_formed:
+            dossier, officer = _if_valid(check_dossier_code, dossier), _if_valid(check_officer, officer)
         return Evidence(
             id=exchange.id,
             kind=kind,
@@ -152,8 +148,8 @@ class AuditTrail:
             operation=exchange.operation.name,
             # Any other text could be a personal value.
             purpose=exchange.purpose if exchange.purpose in PURPOSES else None,
-            dossier=_if_valid(check_dossier_code, exchange.dossier),
-            officer=_if_valid(check_officer, exchange.officer),
+            dossier=dossier,
+            officer=officer,
             request_id=exchange.request_id,
             outcome=outcome,
             fields=answer.fields if answer else (),
@@ -164,7 +160,8 @@ class AuditTrail:
             data=answer.canonical if answer else None,
             request_messages=[body for direction, body in trail.messages if direction == "sent"],
             answer_messages=[body for direction, body in trail.messages if direction == "received"],
-            subjects=[Subject(role, kind, value) for role, kind, value in found],
+            # Once each, in the order in which they were found.
+            subjects=list(dict.fromkeys(found)),
             archive=answer is not None and answer.archive,
             details=_details(exchange),
         )
@@ -195,11 +192,16 @@ def _counted(database: str, operation: str, outcome: str) -> tuple[Tally, Spread
 
 @cache
 def _finders(operation: Operation) -> tuple[Finder, Finder]:
-    return subjects(shape_of(operation.question)), subjects(shape_of(operation.answer))
+    return subjects(shape_of(operation.question), "asked"), subjects(shape_of(operation.answer), "disclosed")
 
 
 def _named(caller: Identified) -> Caller:
-    return Caller(caller.client_id, caller.agency, f"{caller.credential.kind}:{caller.credential.id}")
+    return _known(caller.client_id, caller.agency, caller.credential.kind, caller.credential.id)
+
+
+@lru_cache(maxsize=4096)
+def _known(client: str, agency: str, kind: str, credential: str) -> Caller:
+    return Caller(client, agency, f"{kind}:{credential}")
 
 
 def _if_valid(check: Callable[[str], str], value: str | None) -> str | None:
