@@ -100,7 +100,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, max_answer: int, lost: Callable[[Connection], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._now = self._loop.time
+        # The loop's clock.
+        self.now = self._loop.time
         self._max_answer = max_answer
         self._lost = lost
         self._transport: asyncio.Transport | None = None
@@ -192,7 +193,7 @@ class Connection(asyncio.Protocol):
         elif self._lasting is not None:
             self._finish(answer)
         else:
-            self._heard = self._now()
+            self._heard = self.now()
             gathered = len(fields) + len(self._parts)
             if gathered != self._gathered:
                 self._gathered = gathered

@@ -73,11 +73,10 @@ class Connections:
         if connection in self._outdated:
             connection.close()
             return
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = connection.now()
         self._idle.append(connection)
         if self._sweeper is None:
-            self._sweeper = loop.call_later(KEEP_ALIVE, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(KEEP_ALIVE, self._sweep)
 
     def renew(self) -> None:
         """Use none of the connections that are open for another question."""

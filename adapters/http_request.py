@@ -41,30 +41,32 @@ class Requests:
             pair = f"{address.user or ''}:{address.password or ''}".encode()
             self._proof = f"Authorization: Basic {b64encode(pair).decode()}\r\n"
         self._fixed = "".join(f"{line}\r\n" for line in lines)
-        # Paths are constants of the declarations; the bound is for the day on which somebody puts an id into one.
-        self._start = lru_cache(maxsize=256)(self._started)
+        # Paths are constants of the declarations and most headers are, too; the bound is for those that are not.
+        self._head = lru_cache(maxsize=256)(self._headed)
 
     def written(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
     ) -> bytes:
         """Return the whole request; raises ValueError for a method or header that cannot be written as it is."""
-        start = self._start(method, path) if not query else self._started(method, path, query)
-        fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        fields = tuple(headers.items())
+        head = self._headed(method, path, fields, query) if query else self._head(method, path, fields)
+        if body or method != "GET":
+            return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+        return head + b"\r\n"
+
+    def _headed(
+        self, method: str, path: str, headers: tuple[tuple[str, str], ...], query: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Return everything that stands before the length of the body."""
+        if _METHOD.fullmatch(method) is None or method in _UNUSED:
+            raise ValueError(f"the method {method!r} is not for questions")
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
         # As many lines as fields: a value may hold no whole line of its own either.
         if _FIELDS.fullmatch(fields) is None or fields.count("\r\n") != len(headers):
             raise ValueError("a header with control characters, or one that the transport writes itself")
-        if self._proof:
-            if any(name.lower() == "authorization" for name in headers):
-                raise ValueError("a log-in of its own and credentials in the address exclude each other")
-            fields += self._proof
-        if body or method != "GET":
-            fields = f"{fields}Content-Length: {len(body)}\r\n"
-        return f"{start}{fields}\r\n".encode() + body
-
-    def _started(self, method: str, path: str, query: Mapping[str, str] | None = None) -> str:
-        if _METHOD.fullmatch(method) is None or method in _UNUSED:
-            raise ValueError(f"the method {method!r} is not for questions")
+        if self._proof and any(name.lower() == "authorization" for name, _ in headers):
+            raise ValueError("a log-in of its own and credentials in the address exclude each other")
         address = URL(self._base + path)
         if query:
             address = address.with_query(dict(query))
-        return f"{method} {address.raw_path_qs} HTTP/1.1\r\n{self._fixed}"
+        return f"{method} {address.raw_path_qs} HTTP/1.1\r\n{self._fixed}{fields}{self._proof}".encode()

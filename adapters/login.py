@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Literal, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, cast
 
 from adapters.schemes import NoLogin, Scheme, Steps, Token
 from adapters.transport import Message, Reply, Transport, Unsent, refusal
@@ -113,20 +113,15 @@ class Link:
         self._login = Login(self._scheme, endpoint, self._transport)
         self._open = isinstance(self._scheme, NoLogin)
 
-    async def send(self, message: Message, *, deadline: float, on_wire: OnWire | None = None) -> Reply:
+    def send(self, message: Message, *, deadline: float, on_wire: OnWire | None = None) -> Coroutine[Any, Any, Reply]:
         """Send `message` with our proof on it and return the reply, whatever its status.
 
         A reply that says the token has ended is followed by one forced renewal and one more attempt. `on_wire` gets the
         question and the answer as bytes, each time, and nothing of the log-in. Raises what Transport and Login raise.
         """
         if self._open:
-            return await self._once(message, message, deadline, on_wire)
-        token = await self._login.token(deadline=deadline)
-        reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
-        if token is not None and self._scheme.dead(reply):
-            token = await self._login.token(deadline=deadline, instead_of=token)
-            reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
-        return reply
+            return self._once(message, message, deadline, on_wire)
+        return self._logged_in(message, deadline, on_wire)
 
     def reload(self) -> None:
         """Take renewed TLS certificates for new connections; raises ConfigurationError."""
@@ -136,6 +131,14 @@ class Link:
         """Close the connections."""
         await self._login.close()
         await self._transport.close()
+
+    async def _logged_in(self, message: Message, deadline: float, on_wire: OnWire | None) -> Reply:
+        token = await self._login.token(deadline=deadline)
+        reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
+        if token is not None and self._scheme.dead(reply):
+            token = await self._login.token(deadline=deadline, instead_of=token)
+            reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
+        return reply
 
     async def _once(self, message: Message, proved: Message, deadline: float, on_wire: OnWire | None) -> Reply:
         if on_wire is not None:

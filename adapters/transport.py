@@ -121,8 +121,32 @@ class Transport:
             self._free -= 1
         else:
             await self._queue(deadline)
+        limits = self._limits
+        now = asyncio.get_running_loop().time
         try:
-            return await self._exchange(request, deadline, message)
+            began = now()
+            own_limit = began + limits.total
+            while True:
+                connection = self._connections.idle(began)
+                kept = connection is not None
+                if connection is None:
+                    connection = await self._connect(deadline, own_limit)
+                    began = now()
+                try:
+                    reply = await connection.ask(request, began, limits.read, min(deadline, own_limit))
+                except (Broken, Malformed, Silent, Expired) as error:
+                    # The source closed the kept connection while we took it. HTTP lets a client ask again by itself
+                    # only what has no effect (RFC 9112 section 9.3.1).
+                    if kept and message.method == "GET" and isinstance(error, Broken) and error.early:
+                        began = now()
+                        continue
+                    raise self._meaning(error, impatient=deadline < own_limit) from error
+                except BaseException:
+                    # Whoever goes away leaves an answer behind that nobody else must read.
+                    connection.close()
+                    raise
+                self._connections.keep(connection)
+                return reply
         finally:
             if self._turns:
                 self._leave()
@@ -172,38 +196,13 @@ class Transport:
                 return
         self._free += 1
 
-    async def _exchange(self, request: bytes, deadline: float, message: Message) -> Reply:
-        limits = self._limits
-        now = asyncio.get_running_loop().time
-        began = now()
-        own_limit = began + limits.total
-        while True:
-            connection = self._connections.idle(began)
-            kept = connection is not None
-            if connection is None:
-                connection = await self._connect(deadline, own_limit)
-                began = now()
-            try:
-                reply = await connection.ask(request, began, limits.read, min(deadline, own_limit))
-            except Broken as error:
-                # The source closed the kept connection while we took it. HTTP lets a client ask again by itself only
-                # what has no effect (RFC 9112 section 9.3.1).
-                if message.method == "GET" and kept and error.early:
-                    began = now()
-                    continue
-                raise self._failed(UpstreamUnavailable, "kết nối bị ngắt", "the connection broke") from error
-            except Malformed as error:
-                raise self._unreadable(*error.args) from error
-            except Silent as error:
-                raise self._late(UpstreamTimeout) from error
-            except Expired as error:
-                raise self._late(Impatient if deadline < own_limit else UpstreamTimeout) from error
-            except BaseException:
-                # Whoever goes away leaves an answer behind that nobody else must read.
-                connection.close()
-                raise
-            self._connections.keep(connection)
-            return reply
+    def _meaning(self, error: Exception, *, impatient: bool) -> UpstreamError:
+        """Return what the end of a connection in the middle of a question means to the caller."""
+        if isinstance(error, Malformed):
+            return self._unreadable(*error.args)
+        if isinstance(error, Broken):
+            return self._failed(UpstreamUnavailable, "kết nối bị ngắt", "the connection broke")
+        return self._late(Impatient if impatient and isinstance(error, Expired) else UpstreamTimeout)
 
     async def _connect(self, deadline: float, own_limit: float) -> Connection:
         patience = asyncio.get_running_loop().time() + self._endpoint.timeout.connect
