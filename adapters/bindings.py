@@ -99,14 +99,17 @@ def given_texts(given: tuple[Given, ...], name: str, endpoint: Endpoint) -> Call
 
     Raises ConfigurationError for a param that the endpoint called `name` has to have and has not.
     """
-    compiled = [(segments(path), value) for path, value in given]
-    for _, value in compiled:
-        if isinstance(value, Param) and value.default is None and value.name not in endpoint.params:
-            raise ConfigurationError(f"[endpoints.{name}] needs params.{value.name}: the source asks for it")
+    compiled: list[tuple[tuple[str, ...], Callable[[Asked], str | None]]] = []
+    for path, value in given:
+        if isinstance(value, Param):
+            configured = endpoint.params.get(value.name, value.default)
+            if configured is None:
+                raise ConfigurationError(f"[endpoints.{name}] needs params.{value.name}: the source asks for it")
+            value = value if value.officer else constant(configured)
+        compiled.append((segments(path), value))
 
     def texts(asked: Asked) -> Texts:
-        found = ((path, value(asked)) for path, value in compiled)
-        return [(path, text) for path, text in found if text is not None]
+        return [(path, text) for path, value in compiled if (text := value(asked)) is not None]
 
     return texts
 
@@ -147,9 +150,17 @@ def _refuse(name: str) -> Any:
     raise Unreadable(f"{name} is not JSON")
 
 
-# Made once: `json.loads` and `json.dumps` with options make one for each message.
+# Made once: `json.loads` with options, and even `JSONEncoder.encode`, make one for each message. The encoder has no
+# markers against cycles, no indent, names in their order, none skipped, no NaN.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse, object_pairs_hook=_once)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ENCODE = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, json.JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", False, False, False
+)
+
+
+def _written(value: Any) -> bytes:
+    """Write JSON; a lone surrogate, which is no character, raises UnicodeEncodeError."""
+    return "".join(_ENCODE(value, 0)).encode("utf-8")
 
 
 def read_json(body: bytes) -> Any:
@@ -157,7 +168,7 @@ def read_json(body: bytes) -> Any:
     try:
         found = _DECODER.decode(body.decode("utf-8"))
         if b"\\u" in body:  # an escaped lone surrogate is no character and could not be passed on
-            _ENCODER.encode(found).encode("utf-8")
+            _written(found)
     except (ValueError, RecursionError):
         raise Unreadable("the body is not JSON") from None
     return found
@@ -236,17 +247,18 @@ def _json_codec(
     texts = texts_of(shape_of(operation.question))
     given = given_texts(binding.given, name, endpoint)
     verdict = segments(binding.verdict)
+    method, target = binding.method, binding.path
+    headers = {"Accept": "application/json"}
+    if method == "POST":
+        headers["Content-Type"] = "application/json; charset=utf-8"
 
     def write(exchange: Exchange) -> tuple[Message, Expected]:
-        asked = Asked(exchange, endpoint, new_id())
-        pairs = given(asked) + texts(exchange.question)
-        headers = {"Accept": "application/json"}
-        if binding.method == "GET":
+        message_id = new_id()
+        pairs = given(Asked(exchange, endpoint, message_id)) + texts(exchange.question)
+        if method == "GET":
             query = {path[-1]: text for path, text in pairs}
-            return Message("GET", binding.path, headers, b"", query), Expected(asked.message_id)
-        body = _ENCODER.encode(json_of(pairs)).encode("utf-8")
-        headers["Content-Type"] = "application/json; charset=utf-8"
-        return Message("POST", binding.path, headers, body, {}), Expected(asked.message_id)
+            return Message(method, target, headers, b"", query), Expected(message_id)
+        return Message(method, target, headers, _written(json_of(pairs)), {}), Expected(message_id)
 
     def read(reply: Reply, expected: Expected) -> Answer:
         check_status(name, reply, operation.faults)
@@ -270,8 +282,10 @@ def segments(path: str) -> tuple[str, ...]:
 def records_at(found: Any, path: tuple[str, ...]) -> list[Mapping[str, Any]]:
     """Return the objects at a path of a JSON value, one or many alike; raises Unreadable for anything else."""
     value = lookup(found, path)
+    if isinstance(value, dict):
+        return [value] if value else []
     records = value if isinstance(value, list) else [] if value is None or value == "" else [value]
-    if not all(isinstance(record, Mapping) for record in records):
+    if not all(isinstance(record, dict) for record in records):
         raise Unreadable("the record is not an object")
     return [record for record in records if record]
 

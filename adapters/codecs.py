@@ -74,7 +74,7 @@ def lookup(found: Any, path: Iterable[str]) -> Any:
             found = found[0] if found else None
         if found is None or found == "":
             return None
-        if not isinstance(found, Mapping):
+        if not isinstance(found, dict):
             raise Unreadable(f"{segment} does not stand in an object")
         found = found.get(segment)
     return found
@@ -317,7 +317,7 @@ def _json_record(shape: Shape) -> Fill:
         for name, path, below, many in branches:
             value = lookup(source, path)
             records = value if isinstance(value, list) else [] if value is None or value == "" else [value]
-            if not all(isinstance(record, Mapping) for record in records):
+            if not all(isinstance(record, dict) for record in records):
                 raise Unreadable(f"{path[-1]} is not an object")
             if many:
                 found[name] = [below(record, f"{at}/{name}/{n}", notices) for n, record in enumerate(records)]
