@@ -17,3 +17,7 @@ class Receipt(Protocol):
     def as_json(self, proof: Sequence[bytes] | None = None) -> dict[str, object]:
         """Return the `receipt` member of an answer; with an inclusion proof the form that verifies offline."""
         ...
+
+    def as_text(self, proof: Sequence[bytes] | None = None) -> str:
+        """Return the same as JSON text."""
+        ...

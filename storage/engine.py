@@ -6,8 +6,8 @@ can hold the write lock while waiting for the network. `reading` and `writing` a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -119,16 +119,20 @@ def lock_state(connection: Connection) -> None:
 _LOCKED_STATE = select(STATE.c.moved_to).where(STATE.c.id == literal_column("1")).with_for_update()
 
 
-@contextmanager
-def outside_failures() -> Iterator[None]:
+class outside_failures:  # noqa: N801 - reads as `suppress` does
     """Turn what the outside did into `StorageUnavailable`; let our own mistakes through as they are."""
-    try:
-        yield
-    except (IntegrityError, ProgrammingError, DataError):
-        raise
-    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as failure:
-        # The statement and its parameters stay out of the text: it reaches log lines.
-        cause = failure.orig if isinstance(failure, DBAPIError) else failure
-        raise StorageUnavailable(
-            f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else ''}"
-        ) from failure
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: object) -> None:
+        if failure is None or isinstance(failure, (IntegrityError, ProgrammingError, DataError)):
+            return
+        if isinstance(failure, (DBAPIError, PoolTimeout, OSError, TimeoutError)):
+            # The statement and its parameters stay out of the text: it reaches log lines.
+            cause = failure.orig if isinstance(failure, DBAPIError) else failure
+            raise StorageUnavailable(
+                f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else ''}"
+            ) from failure

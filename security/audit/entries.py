@@ -109,8 +109,7 @@ class Evidence:
         # The members follow in the order of their names, which is the canonical one: written straight, an entry costs
         # a fraction of what building it as a value and encoding that costs. `canonical` is what the tests compare with.
         at, caller, outcome = instant(self.at), self.caller, self.outcome
-        personal = self.officer if self.officer is not None and _PERSONAL_OFFICER.fullmatch(self.officer) else None
-        salts, commitments, officer, subjects = self._committed(personal)
+        secrets, commitments, officer, subjects = self._committed()
         text = f'{{"at":"{at}"'
         if self.attempts is not None:
             text += f',"attempts":{_number(self.attempts)}'
@@ -154,21 +153,18 @@ class Evidence:
             outcome.code if outcome is not None else None,
             self.request_id,
         )
-        if not salts:
-            return body, repeated, None
-        found = [(kind, value) for _, kind, value in self.subjects]
-        return body, repeated, Secrets(salts, found, personal, self.data if self.archive else None)
+        return body, repeated, secrets
 
-    def _committed(self, personal: str | None) -> "tuple[dict[str, bytes], str, str, str]":
-        """Commit to everything personal; return the salts by name, and the text of `commitments`, officer, `subjects`.
-
-        `personal` is the officer's account where that is an identity number.
-        """
+    def _committed(self) -> "tuple[Secrets | None, str, str, str]":
+        """Commit to everything personal; return what opens it, and the text of `commitments`, officer, `subjects`."""
         answers, data, question, requests = self.answer_messages, self.data, self.question, self.request_messages
         roles, kinds, values = zip(*self.subjects, strict=True) if self.subjects else ((), (), ())
+        personal = self.officer if self.officer is not None and _PERSONAL_OFFICER.fullmatch(self.officer) else None
         names, form = _form(
             len(answers), data is not None, question is not None, len(requests), personal is not None, roles, kinds
         )
+        if not names:
+            return None, "", "", ""
         contents = [*answers]
         if data is not None:
             contents.append(data)
@@ -181,13 +177,14 @@ class Evidence:
         many = len(contents)
         # One question to the system for all of them.
         salts = unpack(f"{SALT_SIZE}s" * many, urandom(SALT_SIZE * many))
-        # What `commitment` returns for each.
-        made = [
-            b2a_base64(sha256(salt + content).digest(), newline=False).decode()
-            for salt, content in zip(salts, contents, strict=True)
-        ]
-        commitments, officer, subjects = (form % tuple(made)).split("\0")
-        return dict(zip(names, salts, strict=True)), commitments, officer, subjects
+        # What `commitment` returns for each, a line for each.
+        made = [b2a_base64(sha256(salt + content).digest()) for salt, content in zip(salts, contents, strict=True)]
+        commitments, officer, subjects = (form % tuple(b"".join(made).decode().splitlines())).split("\0")
+        archived = self.data if self.archive else None
+        secrets = Secrets(
+            dict(zip(names, salts, strict=True)), tuple(zip(kinds, values, strict=True)), personal, archived
+        )
+        return secrets, commitments, officer, subjects
 
 
 @dataclass(slots=True)
