@@ -1,7 +1,8 @@
 """WS-Security X.509 signatures of SOAP 1.1 and 1.2 messages, checked by a strict profile (OASIS WSS 1.1.1).
 
 One parse; what was digested and what is handed over are the same element objects, so that no wrapping can slip
-another element in between. Everything outside the profile is refused with a reason of the published list.
+another element in between. Everything outside the profile is refused with a reason of the published list. A message of
+the usual form is read off its canonical text (`soap_plain`); the walk below reads all others and alone refuses a form.
 """
 
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from security.freshness import fresh_until, instant
 from security.signature import Rejected, SignaturePolicy, SoapVersion, Trusted, Verified, utc_now
-from security.signature_algorithms import encode, strict_base64
+from security.signature_algorithms import check_of, encode, strict_base64
 from security.signature_structure import (
     EXC_C14N,
     SIGNATURE,
@@ -29,25 +30,18 @@ from security.signature_structure import (
     same_document,
     text_of,
 )
-from security.soap_signer import WSSE, WSSE11, presented
+from security.soap_plain import CONFIRMATION, SECURITY, SOAP_PARTS, TIMESTAMP, TOKEN, plain_message
+from security.soap_plain import SOAP as SOAP
+from security.soap_signer import presented
 from security.trust import Trust
 from security.xml import Element, XmlRefused, parse
 
-SOAP: dict[SoapVersion, str] = {
-    "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
-    "1.2": "http://www.w3.org/2003/05/soap-envelope",
-}
 RELATES_TO = "{http://www.w3.org/2005/08/addressing}RelatesTo"
 
-_SECURITY = f"{{{WSSE}}}Security"
-_TOKEN = f"{{{WSSE}}}BinarySecurityToken"
-_TIMESTAMP = f"{{{WSU}}}Timestamp"
-_CONFIRMATION = f"{{{WSSE11}}}SignatureConfirmation"
 _VERSIONS: dict[str, SoapVersion] = {f"{{{namespace}}}Envelope": version for version, namespace in SOAP.items()}
 _HEADER = {version: f"{{{namespace}}}Header" for version, namespace in SOAP.items()}
 _BODY = {version: f"{{{namespace}}}Body" for version, namespace in SOAP.items()}
-_SOAP_PARTS = (*_VERSIONS, *_HEADER.values(), *_BODY.values())
-_UNIQUE = (_SECURITY, SIGNATURE, _TIMESTAMP, _TOKEN, *_SOAP_PARTS)
+_UNIQUE = (SECURITY, SIGNATURE, TIMESTAMP, TOKEN, *SOAP_PARTS)
 _ULTIMATE_RECEIVER = f"{SOAP['1.2']}/role/ultimateReceiver"
 _TIMES = [f"{{{WSU}}}Created", f"{{{WSU}}}Expires"]
 _ID_FORM = frozenset({WSU_ID})
@@ -89,6 +83,40 @@ def verify_soap(
         root = parse(document, policy.limits)
     except XmlRefused as refused:
         raise malformed(str(refused)) from None
+    plain = plain_message(root, len(document), policy)
+    if plain is None:
+        return _verify_walked(root, document, policy, trust, moment, confirms, relates_to)
+    body, security, token, method, signed_info, value_text, value, created, expires, confirmed = plain
+    signer = trust.accept(token, moment)
+    check_of(method, signer.checks)(value, signed_info)
+    until = _fresh_until(created, expires, policy, moment)
+    signature_digest = _first_time(signed_info, until, policy)
+    _check_answers([], confirmed, confirms, relates_to)
+    # No attribute and no other block is in this header.
+    root[0].remove(security)
+    return Verified(
+        Trusted(body[0]),
+        (),
+        signer.certificate,
+        signer.subject,
+        signer.fingerprint,
+        created,
+        signature_digest,
+        value_text,
+        until,
+        confirmed,
+    )
+
+
+def _verify_walked(
+    root: Element,
+    document: bytes,
+    policy: SignaturePolicy,
+    trust: Trust,
+    moment: datetime,
+    confirms: str | None,
+    relates_to: str | None,
+) -> Verified:
     message = _read(root, policy)
     parts = read_signature(message.signature)
     references = parts.said.references
@@ -98,10 +126,9 @@ def verify_soap(
     signed_info = check_signature(parts, signer, inclusive=False)
     for reference, element in zip(references, signed, strict=True):
         check_digest(reference, canonical_by(reference.transforms[0], element, inclusive=False))
-    created, until = _window(message.timestamp, policy, moment)
-    signature_digest = sha256(signed_info).digest()
-    if policy.replays is not None and not policy.replays.remember(signature_digest, until):
-        raise Rejected("replayed", "this message was accepted before")
+    created, expires = _times(message.timestamp)
+    until = _fresh_until(created, expires, policy, moment)
+    signature_digest = _first_time(signed_info, until, policy)
     confirmed = _confirmed(message, signed, confirms)
     _check_answers(headers, confirmed, confirms, relates_to)
     _forget_unsigned(root, message, headers)
@@ -138,8 +165,8 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
     found: dict[str, Element] = {element.tag: element for element in special}
     if len(found) != len(special):
         raise malformed("there is more than one envelope, Security, Signature, Timestamp or token")
-    security, signature, timestamp = found.get(_SECURITY), found.get(SIGNATURE), found.get(_TIMESTAMP)
-    token = found.get(_TOKEN)
+    security, signature, timestamp = found.get(SECURITY), found.get(SIGNATURE), found.get(TIMESTAMP)
+    token = found.get(TOKEN)
     # Envelope, Header and Body are among them.
     if len(found) != 3 + sum(one is not None for one in (security, signature, timestamp, token)):
         raise malformed("there are parts of another envelope inside the envelope")
@@ -154,7 +181,7 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
     children = list(security)
     confirmations = []
     for child in children:
-        if child.tag == _CONFIRMATION:
+        if child.tag == CONFIRMATION:
             confirmations.append(child)
         elif child is not signature and child is not timestamp and child is not token:
             raise malformed("Security holds something that the profile does not know")
@@ -217,14 +244,26 @@ def _signed_headers(message: _Message, signed: list[Element], policy: SignatureP
     return covered
 
 
-def _window(timestamp: Element, policy: SignaturePolicy, now: datetime) -> tuple[datetime, datetime]:
-    """When the message was made and until when it is fresh; Rejected("stale") if that is not now."""
+def _times(timestamp: Element) -> tuple[datetime, datetime]:
+    """When the message was made and when it expires."""
     created_at, expires_at = expect(timestamp, _TIMES, _ID_FORM, "Timestamp")
     created = instant(text_of(created_at, _NOTHING, "Created"), "Created")
-    expires = instant(text_of(expires_at, _NOTHING, "Expires"), "Expires")
+    return created, instant(text_of(expires_at, _NOTHING, "Expires"), "Expires")
+
+
+def _fresh_until(created: datetime, expires: datetime, policy: SignaturePolicy, now: datetime) -> datetime:
+    """Until when the message is fresh; Rejected("stale") if it is not now."""
     if expires <= created:
         raise malformed("the Timestamp expires before it was created")
-    return created, fresh_until(created, expires, policy, now)
+    return fresh_until(created, expires, policy, now)
+
+
+def _first_time(signed_info: bytes, until: datetime, policy: SignaturePolicy) -> bytes:
+    """The SHA-256 of a SignedInfo that was not accepted before; Rejected("replayed") otherwise."""
+    mark = sha256(signed_info).digest()
+    if policy.replays is not None and not policy.replays.remember(mark, until):
+        raise Rejected("replayed", "this message was accepted before")
+    return mark
 
 
 def _forget_unsigned(root: Element, message: _Message, headers: list[Element]) -> None:

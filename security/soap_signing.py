@@ -17,7 +17,7 @@ from security.signature import SoapVersion, utc_now
 from security.signature_algorithms import SHA256, encode, strict_base64
 from security.signature_key import SigningKey
 from security.signature_structure import DS, EXC_C14N, WSU, WSU_ID
-from security.soap_signature import SOAP
+from security.soap_plain import SOAP
 from security.soap_signer import BASE64, WSSE, WSSE11, X509V3
 from security.xml import MESSAGE, Element, Limits, canonical, parse
 
