@@ -106,6 +106,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._parts: list[bytes] = []
+        self._head: _Fields = []
         # Called for every piece of the body; how much has come is looked at once for what came in one go.
         self.on_body = self._parts.append
         self._parser = HttpResponseParser(self)
@@ -128,8 +129,8 @@ class Connection(asyncio.Protocol):
         # Bytes since then, of a line that is drawn out.
         self._unfinished = 0
         self._begun = False
-        # None until the head is complete.
-        self._head: _Fields | None = None
+        # 0 until the head is complete.
+        self._status = 0
         # Whether the connection will serve another question, None until the answer is complete.
         self._lasting: bool | None = None
         self._heard = now
@@ -188,7 +189,7 @@ class Connection(asyncio.Protocol):
         # No line is longer than all of them together.
         if len(fields) > MAX_HEADERS or (sum(map(len, chain.from_iterable(fields))) > MAX_LINE and _too_long(fields)):
             self._spoilt(_NOT_HTTP)
-        elif self._head is not None and self._unsized and self._oversized():
+        elif self._status and self._unsized and self._oversized():
             self._spoilt(self._too_large())
         elif self._lasting is not None:
             self._finish(answer)
@@ -234,32 +235,37 @@ class Connection(asyncio.Protocol):
             return
         self._status = status
         self._head = head = self._fields[self._passed :]
-        found = _FRAMING.findall(b"\n".join(map(b":".join, head)).lower())
-        framing = dict(found)
-        if len(framing) < len(found):
-            framing = _joined(found)
-        coding = framing.get(b"transfer-encoding")
-        if (coding is not None and coding != b"chunked") or self._parser.get_http_version() not in _VERSIONS:
+        # One field on a line: llhttp lets no line end into a value.
+        lines = b"\n".join(map(b":".join, head)).lower()
+        if self._parser.get_http_version() not in _VERSIONS:
             self._refuse(_NOT_HTTP)
-        # We ask for identity; inflating what comes regardless would let a few kilobytes fill the memory.
-        if framing.get(b"content-encoding", b"").strip() not in (b"", b"identity"):
-            self._refuse(_COMPRESSED)
-        length = framing.get(b"content-length")
+        chunked = _CODED.search(lines) is not None and self._chunked(_joined(head))
+        length = _LENGTH.search(lines)
         self._unsized = length is None
         if length is None:
             self._size = self._measured = 0
-            self._until_close = coding is None and status not in (204, 304)
-        elif int(length) > self._max_answer:
+            self._until_close = not chunked and status not in (204, 304)
+        elif int(length[1]) > self._max_answer:
             self._refuse(self._too_large())
 
     def on_message_complete(self) -> None:
         """Take note that the answer is complete, or pass over an interim one (httptools)."""
-        if self._head is not None:
+        if self._status:
             self._lasting = self._parser.should_keep_alive()
         elif self._parser.get_status_code() == 101:
             self._refuse(_NOT_HTTP)
         else:
             self._passed = len(self._fields)
+
+    def _chunked(self, fields: Mapping[bytes, bytes]) -> bool:
+        """Tell whether the body comes in chunks, and refuse any other coding of it."""
+        transfer = fields.get(b"transfer-encoding")
+        if transfer is not None and transfer.lower() != b"chunked":
+            self._refuse(_NOT_HTTP)
+        # We ask for identity; inflating what comes regardless would let a few kilobytes fill the memory.
+        if fields.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity"):
+            self._refuse(_COMPRESSED)
+        return transfer is not None
 
     def _refuse(self, fault: tuple[str, str]) -> None:
         self._fault = fault
@@ -281,7 +287,6 @@ class Connection(asyncio.Protocol):
         if not self._lasting or self._unwritten():
             self.close()
         if not answer.done():
-            assert self._head is not None
             answer.set_result(Reply(self._status, Headers(self._head), b"".join(self._parts)))
         self._parts.clear()
 
@@ -296,7 +301,7 @@ class Connection(asyncio.Protocol):
 
     def _ended(self, error: Exception | None) -> None:
         if self._answer is not None:
-            if error is None and self._head is not None and self._unsized and self._until_close:
+            if error is None and self._status and self._unsized and self._until_close:
                 self._finish(self._answer)
             else:
                 self._fail(Broken(early=not self._begun))
@@ -326,5 +331,5 @@ def _too_long(fields: _Fields) -> bool:
 
 
 _VERSIONS = ("1.1", "1.0")
-# The fields that the framing rests on, of a head with one field on a line: llhttp lets no line end into a value.
-_FRAMING = re.compile(rb"^(transfer-encoding|content-encoding|content-length):(.*)$", re.MULTILINE)
+_CODED = re.compile(rb"^(?:transfer|content)-encoding:", re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length:(.*)$", re.MULTILINE)

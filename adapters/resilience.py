@@ -13,7 +13,7 @@ from time import perf_counter
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from adapters.breaker import Outcome, Permit, outcome
+from adapters.breaker import Outcome, outcome
 from adapters.breakers import Breakers
 from adapters.dispatch import endpoint_of
 from config import tracing
@@ -109,29 +109,25 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
     deadlines = Deadlines()
 
     def stage(handler: Handler) -> Handler:
-        def ended(endpoint: str, permit: Permit, began: float, result: Outcome, label: str) -> None:
-            breakers.record(endpoint, permit, result)
-            seconds, attempts = _counting(endpoint, label)
-            seconds.observe(perf_counter() - began)
-            attempts.inc()
-
         async def attempt(exchange: Exchange, endpoint: str) -> Answer:
             permit = breakers.admit_at_once(endpoint) or await breakers.admit(endpoint)
             exchange.trail.attempts += 1
             began = perf_counter()
             span = tracing.asking(endpoint)
+            result: Outcome = "success"
+            label = "ok"
             try:
-                answer = await handler(exchange)
+                return await handler(exchange)
             except BaseException as error:
                 result, label = outcome(error), _label(error)
-                ended(endpoint, permit, began, result, label)
+                raise
+            finally:
+                breakers.record(endpoint, permit, result)
+                seconds, attempts = _counting(endpoint, label)
+                seconds.observe(perf_counter() - began)
+                attempts.inc()
                 if span is not None:
                     span.end(failed=result == "failure", lgsp__outcome=label)
-                raise
-            ended(endpoint, permit, began, "success", "ok")
-            if span is not None:
-                span.end(failed=False, lgsp__outcome="ok")
-            return answer
 
         async def again(exchange: Exchange, endpoint: str, error: GatewayError) -> Answer:
             first = [error]

@@ -75,15 +75,16 @@ class Identity:
             if match is None:
                 raise unauthenticated("malformed")
             return self._by_claims(self.tokens.verify(match[1]), authorization, certificate)
+        claims, registry = proven.claims, self.registry
         if (
             # Any change of a client, its credentials or its grants makes another object of it.
-            proven.client is self.registry.get(proven.claims.client_id)
-            and not self.registry.ended(proven.claims.token_id)
+            proven.client is registry.get(claims.client_id)
+            and not registry.ended(claims.token_id)
             and self._clock() < proven.until
-            and _held(proven.claims, certificate)
+            and (claims.thumbprint is None or _held(claims, certificate))
         ):
             return proven.caller
-        return self._by_claims(self.tokens.living(proven.claims), authorization, certificate)
+        return self._by_claims(self.tokens.living(claims), authorization, certificate)
 
     def _by_claims(self, claims: Claims, authorization: str, certificate: bytes | None) -> Caller:
         if not _held(claims, certificate):
