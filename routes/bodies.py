@@ -169,30 +169,20 @@ class _Defect:
 
 class _Reader:
     def __init__(self) -> None:
-        self._defects = False
-        self._decoder = json.JSONDecoder(
+        # Whether there is one in what was read since this was set to False.
+        self.defects = False
+        decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_int=self._integer,
             parse_float=self._float,
             parse_constant=self._constant,
         )
         # `decode` looks for white space around the value, too; mostly there is none.
-        self._scan: Callable[[str, int], tuple[Any, int]] = self._decoder.scan_once  # type: ignore[attr-defined]
-
-    def read(self, text: str) -> tuple[Any, bool]:
-        """Return the value and whether there is a defect in it; raises JSONDecodeError and RecursionError."""
-        self._defects = False
-        try:
-            value, end = self._scan(text, 0)
-        except StopIteration:
-            end = -1
-        if end != len(text):
-            # White space around the value, or something wrong that the decoder has the words for.
-            value = self._decoder.decode(text)
-        return value, self._defects
+        self.scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once  # type: ignore[attr-defined]
+        self.decode: Callable[[str], Any] = decoder.decode
 
     def _defect(self, vi: str, en: str, name: str = "") -> _Defect:
-        self._defects = True
+        self.defects = True
         return _Defect(Text(vi, en), name)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Any:
@@ -225,6 +215,7 @@ _READER = _Reader()
 
 def parse_json(body: bytes) -> Any:
     """Parse strict JSON; raises Malformed, with a pointer to what is wrong where there is one."""
+    reader = _READER
     if not body:
         raise Malformed(Text("Nội dung rỗng", "The body is empty"), flaws=[_root("rỗng", "empty")])
     try:
@@ -235,13 +226,20 @@ def parse_json(body: bytes) -> Any:
             Text(f"Nội dung không phải UTF-8 ({place})", f"The body is not UTF-8 ({place})"),
             flaws=[_root("không phải UTF-8", "not UTF-8")],
         ) from None
-    if text.startswith("\ufeff"):
+    if text[0] == "\ufeff":
         raise Malformed(
             Text("Nội dung bắt đầu bằng BOM", "The body starts with a byte order mark"),
             flaws=[_root("có BOM ở đầu", "starts with a byte order mark")],
         )
+    reader.defects = False
     try:
-        value, defects = _READER.read(text)
+        try:
+            value, end = reader.scan(text, 0)
+        except StopIteration:
+            end = -1
+        if end != len(text):
+            # White space around the value, or something wrong that the decoder has the words for.
+            value = reader.decode(text)
     except json.JSONDecodeError as error:
         vi, en = f"dòng {error.lineno}, cột {error.colno}", f"line {error.lineno}, column {error.colno}"
         raise Malformed(
@@ -251,8 +249,7 @@ def parse_json(body: bytes) -> Any:
     except RecursionError:
         _too_deep("")
     # Escapes are the only way for NUL and lone surrogates through the decoder.
-    escapes = "\\u" in text
-    if defects or escapes or text.count("[") + text.count("{") > MAX_DEPTH:
+    if reader.defects or "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
         _inspect(value)
     return value
 

@@ -14,6 +14,7 @@ from time import perf_counter
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import istr
 
 from config import tracing
 from config.logging import identifier_shaped, write_access
@@ -27,6 +28,9 @@ from routes.peers import trusting
 from schemas.errors import GatewayError, Overloaded
 from schemas.ids import new_id
 
+# A plain text would be brought to its lower case at every look.
+_ID_HEADER = istr("X-Request-Id")
+_TRACE_HEADER = istr("traceparent")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.ASCII)
 # What tells how the gateway does must answer when it does badly.
@@ -49,7 +53,7 @@ def setup(app: web.Application, server: Server, *, reload: Callable[[], Awaitabl
 
 def request_id_of(request: web.BaseRequest) -> str:
     """Return the caller's `X-Request-Id`, or a new one where it is missing, repeated, unfit or identifier-shaped."""
-    sent = request.headers.getall("X-Request-Id", ())
+    sent = request.headers.getall(_ID_HEADER, ())
     if len(sent) == 1 and _REQUEST_ID.fullmatch(sent[0]) and not identifier_shaped(sent[0]):
         return str(sent[0])
     return new_id()
@@ -57,7 +61,7 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 def trace_id_of(request: web.BaseRequest) -> str | None:
     """Return the trace id of a well-formed `traceparent` (W3C Trace Context), else None."""
-    sent = request.headers.get("traceparent")
+    sent = request.headers.get(_TRACE_HEADER)
     match = _TRACEPARENT.fullmatch(sent) if sent else None
     return match.group(1) if match else None
 
@@ -65,7 +69,7 @@ def trace_id_of(request: web.BaseRequest) -> str | None:
 def finish(response: web.StreamResponse, request_id: str, extra: Mapping[str, str] | None = None) -> None:
     """Put the headers on `response` that every answer has; what the handler chose itself stays, `extra` replaces."""
     headers = response.headers
-    headers["X-Request-Id"] = request_id
+    headers[_ID_HEADER] = request_id
     if type(response) is not Whole:
         headers["Server"] = "lgsp"
         for name, value in COMMON.items():
@@ -116,7 +120,11 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         except Exception as failure:  # noqa: BLE001 - this is where the unforeseen ends
             error, response = answered(request, failure)
         status = response.status
-        if not response.prepared:
+        if type(response) is Whole:
+            headers = response.headers
+            headers[_ID_HEADER] = request_id
+            headers.update(state[ANSWER_HEADERS])
+        elif not response.prepared:
             finish(response, request_id, state[ANSWER_HEADERS])
         return response
     finally:
