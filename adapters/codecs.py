@@ -185,10 +185,11 @@ def _at_once(tree: _Tree, prefix: str) -> Gather:
                 tag = child.tag
                 said[tag] = _NO_TEXT
                 takes[tag](child, found, at, notices, late)
-        for child in compress(element, map(not_, said.values())):
-            tag = child.tag
-            if tag in leaves:
-                said[tag] = _text_of(child)
+        if not all(said.values()):
+            for child in compress(element, map(not_, said.values())):
+                tag = child.tag
+                if tag in leaves:
+                    said[tag] = _text_of(child)
         put_all(said, found, late)
 
     return gather

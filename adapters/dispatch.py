@@ -62,7 +62,7 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link]) -> Handler:
     async def handle(exchange: Exchange) -> Answer:
         operation = exchange.operation
         codec = codecs[exchange.database.name, operation.name]
-        name = endpoint_of(exchange.database, operation)
+        name = operation.endpoint or exchange.database.name
         trail = exchange.trail
         trail.endpoint = name
         message, expected = codec.write(exchange)

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from schemas.fields import Branch, Leaf, Question, Shape
+from schemas.fields import Branch, Question, Shape
+from schemas.forms import TEXT
 
-Texts = list[tuple[tuple[str, ...], str]]
+Path = tuple[str, ...]
+Texts = list[tuple[Path, str]]
 
 
 def texts_of(shape: Shape) -> Callable[[Question], Texts]:
     """Compile a function from a question to its (path, text) pairs, in declared order, without missing ones."""
-    leaves: list[tuple[str, Leaf]] = []
+    leaves: list[tuple[str, tuple[Path, ...], Callable[[str], tuple[str | None, ...]] | None]] = []
     for member in shape.members:
         if isinstance(member, Branch) or member.many:
             raise TypeError(f"{shape.model.__name__}.{member.name}: a question is flat")
-        leaves.append((member.name, member))
+        # What TEXT writes is the value itself.
+        leaves.append(
+            (member.name, member.paths, None if member.form is TEXT and len(member.paths) == 1 else member.form.write)
+        )
 
     def texts(question: Question) -> Texts:
         found: Texts = []
-        for name, leaf in leaves:
+        for name, paths, write in leaves:
             value = getattr(question, name)
-            if value is not None:
-                found.extend(
-                    (path, text)
-                    for path, text in zip(leaf.paths, leaf.form.write(value), strict=True)
-                    if text is not None
-                )
+            if value is None:
+                continue
+            if write is None:
+                found.append((paths[0], value))
+            else:
+                found += [pair for pair in zip(paths, write(value), strict=True) if pair[1] is not None]  # type: ignore[misc]
         return found
 
     return texts
@@ -39,20 +45,29 @@ _SPECIAL = re.compile("[&<>\r]")
 
 def escape(text: str) -> str:
     """Write character data as canonical XML does (Canonical XML 1.0, section 2.3)."""
-    if _SPECIAL.search(text) is None:
-        return text
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
 
 
 def xml_of(texts: Texts) -> str:
     """Write (path, text) pairs as elements, neighbours with a common parent inside one element of it."""
+    if not texts:
+        return ""
+    paths, said = zip(*texts, strict=True)
+    if _SPECIAL.search("".join(said)) is not None:
+        said = tuple(map(escape, said))
+    return _elements(paths) % said
+
+
+# Questions have few members that may be missing: what is asked are fewer choices than this.
+@lru_cache(4096)
+def _elements(paths: tuple[Path, ...]) -> str:
+    """Return elements at these paths with `%s` for the text of each.
+
+    What stands around the texts depends only on which of them are there, so it is made once for each such choice.
+    """
     parts: list[str] = []
     opened: list[str] = []
-    for path, text in texts:
-        if len(path) == 1 and not opened:
-            (name,) = path
-            parts.append(f"<{name}>{escape(text)}</{name}>")
-            continue
+    for path in paths:
         shared = 0
         while shared < len(opened) and shared < len(path) - 1 and opened[shared] == path[shared]:
             shared += 1
@@ -61,7 +76,7 @@ def xml_of(texts: Texts) -> str:
         for segment in path[shared:-1]:
             parts.append(f"<{segment}>")
             opened.append(segment)
-        parts.append(f"<{path[-1]}>{escape(text)}</{path[-1]}>")
+        parts.append(f"<{path[-1]}>%s</{path[-1]}>")
     while opened:
         parts.append(f"</{opened.pop()}>")
     return "".join(parts)

@@ -29,16 +29,18 @@ def finisher(shape: Shape) -> tuple[Data, bool, Finish]:
     """
     blank: Data = dict.fromkeys(member.name for member in shape.members)
     rank = {name: position for position, name in enumerate(blank)}
-    joined = [(one.name, one.paths, one.form.read) for one in leaves(shape) if len(one.paths) > 1]
+    joined = [
+        (one.name, one.paths, (None,) * len(one.paths), one.form.read) for one in leaves(shape) if len(one.paths) > 1
+    ]
     lists = [(one.name, one.form.read) for one in leaves(shape) if one.many]
     many = [one.name for one in shape.members if isinstance(one, Branch) and one.many]
 
     def finish(found: Found, at: str, notices: Notices, late: Late) -> Data:
         for name, unmapped in sorted(late, key=lambda one: rank[one[0]]):
             notices.append(Notice(unmapped.code, f"{at}/{name}", unmapped.original))
-        for name, paths, read in joined:
-            texts = [found.pop(path, None) for path in paths]
-            if any(text is not None for text in texts):
+        for name, paths, missing, read in joined:
+            texts = tuple(map(found.pop, paths, missing))
+            if texts != missing:
                 try:
                     found[name] = read(*texts)
                 except Unmapped as unmapped:

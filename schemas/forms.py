@@ -127,7 +127,7 @@ def partial_date(year: str, month: str | None = None, day: str | None = None) ->
     if len(year) != 4:
         raise ValueError("a year has four digits")
     date(int(year), int(month or 1), int(day or 1))
-    return "-".join(part for part in (year, month, day) if part)
+    return "-".join(filter(None, (year, month, day)))
 
 
 def dates(*patterns: str) -> Form:

@@ -79,7 +79,7 @@ def _read_birth(text: str | None, kind: str | None) -> str | None:
     if not (text.isascii() and text.isdigit()) or len(text) not in (4, 6, 8) or len(known) < wanted:
         raise Unmapped(text, "unreadable-value")
     try:
-        return partial_date(*(part for part in (known[:4], known[4:6], known[6:8]) if part))
+        return partial_date(*filter(None, (known[:4], known[4:6], known[6:8])))
     except ValueError:
         raise Unmapped(text, "unreadable-value") from None
 

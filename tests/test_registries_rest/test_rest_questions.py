@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapters.encoding import texts_of
+from adapters.encoding import Texts, texts_of, xml_of
 from schemas.civil_status import BirthQuestion, DeathQuestion, MarriageQuestion
 from schemas.enterprise import EnterpriseQuestion, RegistrationStatusQuestion
 from schemas.fields import Question, shape_of
@@ -144,6 +144,24 @@ def test_a_search_is_written_in_the_words_of_the_source() -> None:
         (("maXaKs",), "26740"),
         (("isKs",), "0"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "written"),
+    [
+        ([], ""),
+        ([(("a",), "")], "<a></a>"),
+        ([(("a",), "%s & %(a)d"), (("b",), "x")], "<a>%s &amp; %(a)d</a><b>x</b>"),
+        (
+            [(("a", "b"), "<1>"), (("a", "c"), "\r"), (("d",), "]]>")],
+            "<a><b>&lt;1&gt;</b><c>&#xD;</c></a><d>]]&gt;</d>",
+        ),
+        ([(("a", "b"), "1"), (("c",), "2"), (("a", "d"), "3")], "<a><b>1</b></a><c>2</c><a><d>3</d></a>"),
+        ([(("a", "b", "c"), "1"), (("a", "d"), "2")], "<a><b><c>1</c></b><d>2</d></a>"),
+    ],
+)
+def test_texts_stand_in_their_elements(texts: Texts, written: str) -> None:
+    assert xml_of(texts) == written
 
 
 @pytest.mark.parametrize("code", ["0100109106", "0100109106-001", "0100109106001"])
