@@ -23,6 +23,8 @@ _ENCODE = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, json.JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", True, False, False
 )
 
+_PLAIN = frozenset((str, bool, type(None)))
+
 # Names that were found good: data of a few shapes have the same ones again and again.
 _NAMES: set[str] = set()
 _MOST_NAMES = 4096
@@ -33,10 +35,12 @@ def _check(value: object) -> None:
     if kind is dict:
         if not _NAMES.issuperset(value):  # type: ignore[arg-type]
             _check_names(value)  # type: ignore[arg-type]
-        for item in value.values():  # type: ignore[attr-defined]
-            # Most values are text or nothing: not worth a call.
-            if item is not None and type(item) is not str:
-                _check(item)
+        values = value.values()  # type: ignore[attr-defined]
+        # Most records hold nothing but text: not worth a look at each value.
+        if not _PLAIN.issuperset(map(type, values)):
+            for item in values:
+                if item is not None and type(item) is not str:
+                    _check(item)
     elif kind is list or kind is tuple:
         for item in value:  # type: ignore[attr-defined]
             if type(item) is not str:

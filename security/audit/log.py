@@ -162,7 +162,8 @@ class AuditLog:
                     await self._gather()
         finally:
             for item in self._under_way:
-                _finish(item, _unavailable("it was interrupted"))
+                if not item.done.done():
+                    _finish(item, _unavailable("it was interrupted"))
             self._under_way = []
             self._drainer = None
 
