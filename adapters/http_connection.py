@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol):
         lines = b"\n".join(map(b":".join, head)).lower()
         if self._parser.get_http_version() not in _VERSIONS:
             self._refuse(_NOT_HTTP)
-        chunked = _CODED.search(lines) is not None and self._chunked(_joined(head))
+        chunked = _CODED.search(lines) is not None and self._chunked(head)
         length = _LENGTH.search(lines)
         self._unsized = length is None
         if length is None:
@@ -257,8 +257,12 @@ class Connection(asyncio.Protocol):
         else:
             self._passed = len(self._fields)
 
-    def _chunked(self, fields: Mapping[bytes, bytes]) -> bool:
+    def _chunked(self, head: _Fields) -> bool:
         """Tell whether the body comes in chunks, and refuse any other coding of it."""
+        # Joining takes long for as many as fit into one segment.
+        if len(head) > MAX_HEADERS:
+            self._refuse(_NOT_HTTP)
+        fields = _joined(head)
         transfer = fields.get(b"transfer-encoding")
         if transfer is not None and transfer.lower() != b"chunked":
             self._refuse(_NOT_HTTP)

@@ -64,6 +64,10 @@ REFUSED = {
     "long-field": OK + b"A: " + b"b" * MAX_LINE + b"\r\nContent-Length: 2\r\n\r\nok",
     "long-name": OK + b"a" * MAX_LINE + b": b\r\nContent-Length: 2\r\n\r\nok",
     "many-fields": OK + b"A: b\r\n" * MAX_HEADERS + b"Content-Length: 2\r\n\r\nok",
+    "flood-of-fields": OK + b"A: b\r\n" * 20_000 + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "long-interim-field": b"HTTP/1.1 103 Hints\r\nA: " + b"b" * MAX_LINE + b"\r\n\r\n" + PLAIN,
+    "long-field-in-a-long-head": OK + b"C: d\r\nA: " + b"b" * MAX_LINE + b"\r\nContent-Length: 2\r\n\r\nok",
+    "many-interim-fields": b"HTTP/1.1 103 Hints\r\n" + b"A: b\r\n" * MAX_HEADERS + b"\r\n" + PLAIN,
     "many-trailers": CHUNKED + b"2\r\nok\r\n0\r\n" + b"A: b\r\n" * MAX_HEADERS + b"\r\n",
     "long-trailer": CHUNKED + b"2\r\nok\r\n0\r\nA: " + b"b" * MAX_LINE + b"\r\n\r\n",
     "compressed-second-time": OK
@@ -107,6 +111,7 @@ TAKEN = {
     "not-modified": (b"HTTP/1.1 304 No\r\n\r\n", b"", True),
     "interim": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + PLAIN, b"ok", True),
     "as-many-fields-as-allowed": (OK + b"A: b\r\n" * (MAX_HEADERS - 1) + b"Content-Length: 2\r\n\r\nok", b"ok", True),
+    "many-long-fields": (OK + (b"A: " + b"b" * 8000 + b"\r\n") * 9 + b"Content-Length: 2\r\n\r\nok", b"ok", True),
     "close": (OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nok", b"ok", False),
     "old": (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok", False),
     "old-but-lasting": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", b"ok", True),

@@ -169,9 +169,11 @@ async def test_callers_deadline_is_told_from_the_endpoints() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b"x" * 1001,),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\n",),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *[b"64\r\n" + b"x" * 100 + b"\r\n"] * 50),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1001 + b"0\r\n\r\n",),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"x" * 1001),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 1001,),
     ],
-    ids=["announced", "absurd", "chunks", "until-close"],
+    ids=["announced", "absurd", "chunks", "chunks-in-one-go", "until-close", "until-close-in-one-go"],
 )
 async def test_answers_larger_than_the_cap(parts: tuple[bytes, ...]) -> None:
     error = await failure(answering(*parts), max_answer=1000)
