@@ -50,8 +50,10 @@ class Metrics:
 @cache
 def metrics() -> Metrics:
     """Return the metrics of this process, made at the first call."""
-    from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+    from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, values
 
+    if not hasattr(values.ValueClass, "place"):
+        values.ValueClass = _placed(values.ValueClass)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     return Metrics(
         http_requests=Counter(
@@ -95,6 +97,10 @@ def metrics() -> Metrics:
     )
 
 
+# A view of eight octets as one number, whose items the type checker takes for whole ones.
+_Place = Any
+
+
 class Tally:
     """The value of one counter with its labels, without the checks that the library makes each time."""
 
@@ -122,13 +128,15 @@ class Spread:
 
     def __init__(self, child: Histogram) -> None:
         self._bounds: list[float] = child._upper_bounds  # noqa: SLF001 - what `child.observe` walks through
-        self._buckets = [partial(bucket.inc, 1) for bucket in child._buckets]  # noqa: SLF001 - see above
-        self._sum = child._sum.inc  # noqa: SLF001 - see above
+        self._buckets: list[_Place] = [bucket.place for bucket in child._buckets]  # noqa: SLF001 - see above
+        self._sum: _Place = child._sum.place  # noqa: SLF001 - see above
 
     def observe(self, amount: float) -> None:
         """Add one observation."""
-        self._sum(amount)
-        self._buckets[bisect_left(self._bounds, amount)]()
+        bucket = self._buckets[bisect_left(self._bounds, amount)]
+        with _CHANGING:
+            self._sum[0] += amount
+            bucket[0] += 1
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -175,27 +183,47 @@ def become(worker: str) -> None:
     if DIRECTORY_VARIABLE in os.environ:
         from prometheus_client import values
 
-        values.ValueClass = _unforking(values.MultiProcessValue(lambda: worker))  # type: ignore[no-untyped-call]
+        values.ValueClass = _placed(values.MultiProcessValue(lambda: worker))  # type: ignore[no-untyped-call]
 
 
-def _unforking(base: Any) -> Any:
-    """Return the library's value in a shared file, without its look for a fork at every write: workers never fork."""
-    lock = Lock()
+# Held while a number is changed: the event loop counts, and the threads beside it.
+_CHANGING = Lock()
+
+
+def _placed(base: Any) -> Any:
+    """Return the library's value as a number in a place of its own, changed without the library's steps around it.
+
+    Among those is a look for a fork at every change of a shared file: workers never fork.
+    """
 
     class Value(base):  # type: ignore[misc]
-        """A number that is written where the files of all processes are read."""
+        """A number whose `place`, for processes that share, lies in the file that all read."""
+
+        place: _Place = None
 
         def __init__(self, *described: Any, **settings: Any) -> None:
             super().__init__(*described, **settings)
-            # Stays valid when the file grows: the library maps the same file once more then.
-            start = self._file._positions[self._key]  # noqa: SLF001 - written to as the library does
-            self._place = memoryview(self._file._m)[start : start + 8].cast("d")  # noqa: SLF001 - see above
+            octets = memoryview(bytearray(8))
+            if self._multiprocess:
+                # Stays valid when the file grows: the library maps the same file once more then.
+                start = self._file._positions[self._key]  # noqa: SLF001 - written to as the library does
+                octets = memoryview(self._file._m)[start : start + 8]  # noqa: SLF001 - see above
+            self.place = octets.cast("d")
 
         def inc(self, amount: float) -> None:
             """Add `amount`."""
-            with lock:
-                self._value += amount
-                self._place[0] = self._value
+            with _CHANGING:
+                self.place[0] += amount
+
+        def set(self, value: float, timestamp: float | None = None) -> None:
+            """Put `value` in the place of what was there, with the time at which that was so."""
+            with _CHANGING:
+                super().set(value, timestamp)
+                self.place[0] = value
+
+        def get(self) -> float:
+            """Return the number."""
+            return float(self.place[0])
 
     return Value
 
