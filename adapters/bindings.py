@@ -156,6 +156,8 @@ _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refu
 _ENCODE = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, json.JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", False, False, False
 )
+# What may stand around a JSON value (RFC 8259, section 2); other white space may not.
+_WHITE_SPACE = " \t\n\r"
 
 
 def _written(value: Any) -> bytes:
@@ -166,7 +168,10 @@ def _written(value: Any) -> bytes:
 def read_json(body: bytes) -> Any:
     """Parse JSON with numbers kept as text; raises Unreadable for anything that is not exactly one JSON value."""
     try:
-        found = _DECODER.decode(body.decode("utf-8"))
+        text = body.decode("utf-8").strip(_WHITE_SPACE)
+        found, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise Unreadable("the body is not JSON")
         if b"\\u" in body:  # an escaped lone surrogate is no character and could not be passed on
             _written(found)
     except (ValueError, RecursionError):

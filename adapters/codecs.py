@@ -27,11 +27,8 @@ class Unreadable(Exception):
     """The source broke its own contract; the text names the place, never a value."""
 
 
-class Decoded(NamedTuple):
-    """Data in our vocabulary and what has to be said about it."""
-
-    data: Data
-    notices: Notices
+Decoded = tuple[Data, Notices]
+"""Data in our vocabulary and what has to be said about it."""
 
 
 def xml_decoder(shape: Shape, namespace: str = "", *, checked: bool = False) -> Callable[[Trusted], Decoded]:
@@ -44,7 +41,7 @@ def xml_decoder(shape: Shape, namespace: str = "", *, checked: bool = False) -> 
 
     def decode(element: Trusted) -> Decoded:
         notices: Notices = []
-        return Decoded(fill(element, "/data", notices), notices)
+        return fill(element, "/data", notices), notices
 
     return decode
 
@@ -59,7 +56,7 @@ def json_decoder(shape: Shape) -> Callable[[Mapping[str, Any]], Decoded]:
 
     def decode(found: Mapping[str, Any]) -> Decoded:
         notices: Notices = []
-        return Decoded(fill(found, "/data", notices), notices)
+        return fill(found, "/data", notices), notices
 
     return decode
 

@@ -20,7 +20,7 @@ from adapters.bindings import (
     unreadable,
 )
 from adapters.codecs import Unreadable
-from adapters.encoding import Texts, texts_of, xml_of
+from adapters.encoding import texts_of, xml_of
 from adapters.proof import means, provenance, rejected
 from adapters.transport import Message, Reply
 from adapters.xml_answers import payload_reader
@@ -77,14 +77,18 @@ class Soap:
             accepted=self.accepted,
             echo=self.echo,
         )
-        encode = self._encoder(operation, given_texts(self.given, name, endpoint))
+        given = given_texts(self.given, name, endpoint)
+        texts = texts_of(shape_of(operation.question))
+        # The payload's text is its own exclusive C14N: one default namespace, no attributes.
+        opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
         seal, unseal = self._signed(name, endpoint) if operation.signed else self._unsigned()
         headers = self._headers()
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
-            asked = Asked(exchange, endpoint, new_id())
-            envelope, signature = seal(encode(asked))
-            return Message("POST", self.path, headers, envelope), Expected(asked.message_id, signature)
+            message_id = new_id()
+            inside = xml_of(given(Asked(exchange, endpoint, message_id)) + texts(exchange.question))
+            envelope, signature = seal(f"{opening}{inside}{closing}".encode())
+            return Message("POST", self.path, headers, envelope), Expected(message_id, signature)
 
         def read(reply: Reply, expected: Expected) -> Answer:
             # Some stacks send their faults with HTTP 200 (SOAP 1.1 wants 500).
@@ -106,18 +110,6 @@ class Soap:
         media = "application/soap+xml"
         action = f'; action="{self.action}"' if self.action else ""
         return {"Content-Type": f"{media}; charset=utf-8{action}", "Accept": media}
-
-    def _encoder(self, operation: Operation, given: Callable[[Asked], Texts]) -> Callable[[Asked], bytes]:
-        """Compile the payload's text, which is its own exclusive C14N: one default namespace, no attributes."""
-        namespace, element = self.request
-        opening, closing = f'<{element} xmlns="{namespace}">', f"</{element}>"
-        texts = texts_of(shape_of(operation.question))
-
-        def encode(asked: Asked) -> bytes:
-            pairs = given(asked) + texts(asked.exchange.question)
-            return f"{opening}{xml_of(pairs)}{closing}".encode()
-
-        return encode
 
     def _signed(self, name: str, endpoint: Endpoint) -> tuple[Callable[[bytes], tuple[bytes, str | None]], Open]:
         held = means(name, endpoint, frozenset({self.version}))

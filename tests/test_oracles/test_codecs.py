@@ -148,6 +148,7 @@ def test_xml_that_contradicts_the_declaration_is_refused(inside: str, checked: b
     ("body", "read"),
     [
         ("{}", {}),
+        (" \t\r\n{} \t\r\n", {}),
         ('{"text": null}', {}),
         ('{"text": ""}', {"text": ""}),
         ('{"text": "  "}', {}),
@@ -193,6 +194,14 @@ def test_json_says(body: str, read: Tree) -> None:
         '{"text": "a", "text": "a"}',
         '{"text": NaN}',
         '{"text": "\\ud800"}',
+        "",
+        " ",
+        "{} {}",
+        "{},",
+        "\u00a0{}",
+        "\v{}",
+        "{}\f",
+        "\ufeff{}",
     ],
 )
 def test_json_that_contradicts_the_declaration_is_refused(body: str) -> None:
