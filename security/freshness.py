@@ -21,12 +21,20 @@ def instant(text: str, what: str) -> datetime:
 
 
 def fresh_until(created: datetime, expires: datetime | None, policy: SignaturePolicy, now: datetime) -> datetime:
-    """The end of the time in which a message is accepted; Rejected("stale") if `now` is outside of it."""
+    """The end of the time in which a message is accepted; Rejected("stale") if `now` is outside of it.
+
+    Rejected("malformed") if it expires before it was created.
+    """
+    skew = policy.skew
     end = created + policy.max_age
     if expires is not None:
-        end = min(end, expires)
-    if created > now + policy.skew:
+        if expires <= created:
+            raise malformed("the Timestamp expires before it was created")
+        if expires < end:
+            end = expires
+    if created > now + skew:
         raise Rejected("stale", "the message comes from the future: check the clocks")
-    if now >= end + policy.skew:
+    end += skew
+    if now >= end:
         raise Rejected("stale", "the message is older than accepted")
-    return end + policy.skew
+    return end

@@ -4,9 +4,11 @@ Decoders take `Trusted` elements only, and only this room makes them, so that un
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal, NamedTuple, NewType, Protocol
 
 from cryptography import x509
@@ -30,9 +32,8 @@ Trusted = NewType("Trusted", Element)
 """An element whose every byte was covered by a verified signature, in a tree from which the rest was taken out."""
 
 
-def utc_now() -> datetime:
-    """The present instant in UTC."""
-    return datetime.now(UTC)
+utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
+"""The present instant in UTC."""
 
 
 class Rejected(Exception):
@@ -87,23 +88,24 @@ class RecentSignatures:
         self._capacity = capacity
         self._clock = clock
         self._seen: set[bytes] = set()
-        self._by_minute: dict[int, list[bytes]] = {}
-        self._minute = 0
+        self._by_minute: defaultdict[float, list[bytes]] = defaultdict(list)
+        self._minute = 0.0
         self._lock = threading.Lock()
 
     def remember(self, digest: bytes, until: datetime) -> bool:
         """True if `digest` (SHA-256 of a SignedInfo) is new and there was room; `until` is UTC."""
-        minute = int(self._clock().timestamp()) // 60
+        minute = self._clock().timestamp() // 60
+        seen = self._seen
         with self._lock:
             if minute != self._minute:
                 self._forget(minute)
-            if digest in self._seen or len(self._seen) >= self._capacity:
+            if digest in seen or len(seen) >= self._capacity:
                 return False
-            self._seen.add(digest)
-            self._by_minute.setdefault(int(until.timestamp()) // 60, []).append(digest)
+            seen.add(digest)
+            self._by_minute[until.timestamp() // 60].append(digest)
             return True
 
-    def _forget(self, now: int) -> None:
+    def _forget(self, now: float) -> None:
         self._minute = now
         for minute in [minute for minute in self._by_minute if minute < now]:
             self._seen.difference_update(self._by_minute.pop(minute))

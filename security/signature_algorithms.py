@@ -87,6 +87,10 @@ def weakness(key: object) -> str | None:
     return "a key that is neither RSA nor ECDSA"
 
 
+encode: Callable[[bytes], bytes] = partial(binascii.b2a_base64, newline=False)
+"""Base64 in one line."""
+
+
 def strict_base64(text: str | None, what: str) -> bytes:
     """The bytes of an xs:base64Binary; Rejected("malformed") for anything but canonical base64 with white space."""
     compact = text or ""
@@ -196,8 +200,3 @@ def _sign_ecdsa(
 ) -> bytes:
     r, s = decode_dss_signature(sign(data, scheme))
     return r.to_bytes(size) + s.to_bytes(size)
-
-
-def encode(data: bytes) -> bytes:
-    """Base64 in one line."""
-    return binascii.b2a_base64(data, newline=False)

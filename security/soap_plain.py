@@ -7,7 +7,7 @@ by SHA-256. Whatever it does not know, a wrong digest too, is not plain: the wal
 """
 
 import re
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from security.signature import SignaturePolicy, SoapVersion
-from security.signature_algorithms import SHA256
+from security.signature_algorithms import SHA256, encode
 from security.signature_structure import DS, EXC_C14N, SIGNATURE, WSU
 from security.soap_signer import BASE64, WSSE, WSSE11, X509V3
 from security.xml import Element, canonical
@@ -87,9 +87,12 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     timestamp, timestamp_id, token_id, named, confirmation, confirmation_id = found.group(*_PART_GROUPS)
     # Within the Envelope the Body need not declare the prefix of both; alone it does, in the order of prefixes.
     declared = soap + wsu if envelope[:-1] < prefix else wsu + soap
-    digests = {body_id: _digest(opening + declared + rest), timestamp_id: _digest(timestamp)}
+    digests = {
+        body_id: encode(sha256(opening + declared + rest).digest()),
+        timestamp_id: encode(sha256(timestamp).digest()),
+    }
     if confirmation:
-        digests[confirmation_id] = _digest(confirmation)
+        digests[confirmation_id] = encode(sha256(confirmation).digest())
     said = found.group(*_REFERENCES[: 2 * len(digests)])
     # Each Id stands there once as Id and once in its Reference. Canonical text has no other way to write one.
     if (
@@ -116,10 +119,6 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     except ValueError:
         # A day that no month has.
         return None
-
-
-def _digest(octets: bytes) -> bytes:
-    return b2a_base64(sha256(octets).digest(), newline=False)
 
 
 # A prefix that is declared in a tag of canonical text is one that this tag uses; what is declared above it and not here

@@ -89,7 +89,7 @@ def verify_soap(
     body, security, token, method, signed_info, value_text, value, created, expires, confirmed = plain
     signer = trust.accept(token, moment)
     check_of(method, signer.checks)(value, signed_info)
-    until = _fresh_until(created, expires, policy, moment)
+    until = fresh_until(created, expires, policy, moment)
     signature_digest = _first_time(signed_info, until, policy)
     _check_answers([], confirmed, confirms, relates_to)
     # No attribute and no other block is in this header.
@@ -127,7 +127,7 @@ def _verify_walked(
     for reference, element in zip(references, signed, strict=True):
         check_digest(reference, canonical_by(reference.transforms[0], element, inclusive=False))
     created, expires = _times(message.timestamp)
-    until = _fresh_until(created, expires, policy, moment)
+    until = fresh_until(created, expires, policy, moment)
     signature_digest = _first_time(signed_info, until, policy)
     confirmed = _confirmed(message, signed, confirms)
     _check_answers(headers, confirmed, confirms, relates_to)
@@ -249,13 +249,6 @@ def _times(timestamp: Element) -> tuple[datetime, datetime]:
     created_at, expires_at = expect(timestamp, _TIMES, _ID_FORM, "Timestamp")
     created = instant(text_of(created_at, _NOTHING, "Created"), "Created")
     return created, instant(text_of(expires_at, _NOTHING, "Expires"), "Expires")
-
-
-def _fresh_until(created: datetime, expires: datetime, policy: SignaturePolicy, now: datetime) -> datetime:
-    """Until when the message is fresh; Rejected("stale") if it is not now."""
-    if expires <= created:
-        raise malformed("the Timestamp expires before it was created")
-    return fresh_until(created, expires, policy, now)
 
 
 def _first_time(signed_info: bytes, until: datetime, policy: SignaturePolicy) -> bytes:

@@ -67,19 +67,15 @@ def sign_soap_parts(
     if b"xmlns:env=" in payload or b"xmlns:u=" in payload:
         raise ValueError("the payload declares a prefix of the envelope's template")
     soap = SOAP[version].encode()
-    nonce = new_id()
-    body_id = f"b-{nonce}"
-    body = _BODY % (soap, body_id.encode(), payload)
-    signed = [Part(body_id, body), *headers]
+    nonce = new_id().encode()
+    body_id = b"b-" + nonce
+    body = _BODY % (soap, body_id, payload)
+    signed = [(body_id, body)]
+    if headers:
+        signed += [(part.id.encode(), part.canonical) for part in headers]
+        unsigned_headers = b"".join([part.canonical for part in headers]) + unsigned_headers
     security, value = _security(signed, key, soap, nonce, confirms, lifetime, now)
-    envelope = b'<env:Envelope xmlns:env="%b"><env:Header>%b%b%b</env:Header>%b</env:Envelope>' % (
-        soap,
-        security,
-        b"".join(part.canonical for part in headers),
-        unsigned_headers,
-        body,
-    )
-    return Signed(envelope, value)
+    return Signed(_ENVELOPE % (soap, security, unsigned_headers, body), value)
 
 
 def sign_soap(
@@ -115,7 +111,7 @@ def sign_soap(
             raise ValueError(f"the envelope has no header block {name}")
         elements.append(block)
     parts = [_identified(element, f"p{index}-{nonce}") for index, element in enumerate(elements)]
-    security, value = _security(parts, key, soap.encode(), nonce, confirms, lifetime, now)
+    security, value = _security(parts, key, soap.encode(), nonce.encode(), confirms, lifetime, now)
     # The block is put in as text: lxml would rename prefixes on the way into the tree and break the signature.
     place = etree.Element(f"security-{nonce}")
     header.insert(0, place)
@@ -124,11 +120,15 @@ def sign_soap(
 
 
 _WSU = WSU.encode()
+_ENVELOPE = b'<env:Envelope xmlns:env="%b"><env:Header>%b%b</env:Header>%b</env:Envelope>'
 _BODY = b'<env:Body xmlns:env="%%b" xmlns:u="%b" u:Id="%%b">%%b</env:Body>' % _WSU
-_SECURITY_OPEN = (
+_SECURITY = (
     b'<s:Security xmlns:s="%b" xmlns:env="%%b" env:mustUnderstand="1">'
     b'<s:BinarySecurityToken xmlns:u="%b" EncodingType="%b" ValueType="%b" u:Id="x-%%b">%%b</s:BinarySecurityToken>'
-) % (WSSE.encode(), _WSU, BASE64.encode(), X509V3.encode())
+    b'%%b%%b<ds:Signature xmlns:ds="%b">%%b<ds:SignatureValue>%%b</ds:SignatureValue><ds:KeyInfo>'
+    b'<s:SecurityTokenReference><s:Reference URI="#x-%%b" ValueType="%b"></s:Reference></s:SecurityTokenReference>'
+    b"</ds:KeyInfo></ds:Signature></s:Security>"
+) % (WSSE.encode(), _WSU, BASE64.encode(), X509V3.encode(), DS.encode(), X509V3.encode())
 _TIMESTAMP = (
     b'<u:Timestamp xmlns:u="%b" u:Id="t-%%b"><u:Created>%%b</u:Created><u:Expires>%%b</u:Expires></u:Timestamp>' % _WSU
 )
@@ -144,48 +144,33 @@ _REFERENCE = (
     b'<ds:Reference URI="#%%b"><ds:Transforms><ds:Transform Algorithm="%b"></ds:Transform></ds:Transforms>'
     b'<ds:DigestMethod Algorithm="%b"></ds:DigestMethod><ds:DigestValue>%%b</ds:DigestValue></ds:Reference>'
 ) % (EXC_C14N.encode(), SHA256.encode())
-_SIGNATURE = (
-    b'<ds:Signature xmlns:ds="%b">%%b<ds:SignatureValue>%%b</ds:SignatureValue><ds:KeyInfo>'
-    b'<s:SecurityTokenReference><s:Reference URI="#x-%%b" ValueType="%b"></s:Reference></s:SecurityTokenReference>'
-    b"</ds:KeyInfo></ds:Signature></s:Security>"
-) % (DS.encode(), X509V3.encode())
 
 
 def _security(
-    parts: Sequence[Part],
+    parts: Sequence[tuple[bytes, bytes]],
     key: SigningKey,
     soap: bytes,
-    nonce_text: str,
+    nonce: bytes,
     confirms: str | None,
     lifetime: timedelta,
     now: datetime | None,
 ) -> tuple[bytes, str]:
-    """The Security block over these parts and a new Timestamp, and the SignatureValue in base64.
+    """The Security block over these parts (Id and canonical form) and a new Timestamp; the SignatureValue in base64.
 
     The nonce in the Ids makes two equal questions of the same millisecond two different SignedInfo, which a replay
     memory must not take for one.
     """
     created = utc_now() if now is None else now.astimezone(UTC)
-    nonce = nonce_text.encode()
     timestamp = _TIMESTAMP % (nonce, _instant(created), _instant(created + lifetime))
-    covered = [*parts, Part(f"t-{nonce_text}", timestamp)]
+    covered = [*parts, (b"t-" + nonce, timestamp)]
     confirmation = b""
     if confirms is not None:
         confirmation = _CONFIRMATION % (encode(strict_base64(confirms, "the value to confirm")), nonce)
-        covered.append(Part(f"c-{nonce_text}", confirmation))
-    references = b"".join(
-        [_REFERENCE % (part.id.encode(), encode(sha256(part.canonical).digest())) for part in covered]
-    )
-    signed_info = _SIGNED_INFO % (key.algorithm.uri.encode(), references)
+        covered.append((b"c-" + nonce, confirmation))
+    references = [_REFERENCE % (name, encode(sha256(octets).digest())) for name, octets in covered]
+    signed_info = _SIGNED_INFO % (key.algorithm.uri.encode(), b"".join(references))
     value = encode(key.sign(signed_info))
-    block = b"".join(
-        (
-            _SECURITY_OPEN % (soap, nonce, key.token),
-            timestamp,
-            confirmation,
-            _SIGNATURE % (signed_info, value, nonce),
-        )
-    )
+    block = _SECURITY % (soap, nonce, key.token, timestamp, confirmation, signed_info, value, nonce)
     return block, value.decode()
 
 
@@ -194,9 +179,9 @@ def _instant(at: datetime) -> bytes:
     return b"%bZ" % at.isoformat(timespec="milliseconds")[:-6].encode()
 
 
-def _identified(element: Element, identifier: str) -> Part:
+def _identified(element: Element, identifier: str) -> tuple[bytes, bytes]:
     known = element.get(WSU_ID)
     if known is None:
         element.set(WSU_ID, identifier)
         known = identifier
-    return Part(known, canonical(element))
+    return known.encode(), canonical(element)

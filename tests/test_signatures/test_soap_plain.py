@@ -176,6 +176,7 @@ def changed(draw) -> str:
 @given(text=changed())
 @example(text=written().replace("s:", "u:").replace("xmlnu:", "xmlns:").replace(":s=", ":u="))
 @example(text=written().replace("<s:SecurityTokenReference>", f'<s:SecurityTokenReference xmlns:s="{DS}">'))
+@example(text=written().replace("TokenReference>", f'TokenReference xmlns:s="{WSU}" s:Id="r">', 1))
 @example(text=written().replace("s:", "ds:").replace("dds:", "ds:").replace("xmlnds:", "xmlns:").replace(":s=", ":ds="))
 def test_a_message_of_any_form_is_judged_as_the_walk_judges_it(text, pki, now):
     key = pki.signer()
