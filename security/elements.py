@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from security.signature import Trusted
 from security.xml import MESSAGE, Limits, parse
 
@@ -19,11 +21,14 @@ def elements_at(root: Trusted, path: tuple[str, ...], prefix: str = "") -> list[
 
     What stands inside a trusted element is as trusted as the element. `prefix` is `{namespace}` of every segment.
     """
-    found = [root]
-    for segment in path:
-        tag = prefix + segment
-        found = [Trusted(child) for element in found for child in element.iterchildren(tag)]
-    return found
+    # A part of what is trusted: no need to call each so.
+    return root.findall(_search(path, prefix))  # type: ignore[return-value]
+
+
+@cache
+def _search(path: tuple[str, ...], prefix: str) -> str:
+    """The declared path as ElementPath knows it."""
+    return "/".join(prefix + segment for segment in path) or "."
 
 
 def children_of(element: Trusted) -> list[Trusted]:
