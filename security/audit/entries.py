@@ -201,7 +201,7 @@ class Secrets:
 
     def encode(self) -> bytes:
         """The plain content of a side table row: JSON with the salts in hexadecimal."""
-        salts = ",".join([f'"{name}":"{salt.hex()}"' for name, salt in self.salts.items()])
+        salts = _salted(tuple(self.salts)) % tuple([salt.hex() for salt in self.salts.values()])
         subjects = ",".join([f"[{_text(kind)},{_text(value)}]" for kind, value in self.subjects])
         officer = f',"officer":{_text(self.officer)}' if self.officer is not None else ""
         data = f',"data":"{_b64(self.data)}"' if self.data is not None else ""
@@ -271,6 +271,11 @@ def _form(
 
 
 _GAP = '"%s"'
+
+
+@lru_cache(maxsize=4096)
+def _salted(names: tuple[str, ...]) -> str:
+    return ",".join([f"{_escaped(name)}:{_GAP}" for name in names])
 
 
 def _escaped(text: str) -> str:
