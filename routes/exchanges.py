@@ -110,7 +110,7 @@ def _route(
         wants_proof = wants_full_receipt(wanted)
         answer = await handler(exchange)
         receipt = answer.receipt
-        shown = None if receipt is None else receipt.as_json(await prove(receipt) if wants_proof else None)
+        shown = "null" if receipt is None else receipt.as_text(await prove(receipt) if wants_proof else None)
         return Whole(_rendered(exchange.id, told, answer, shown), _JSON)
 
     return ask
@@ -134,7 +134,7 @@ def _asked_fields(request: web.Request) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in query["fields"].split(","))
 
 
-def _rendered(exchange_id: str, told: str, answer: Answer, receipt: dict[str, object] | None) -> bytes:
+def _rendered(exchange_id: str, told: str, answer: Answer, receipt: str) -> bytes:
     """Join the response from `data` as committed to, so that what was disclosed is what the evidence holds."""
     proven = answer.provenance
     warnings = "[]"
@@ -152,7 +152,7 @@ def _rendered(exchange_id: str, told: str, answer: Answer, receipt: dict[str, ob
             (
                 f',"exchange":{{"id":"{exchange_id}"{told}{instant(datetime.now(UTC))}","fields":{_listed(answer.fields)}'
                 f',"warnings":{warnings},"signature":{signature}}}'
-                f',"receipt":{_json(receipt)}}}'
+                f',"receipt":{receipt}}}'
             ).encode(),
         )
     )
@@ -169,13 +169,5 @@ def _proven(status: str, signer: str, certificate: str) -> str:
     return _json({"status": status, "signer": signer, "certificate": certificate}).removesuffix("}") + ","
 
 
-def _json(value: object) -> str:
-    return "".join(_ENCODE(value, 0))
-
-
-# What `JSONEncoder.encode` makes anew at every call: no markers against cycles, no indent, names in their order, none
-# skipped.
-_ENCODE = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
-    None, json.JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", False, False, True
-)
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _JSON = {"Content-Type": "application/json"}

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from prometheus_client import REGISTRY
@@ -38,7 +39,7 @@ sys.stdout.buffer.write(m.render())
 """
 
 
-def value(name: str, **labels: str) -> float:
+def value(name: str, /, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
@@ -60,6 +61,34 @@ def test_counting_shows_at_once() -> None:
     assert value("lgsp_http_in_flight") == before + 1
     labelled(counted.http_in_flight).dec()
     assert value("lgsp_http_in_flight") == before
+
+
+def test_a_level_that_is_set_goes_on_from_there() -> None:
+    counted = metrics()
+    level = counted.expiry.labels("key", "set")
+    level.set(-2.5)
+    assert value("lgsp_expiry_seconds", kind="key", name="set") == -2.5
+    labelled(counted.expiry, "key", "set").inc()
+    assert value("lgsp_expiry_seconds", kind="key", name="set") == -1.5
+
+
+def test_threads_lose_no_count() -> None:
+    counted = metrics()
+    tally, seconds = labelled(counted.http_requests, "/threads", "GET", "200"), labelled(counted.http_seconds, "/thr")
+
+    def count() -> None:
+        for _ in range(5_000):
+            tally.inc()
+            seconds.observe(0.5)
+
+    threads = [Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert value("lgsp_http_requests_total", route="/threads", method="GET", status="200") == 20_000
+    assert value("lgsp_http_request_seconds_count", route="/thr") == 20_000
+    assert value("lgsp_http_request_seconds_sum", route="/thr") == 10_000
 
 
 @pytest.mark.parametrize("amount", [-1.0, 0.0, 0.0009, 0.001, 0.00101, 0.25, 19.9, 20.0, 20.1, 1e9])
