@@ -8,7 +8,7 @@ by SHA-256. Whatever it does not know, a wrong digest too, is not plain: the wal
 
 import re
 from binascii import a2b_base64
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -72,19 +72,22 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     if size > MAX_SIZE or policy.signed_headers or policy.limits.comments:
         return None
     special = list(root.iter(*_SPECIAL))
-    pattern = _pattern(tuple(map(_TAG, special)), policy.soap) if len(special) <= _MOST else None
-    if pattern is None:
+    form = _form(tuple(map(_TAG, special)), policy.soap) if len(special) <= _MOST else None
+    if form is None:
         return None
+    fullmatch, uris, said = form
     try:
         octets = canonical(root)
     except etree.C14NError:
         return None
-    found = pattern.fullmatch(octets)
+    found = fullmatch(octets)
     body = special[-1]
     if found is None or len(body) != 1:
         return None
     soap, envelope, opening, wsu, prefix, rest, body_id = found.group(*_BODY_GROUPS)
-    timestamp, timestamp_id, token_id, named, confirmation, confirmation_id = found.group(*_PART_GROUPS)
+    timestamp, timestamp_id, confirmation, confirmation_id, token_id, named, info, ds, rest_of_info = found.group(
+        *_PART_GROUPS
+    )
     # Within the Envelope the Body need not declare the prefix of both; alone it does, in the order of prefixes.
     declared = soap + wsu if envelope[:-1] < prefix else wsu + soap
     digests = {
@@ -93,23 +96,22 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     }
     if confirmation:
         digests[confirmation_id] = encode(sha256(confirmation).digest())
-    said = found.group(*_REFERENCES[: 2 * len(digests)])
     # Each Id stands there once as Id and once in its Reference. Canonical text has no other way to write one.
     if (
-        dict(zip(said[::2], said[1::2], strict=True)) != digests
+        dict(zip(found.group(*uris), found.group(*said), strict=True)) != digests
         or token_id != named
         or set(map(octets.count, digests)) != _TWICE
     ):
         return None
     token, method, value, created, expires, confirms = map(bytes.decode, found.group(*_TEXT_GROUPS))
-    signature, declared, signed_info = found.group("d", "ds", "said")
     try:
         return Plain(
             body,
             special[2],
             token,
             method,
-            b"<%bSignedInfo%b%b" % (signature, declared, signed_info),
+            # Within the Signature it need not declare their prefix.
+            info + ds + rest_of_info,
             value,
             a2b_base64(value),
             datetime.fromisoformat(created),
@@ -134,9 +136,11 @@ _BASE64 = (
 _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z"
 
 _BODY_GROUPS = ("soap", "p", "opening", "wsu", "b", "rest", "body_id")
-_PART_GROUPS = ("timestamp", "timestamp_id", "token_id", "named", "confirmation", "confirmation_id")
+_PART_GROUPS = (
+    *("timestamp", "timestamp_id", "confirmation", "confirmation_id", "token_id", "named"),
+    *("info", "ds", "rest_of_info"),
+)
 _TEXT_GROUPS = ("token", "method", "value", "created", "expires", "confirms")
-_REFERENCES = ("uri0", "digest0", "uri1", "digest1", "uri2", "digest2")
 
 _TOKEN = (
     rf'<(?P=s):BinarySecurityToken xmlns:(?P<t>(?!(?P=s)=){_NAME})="{re.escape(WSU)}"'
@@ -164,7 +168,7 @@ _REFERENCE = (
 )
 _SIGNATURE = (
     rf'<(?P<d>(?!(?P=s):)(?:{_NAME}:)?)Signature(?P<ds> xmlns(?::{_NAME})?="{re.escape(DS)}"){_OWN_ID}>'
-    rf"{_GAP}<(?P=d)SignedInfo(?P<said>>{_GAP}"
+    rf"{_GAP}(?P<info><(?P=d)SignedInfo)(?P<rest_of_info>>{_GAP}"
     rf'<(?P=d)CanonicalizationMethod Algorithm="{re.escape(EXC_C14N)}"></(?P=d)CanonicalizationMethod>{_GAP}'
     rf'<(?P=d)SignatureMethod Algorithm="(?P<method>[^"&<]*)"></(?P=d)SignatureMethod>{_GAP}'
     rf"%s</(?P=d)SignedInfo>){_GAP}"
@@ -176,9 +180,13 @@ _SIGNATURE = (
 )
 
 
+_Form = tuple[Callable[[bytes], re.Match[bytes] | None], tuple[str, ...], tuple[str, ...]]
+"""Matches the whole text; the groups of what the references name, and those of their digests."""
+
+
 @lru_cache(maxsize=64)
-def _pattern(tags: tuple[str, ...], accepted: frozenset[SoapVersion]) -> re.Pattern[bytes] | None:
-    """The pattern of a message with these special elements in this order, None if it would not be plain.
+def _form(tags: tuple[str, ...], accepted: frozenset[SoapVersion]) -> _Form | None:
+    """The form of a message with these special elements in this order, None if it would not be plain.
 
     All others of these names are excluded by that: what has the name is what stands in the pattern's place.
     """
@@ -186,8 +194,10 @@ def _pattern(tags: tuple[str, ...], accepted: frozenset[SoapVersion]) -> re.Patt
     version = next((one for one in accepted if tags[:2] + tags[-1:] == _frame(SOAP[one])), None)
     if version is None or tags[2] != SECURITY or sorted(inside) not in _WHOLE:
         return None
-    confirmed = CONFIRMATION in inside
-    return re.compile(_text(SOAP[version], inside, confirmed=confirmed).encode(), re.DOTALL)
+    # The Timestamp, the Body and the confirmation: neither token nor Signature.
+    numbers = range(len(inside) - 1)
+    pattern = re.compile(_text(SOAP[version], inside, numbers).encode(), re.DOTALL)
+    return pattern.fullmatch, tuple(f"uri{n}" for n in numbers), tuple(f"digest{n}" for n in numbers)
 
 
 _WHOLE = (sorted((TOKEN, TIMESTAMP, SIGNATURE)), sorted((TOKEN, TIMESTAMP, CONFIRMATION, SIGNATURE)))
@@ -197,19 +207,18 @@ def _frame(namespace: str) -> tuple[str, ...]:
     return tuple(f"{{{namespace}}}{part}" for part in ("Envelope", "Header", "Body"))
 
 
-def _text(namespace: str, inside: Sequence[str], *, confirmed: bool) -> str:
-    references = "".join(_REFERENCE % (n, n) for n in range(3 if confirmed else 2))
+def _text(namespace: str, inside: Sequence[str], references: Iterable[int]) -> str:
     pieces = {
         TOKEN: _TOKEN,
         TIMESTAMP: _TIMESTAMP,
         CONFIRMATION: _CONFIRMATION,
-        SIGNATURE: _SIGNATURE % references,
+        SIGNATURE: _SIGNATURE % "".join(_REFERENCE % (n, n) for n in references),
     }
     return (
         rf'<(?P<p>(?:{_NAME}:)?)Envelope(?P<soap> xmlns(?::{_NAME})?="{re.escape(namespace)}")>'
         rf'{_GAP}<(?P=p)Header>{_GAP}<(?P<s>{_NAME}):Security(?: xmlns:(?P=s)="{re.escape(WSSE)}"'
         rf'| xmlns:(?P=s)="{re.escape(WSSE)}" (?P=p)mustUnderstand="(?:[01]|true|false)")>'
-        rf"{_GAP}{_GAP.join(pieces[tag] for tag in inside)}{'' if confirmed else _NO_CONFIRMATION}"
+        rf"{_GAP}{_GAP.join(pieces[tag] for tag in inside)}{'' if CONFIRMATION in inside else _NO_CONFIRMATION}"
         rf"{_GAP}</(?P=s):Security>{_GAP}</(?P=p)Header>{_GAP}"
         rf'(?P<opening><(?P=p)Body)(?P<wsu> xmlns:(?P<b>{_NAME})="{re.escape(WSU)}")'
         rf'(?P<rest> (?P=b):Id="(?P<body_id>{_ID})">{_GAP}<.*>{_GAP}</(?P=p)Body>){_GAP}</(?P=p)Envelope>'
