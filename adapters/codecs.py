@@ -61,6 +61,18 @@ def json_decoder(shape: Shape) -> Callable[[Mapping[str, Any]], Decoded]:
     return decode
 
 
+def _object_at(source: Any, path: Path, name: str) -> Mapping[str, Any]:
+    """Return the object at a path, where `name` is looked for; an empty one where there is none."""
+    found = lookup(source, path)
+    if isinstance(found, list) and len(found) < 2:
+        found = found[0] if found else None
+    if isinstance(found, dict):
+        return found
+    if found is None or found == "":
+        return {}
+    raise Unreadable(f"{name} does not stand in an object")
+
+
 def lookup(found: Any, path: Iterable[str]) -> Any:
     """Follow member names down from a JSON value; None where something is missing on the way.
 
@@ -277,16 +289,15 @@ def _take_list(tag: str, fill: Fill, name: str) -> Take:
 
 def _json_record(shape: Shape) -> Fill:
     blank, more, finish = finisher(shape)
-    singles: list[tuple[Path, Any, Read]] = []
+    # What is read from one text, by the path of the object that it stands in.
+    standing: dict[Path, list[tuple[str, Any, Read]]] = {}
     for one in leaves(shape):
         if is_single(one):
-            singles.append((one.paths[0], one.name, one.form.read))
+            standing.setdefault(one.paths[0][:-1], []).append((one.paths[0][-1], one.name, one.form.read))
         elif not one.many:
-            singles += [(path, path, str) for path in one.paths]
-    near = [(path[0], name, read) for path, name, read in singles if len(path) == 1]
-    names = tuple(name for name, _, _ in near)
-    put_all = reader(near)
-    far = [single for single in singles if len(single[0]) > 1]
+            for path in one.paths:
+                standing.setdefault(path[:-1], []).append((path[-1], path, str))
+    objects = [(path, tuple(name for name, _, _ in texts), reader(texts)) for path, texts in standing.items()]
     lists = [(one.name, one.paths[0]) for one in leaves(shape) if one.many]
     branches = [
         (member.name, member.path, _json_record(member.shape), member.many)
@@ -297,25 +308,20 @@ def _json_record(shape: Shape) -> Fill:
     def fill(source: Mapping[str, Any], at: str, notices: Notices) -> Data:
         found: Found = {}
         late: Late = []
-        # Numbers were parsed as text, so nearly everything is.
-        if _TEXT_OR_NULL.issuperset(map(type, map(source.get, names))):
-            put_all(source, found, late)
-        else:
-            put_all(
-                {name: _json_text(source[name], name) for name in names if source.get(name) is not None}, found, late
-            )
-        for path, name, read in far:
-            value = lookup(source, path)
-            if value is not None:
-                put(found, late, name, read, _json_text(value, path[-1]))
+        for path, names, put_all in objects:
+            said = _object_at(source, path, names[0]) if path else source
+            # Numbers were parsed as text, so nearly everything is.
+            if not _TEXT_OR_NULL.issuperset(map(type, map(said.get, names))):
+                said = {name: _json_text(said[name], name) for name in names if said.get(name) is not None}
+            put_all(said, found, late)
         for name, path in lists:
             value = lookup(source, path)
             if value is not None:
                 found[name] = [_json_text(item, path[-1]) for item in (value if isinstance(value, list) else [value])]
         for name, path, below, many in branches:
-            value = lookup(source, path)
+            value = source.get(path[0]) if len(path) == 1 else lookup(source, path)
             records = value if isinstance(value, list) else [] if value is None or value == "" else [value]
-            if not all(isinstance(record, dict) for record in records):
+            if not _OBJECT.issuperset(map(type, records)):
                 raise Unreadable(f"{path[-1]} is not an object")
             if many:
                 found[name] = [below(record, f"{at}/{name}/{n}", notices) for n, record in enumerate(records)]
@@ -329,6 +335,7 @@ def _json_record(shape: Shape) -> Fill:
 
 
 _TEXT_OR_NULL = frozenset((str, type(None)))
+_OBJECT = frozenset((dict,))
 
 
 def _json_text(value: Any, name: str) -> str:

@@ -182,11 +182,10 @@ CAPITALS = Form(_text, _capitals)
 
 
 def _joined(*parts: str | None) -> str | None:
-    said = [part for part in parts if part is not None]
-    known = [part for part in said if part and not part.isspace()]
+    known = [part for part in parts if part and not part.isspace()]
     if known:
         return " ".join(known)
-    return "" if "" in said else None
+    return "" if "" in parts else None
 
 
 FULL_NAME = Form(_joined, lambda value: (None, None, value), arity=3)
