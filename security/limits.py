@@ -216,21 +216,18 @@ def limited(limiter: Limiter) -> Stage:
                 return handler(exchange)
             key = f"{exchange.caller.client_id}\0{grant.database}\0{grant.operation}"
             taken = limiter.take(key, grant.rate, grant.burst)
-            if not isinstance(taken, Verdict):
-                return waited(exchange, grant, taken)
-            told(grant, taken)
-            return handler(exchange)
+            return judged(exchange, grant, taken) if isinstance(taken, Verdict) else waited(exchange, grant, taken)
 
         async def waited(exchange: Exchange, grant: Grant, taken: Awaitable[Verdict]) -> Answer:
-            told(grant, await taken)
-            return await handler(exchange)
+            return await judged(exchange, grant, await taken)
 
-        def told(grant: Grant, verdict: Verdict) -> None:
+        def judged(exchange: Exchange, grant: Grant, verdict: Verdict) -> Awaitable[Answer]:
             quota = _QUOTA.get()
             if quota is not None:
                 quota.grant, quota.verdict = grant, verdict
             if not verdict.admitted:
                 raise TooManyRequests(retry_after=verdict.retry_after)
+            return handler(exchange)
 
         return limit
 

@@ -142,13 +142,13 @@ def _prune(shape: Shape, kept: frozenset[str], prefix: str = "") -> tuple[dict[s
     return tree, fields, whole
 
 
-def mask_of(answer: type[BaseModel], granted: frozenset[str], asked: frozenset[str] | None) -> Mask:
+def mask_of(answer: type[BaseModel], granted: frozenset[str], asked: Iterable[str] | None) -> Mask:
     """Compile the mask for what is granted and asked; raises Invalid (pointer `fields`) for a path nobody declared.
 
     A path stands for everything below it. A path that exists but is not granted is left out without an error: the
     answer's own list of fields tells the caller what it was given.
     """
-    return _granted_mask(answer, granted) if asked is None else _asked_mask(answer, granted, asked)
+    return _granted_mask(answer, granted) if asked is None else _asked_mask(answer, granted, frozenset(asked))
 
 
 # Without bound, because what is granted is chosen by whoever runs the gateway: clients by the thousand, each with
@@ -248,8 +248,7 @@ def authorised(handler: Handler) -> Handler:
         grant = choose(grants, exchange.purpose, exchange.asked_at)
         _demand(exchange, grant)
         exchange.well_formed = True
-        asked = None if exchange.asked_fields is None else frozenset(exchange.asked_fields)
-        mask = mask_of(operation.answer, grant.fields, asked)
+        mask = mask_of(operation.answer, grant.fields, exchange.asked_fields)
         exchange.deadline = asyncio.get_running_loop().time() + _until_evidence(grant.deadline_ms)
         exchange.grant = grant
         answer = await handler(exchange)
