@@ -82,10 +82,11 @@ def reader(leaves: list[tuple[str, Any, Read]]) -> Callable[[Mapping[str, Any], 
     formed = [leaf for leaf in leaves if leaf[2] not in (TEXT.read, str)]
 
     def put_all(said: Mapping[str, Any], found: Found, late: Late) -> None:
-        values = tuple(map(said.get, names))
-        # As TEXT reads them: white space alone says nothing.
-        nothing = dict.fromkeys(filter(str.isspace, filter(None, values)))
-        found.update(zip(members, map(nothing.get, values, values), strict=True))
+        if names:
+            values = tuple(map(said.get, names))
+            # As TEXT reads them: white space alone says nothing.
+            nothing = dict.fromkeys(filter(str.isspace, filter(None, values)))
+            found.update(zip(members, map(nothing.get, values, values), strict=True))
         if pieces:
             found.update(zip(pieces, map(said.get, pieces.values()), strict=True))
         for name, member, read in formed:
