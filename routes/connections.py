@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -285,19 +284,3 @@ class Listener(web.Server):
             for wait in waits:
                 wait.cancel()
         return not self.busy
-
-
-class Handshake(ssl.SSLObject):
-    """A TLS connection that says why its handshake failed: under TLS 1.3 the client only sees it closed."""
-
-    def do_handshake(self) -> None:
-        """Go on with the handshake; a failure is counted and logged with OpenSSL's reason before it is raised."""
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as error:
-            reason = (error.reason or "CLOSED").lower()
-            metrics().tls_failures.labels(reason).inc()
-            log.warning("tls-handshake-failed", reason=reason, verification=getattr(error, "verify_message", None))
-            raise

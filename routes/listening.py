@@ -13,8 +13,9 @@ import structlog
 from aiohttp import web
 
 from config.settings import ConfigurationError, Server, Settings, Tls
-from routes.connections import HEAD_SECONDS, Handshake, Listener
+from routes.connections import HEAD_SECONDS, Listener
 from routes.context import ADMIN, RELOAD
+from routes.handshake import Handshake
 
 log = structlog.get_logger()
 
