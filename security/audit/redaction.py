@@ -14,8 +14,10 @@ from security.audit.log import AuditLog
 from security.audit.reading import NoEntry
 from security.audit.receipt import Receipt
 from security.audit.sealing import Sealer
-from security.audit.tables import OPENINGS, SUBJECTS
+from security.audit.tables import OPENINGS, SUBJECTS, UNFINISHED
 from storage.engine import Storage
+
+PENDING = select(OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot).where(UNFINISHED)
 
 
 async def redact(
@@ -43,10 +45,7 @@ async def redact(
 
 async def finish(storage: Storage, sealer: Sealer) -> int:
     """Carry out every redaction that is recorded but not complete; return how many. Call it at start-up too."""
-    pending = select(OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot).where(
-        OPENINGS.c.redacted_by.is_not(None), OPENINGS.c.sealed.is_not(None)
-    )
-    rows = await storage.read(lambda connection: connection.execute(pending).all())
+    rows = await storage.read(lambda connection: connection.execute(PENDING).all())
     for row in rows:
         await asyncio.to_thread(sealer.destroy_entry, row.period, row.slot)
     numbers = [row.idx for row in rows]

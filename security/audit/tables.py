@@ -1,6 +1,6 @@
 """The tables of the audit trail. Nothing in them is a personal value in plain text."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, and_
 
 from storage.metadata import BIGINT, METADATA
 
@@ -62,6 +62,10 @@ OPENINGS = Table(
     Column("sealed", LargeBinary),
     Column("redacted_by", String(36)),
 )
+
+# Redactions that are recorded but not complete: none but for moments, and every worker asks for them when it starts.
+UNFINISHED = and_(OPENINGS.c.redacted_by.is_not(None), OPENINGS.c.sealed.is_not(None))
+Index("ix_audit_openings_redacting", OPENINGS.c.idx, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 
 # Who was asked about or disclosed: keyed tags, one key per period, in the form that `subjects.placed` gives them.
 SUBJECTS = Table(

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, text, update
 
 import storage.schema
+from security.audit.redaction import PENDING
 from security.audit.tables import ENTRIES
 from storage.commands import status
 from storage.errors import SchemaUnknown
@@ -64,6 +65,44 @@ async def test_older_schema_goes_through_its_steps(storage_url: str, monkeypatch
     opened = await open_storage(storage_url)
     await opened.read(lambda connection: connection.execute(text("SELECT remark FROM audit_head")).all())
     await opened.close()
+
+
+async def test_a_database_of_the_first_release_gets_the_index_of_redactions(storage_url: str) -> None:
+    await upgrade(storage_url)
+    opened = await open_storage(storage_url)
+    declared = await opened.read(indexes)
+    await opened.write(lambda connection: connection.execute(text("DROP INDEX ix_audit_openings_redacting")))
+    assert await opened.read(indexes) != declared
+    await opened.close()
+    await set_version(storage_url, 1)
+    with pytest.raises(SchemaUnknown, match="lgsp storage upgrade"):
+        await open_storage(storage_url)
+    assert await upgrade(storage_url) == ("index of unfinished redactions",)
+    opened = await open_storage(storage_url)
+    assert await opened.read(indexes) == declared
+    plan = await opened.read(explained)
+    await opened.close()
+    # No look at every opening when a worker starts.
+    assert "ix_audit_openings_redacting" in plan
+
+
+def indexes(connection: Connection) -> list[str]:
+    """How the database describes the indexes of openings."""
+    name, described = ("name", "sql") if connection.dialect.name == "sqlite" else ("indexname", "indexdef")
+    table, owner = ("sqlite_master", "tbl_name") if connection.dialect.name == "sqlite" else ("pg_indexes", "tablename")
+    asked = f"SELECT {name}, {described} FROM {table} WHERE {owner} = 'audit_openings' ORDER BY 1"
+    return [" ".join(str(part).replace('"', "").split()) for part in connection.execute(text(asked)).all()]
+
+
+def explained(connection: Connection) -> str:
+    """How the database means to find redactions that are not complete."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(text(f"EXPLAIN QUERY PLAN {PENDING}")).all()
+    else:
+        # A table as small as that of the test would be read as a whole.
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        rows = connection.execute(text(f"EXPLAIN {PENDING}")).all()
+    return str(rows)
 
 
 async def test_failed_step_leaves_the_older_schema(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
