@@ -7,24 +7,15 @@ where the declaration knows one is refused, and a value without a word in our vo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import compress
-from operator import attrgetter, not_
-from typing import Any, NamedTuple
+from typing import Any
 
-from adapters.records import Found, Late, Notices, Path, Read, finisher, is_single, leaves, put, reader
+from adapters.records import Fill, Found, Late, Notices, Path, Read, Unreadable, finisher, is_single, leaves, reader
+from adapters.xml_records import xml_record
 from schemas.exchange import Data
 from schemas.fields import Branch, Shape
 from security.signature import Trusted
 
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_TRUE = ("true", "1")
-
-Fill = Callable[[Any, str, Notices], Data]
-Take = Callable[[Any, Found, str, Notices, Late], None]
-
-
-class Unreadable(Exception):
-    """The source broke its own contract; the text names the place, never a value."""
+__all__ = ["Decoded", "Unreadable", "json_decoder", "lookup", "xml_decoder"]
 
 
 Decoded = tuple[Data, Notices]
@@ -37,7 +28,7 @@ def xml_decoder(shape: Shape, namespace: str = "", *, checked: bool = False) -> 
     `checked` is whether elements were checked against an XSD that has text where the shape has: what has text is then
     neither nil nor does it hold elements, and is not asked.
     """
-    fill = _xml_record(shape, f"{{{namespace}}}" if namespace else "", checked)
+    fill = xml_record(shape, f"{{{namespace}}}" if namespace else "", checked)
 
     def decode(element: Trusted) -> Decoded:
         notices: Notices = []
@@ -87,204 +78,6 @@ def lookup(found: Any, path: Iterable[str]) -> Any:
             raise Unreadable(f"{segment} does not stand in an object")
         found = found.get(segment)
     return found
-
-
-Gather = Callable[[Any, Found, str, Notices, Late], None]
-"""Reads the declared ones among the children of an element into what was found of a record."""
-
-
-def _xml_record(shape: Shape, prefix: str, checked: bool) -> Fill:
-    blank, more, finish = finisher(shape)
-    attributes: list[tuple[str, str, Read]] = []
-    tree: _Tree = {}
-    for member in shape.members:
-        if isinstance(member, Branch):
-            _plant(tree, member.path, member)
-        elif member.paths[0][-1].startswith("@"):
-            if not is_single(member) or len(member.paths[0]) > 1:
-                raise TypeError(f"{shape.model.__name__}.{member.name}: an attribute of a nested element")
-            attributes.append((member.paths[0][-1][1:], member.name, member.form.read))
-        elif member.many:
-            _plant(tree, member.paths[0], _Item(member.name))
-        elif is_single(member):
-            _plant(tree, member.paths[0], _Leaf(member.name, member.form.read))
-        else:
-            for path in member.paths:
-                _plant(tree, path, _Leaf(path, str))
-    gather = _at_once(tree, prefix) if checked else _one_by_one(tree, prefix)
-
-    def fill(element: Any, at: str, notices: Notices) -> Data:
-        found: Found = {}
-        late: Late = []
-        for attribute, name, read in attributes:
-            text = element.get(attribute)
-            if text is not None:
-                put(found, late, name, read, text)
-        gather(element, found, at, notices, late)
-        return finish(found, at, notices, late) if more or late else blank | found
-
-    return fill
-
-
-class _Leaf(NamedTuple):
-    """An element whose text is read into a member, or kept under its path for one that several texts make up."""
-
-    name: Any
-    read: Read
-
-
-class _Item(NamedTuple):
-    """An element whose text is one more of a member that is a list of them."""
-
-    name: str
-
-
-_Tree = dict[str, Any]
-"""What is declared below an element, by name: a leaf, an item, a branch, or the tree of an element between."""
-
-
-def _plant(tree: _Tree, path: Path, entry: _Leaf | _Item | Branch) -> None:
-    for segment in path[:-1]:
-        tree = tree.setdefault(segment, {})
-    tree[path[-1]] = entry
-
-
-def _one_by_one(tree: _Tree, prefix: str) -> Gather:
-    """Compile a gatherer that asks everything of each child and so needs to know nothing before."""
-    return _each({prefix + name: _take(entry, prefix, checked=False) for name, entry in tree.items()})
-
-
-def _each(takes: dict[str, Take]) -> Gather:
-    def gather(element: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        for child in element:
-            take = takes.get(child.tag)
-            if take is not None:
-                take(child, found, at, notices, late)
-
-    return gather
-
-
-_SAID = attrgetter("tag", "text")
-_NO_TEXT = "-"  # stands for what an element between, a record or an item may hold
-
-
-def _at_once(tree: _Tree, prefix: str) -> Gather:
-    """Compile a gatherer for elements that were checked against an XSD: one look at all texts instead of one at each.
-
-    What it cannot tell from the texts alone is told by looking again: an element that occurs twice, no text, a blank.
-    """
-    takes = {
-        prefix + name: _take(entry, prefix, checked=True)
-        for name, entry in tree.items()
-        if not isinstance(entry, _Leaf)
-    }
-    if all(isinstance(entry, Branch) for entry in tree.values()):
-        return _each(takes)
-    leaves = {prefix + name: entry for name, entry in tree.items() if isinstance(entry, _Leaf)}
-    put_all = reader([(tag, *leaf) for tag, leaf in leaves.items()])
-    one_by_one = _one_by_one(tree, prefix)
-
-    def gather(element: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        said = dict(map(_SAID, element))
-        if len(said) != len(element):
-            one_by_one(element, found, at, notices, late)
-            return
-        if takes:
-            for child in compress(element, map(takes.__contains__, said)):
-                tag = child.tag
-                said[tag] = _NO_TEXT
-                takes[tag](child, found, at, notices, late)
-        if not all(said.values()):
-            for child in compress(element, map(not_, said.values())):
-                tag = child.tag
-                if tag in leaves:
-                    said[tag] = _text_of(child)
-        put_all(said, found, late)
-
-    return gather
-
-
-def _take(entry: Any, prefix: str, *, checked: bool) -> Take:
-    """Compile what is done with one child."""
-    if isinstance(entry, Branch):
-        return _take_record(_xml_record(entry.shape, prefix, checked), entry.name, entry.many)
-    if isinstance(entry, _Item):
-        return _take_item(entry.name)
-    if isinstance(entry, _Leaf):
-        return _take_text(entry.name, entry.read)
-    if checked and len(entry) == 1:
-        ((name, inner),) = entry.items()
-        if isinstance(inner, Branch) and inner.many:
-            return _take_list(prefix + name, _xml_record(inner.shape, prefix, checked), inner.name)
-    return _take_inside(_at_once(entry, prefix) if checked else _one_by_one(entry, prefix))
-
-
-def _take_text(name: Any, read: Read) -> Take:
-    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        text = _text_of(child)
-        if text is not None:
-            if name in found:
-                raise _twice(child)
-            put(found, late, name, read, text)
-
-    return take
-
-
-def _text_of(element: Any) -> str | None:
-    """Return the text of an element that has no children; None if it is nil."""
-    if len(element):
-        raise Unreadable(f"{_local(element)} holds elements where text is declared")
-    return None if element.get(_NIL) in _TRUE else element.text or ""
-
-
-def _twice(element: Any) -> Unreadable:
-    return Unreadable(f"{_local(element)} occurs twice")
-
-
-def _local(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _take_inside(gather: Gather) -> Take:
-    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        if child.get(_NIL) not in _TRUE:
-            gather(child, found, at, notices, late)
-
-    return take
-
-
-def _take_item(name: str) -> Take:
-    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        text = _text_of(child)
-        if text is not None:
-            found.setdefault(name, []).append(text)
-
-    return take
-
-
-def _take_record(fill: Fill, name: str, many: bool) -> Take:
-    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        if child.get(_NIL) in _TRUE or not (len(child) or child.attrib):
-            return
-        if many:
-            records = found.setdefault(name, [])
-            records.append(fill(child, f"{at}/{name}/{len(records)}", notices))
-        elif name in found:
-            raise _twice(child)
-        else:
-            found[name] = fill(child, f"{at}/{name}", notices)
-
-    return take
-
-
-def _take_list(tag: str, fill: Fill, name: str) -> Take:
-    """Take all records of a member at once out of a checked element that holds nothing else."""
-
-    def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        records = [one for one in child.iterchildren(tag) if len(one) or (one.attrib and one.get(_NIL) not in _TRUE)]
-        found[name] = [fill(one, f"{at}/{name}/{number}", notices) for number, one in enumerate(records)]
-
-    return take
 
 
 def _json_record(shape: Shape) -> Fill:

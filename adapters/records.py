@@ -16,6 +16,12 @@ Found = dict[Any, Any]
 Late = list[tuple[str, Unmapped]]
 """Members whose text has no word in our vocabulary; their notices come in the order of declaration."""
 Read = Callable[[str], Any]
+Fill = Callable[[Any, str, Notices], Data]
+"""Reads a record from its source; the text is its place in the response."""
+
+
+class Unreadable(Exception):
+    """The source broke its own contract; the text names the place, never a value."""
 
 
 Finish = Callable[[Found, str, Notices, Late], Data]
