@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from http.client import responses as reasons
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiohttp import HttpVersion11, web
@@ -29,6 +29,7 @@ COMMON: Final = {
     "Referrer-Policy": "no-referrer",
 }
 _COMMON: Final = CIMultiDict({"Server": "lgsp", **COMMON})
+_REASONS: Final = {each.value: each.phrase for each in HTTPStatus}
 # A plain text would be brought to its lower case at every use.
 _CONTENT_LENGTH: Final = istr("Content-Length")
 _DATE: Final = istr("Date")
@@ -44,7 +45,7 @@ class Whole(web.Response):
         self._headers = CIMultiDict(_COMMON)
         self._headers.update(headers)
         self._status = status
-        self._reason = reasons.get(status, "")
+        self._reason = _REASONS.get(status, "")
         self._body: bytes = octets
 
     def on_the_wire(self) -> bytes:
