@@ -232,6 +232,8 @@ class Connection(asyncio.Protocol):
         """Decide from the head whether we want the rest (httptools)."""
         status = self._parser.get_status_code()
         if status < 200:
+            if status < 100:
+                self._refuse(_NOT_HTTP)
             return
         self._status = status
         self._head = head = self._fields[self._passed :]

@@ -45,6 +45,9 @@ def recorded(
             raise
         try:
             return await handler(request)
+        except ConnectionError:
+            # Gone before the whole question was there: nothing was asked, and nobody is left to be refused.
+            raise
         except Exception as failure:
             error = error_of(failure)
             if error.code in ("too-many-requests", "evidence-unavailable"):

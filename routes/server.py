@@ -185,8 +185,10 @@ class _Parent:
 
     def _on_signal(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
-            log.info("stopping", sooner=self._stopping)
-            self._stop(0.0 if self._stopping else self._settings.server.grace)
+            sooner = self._stopping
+            self._stop(0.0 if sooner else self._settings.server.grace)
+            # Last: whoever reads the log may have stopped reading.
+            log.info("stopping", sooner=sooner)
         elif number == signal.SIGHUP:
             self._send(signal.SIGHUP)
 
@@ -205,7 +207,8 @@ class _Parent:
     def _note_ready(self, indexes: bytes) -> None:
         for index in indexes:
             self._workers[index].ready = True
-        if not self._ever_ready and all(worker.ready for worker in self._workers):
+        # Told to stop meanwhile, there are no addresses any more.
+        if not self._stopping and not self._ever_ready and all(worker.ready for worker in self._workers):
             self._ever_ready = True
             addresses = self._sockets.addresses()
             log.info("serving", workers=len(self._workers), **{role: f"{a[0]}:{a[1]}" for role, a in addresses.items()})

@@ -102,7 +102,9 @@ class Identity:
         caller = holder.caller(proof)
         # A value padded with blanks is as good, but whoever sends ever more of them must not fill the memory.
         if authorization.count(" ") == 1:
-            ends = claims.expires_at if proof.not_after is None else min(claims.expires_at, proof.not_after.timestamp())
+            ends = min(claims.expires_at, claims.key_ends)
+            if proof.not_after is not None:
+                ends = min(ends, proof.not_after.timestamp())
             self._proven[authorization] = _Proven(caller, holder, claims, self.tokens.turn, ends)
             if len(self._proven) > self._remembered:
                 self._proven.popitem(last=False)

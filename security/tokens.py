@@ -52,6 +52,7 @@ class Claims(NamedTuple):
     issued_at: int
     expires_at: int
     thumbprint: str | None
+    key_ends: float = float("inf")
 
 
 class Tokens:
@@ -104,9 +105,12 @@ class Tokens:
         return self.living(self._check(token))
 
     def living(self, claims: Claims) -> Claims:
-        """Return what a verified token says unless its time is over; raises Unauthenticated (expired)."""
-        if self._clock() >= claims.expires_at:
+        """Return what a verified token says unless its time, or that of its key, is over; raises Unauthenticated."""
+        now = self._clock()
+        if now >= claims.expires_at:
             raise unauthenticated("expired")
+        if now >= claims.key_ends:
+            raise unauthenticated("unknown")
         return claims
 
     def forget(self) -> None:
@@ -156,6 +160,9 @@ class Tokens:
             raise unauthenticated("unknown")
         try:
             content = jwt.decode(token, self._key(header["kid"]), algorithms=[ALGORITHM]).claims
+            key = self._usable(header["kid"])
+            if key is None:
+                raise unauthenticated("unknown")
             if content["iss"] != self.issuer or content["aud"] != self.issuer:
                 raise unauthenticated("unknown")
             confirmation = content.get("cnf")
@@ -166,6 +173,7 @@ class Tokens:
                 content["iat"],
                 content["exp"],
                 confirmation["x5t#S256"] if confirmation is not None else None,
+                float("inf") if key.until is None else key.until.timestamp(),
             )
         except (JoseError, ValueError, KeyError, TypeError, KeysUnusable):
             raise unauthenticated("unknown") from None

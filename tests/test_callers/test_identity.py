@@ -103,6 +103,17 @@ async def test_keys_overlap_when_rotated(deployment: Any) -> None:
     assert [key["kid"] for key in deployment.tokens.jwks()["keys"]] == ["token-3", "token-1"]
 
 
+async def test_a_remembered_token_ends_with_the_overlap_of_its_key(deployment: Any) -> None:
+    client = await deployment.add()
+    token = bearer(deployment, client)
+    deployment.keys.rotate("token", overlap=timedelta(seconds=60))
+    deployment.tokens.forget()
+    assert deployment.identity.identify(token, None)
+    deployment.clock.offset = 65
+    assert reason(deployment, token) == "unknown"
+    assert deployment.identity.identify(bearer(deployment, client), None)
+
+
 async def test_a_node_finds_the_key_that_another_one_rotated_in(deployment: Any) -> None:
     client = await deployment.add()
     elsewhere = Tokens(KeyRing(deployment.keys.directory), ISSUER)

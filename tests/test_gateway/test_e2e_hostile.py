@@ -256,3 +256,27 @@ async def test_mutilated_questions_never_break_anything(caller: Caller) -> None:
         assert reply.status == 200 or 400 <= reply.status < 500, (name, body, reply.body)
         if reply.status != 200:
             assert "receipt" in reply.problem
+
+
+async def test_who_leaves_before_the_question_is_whole_is_no_failure_of_ours(caller: Caller) -> None:
+    async def failures() -> float:
+        return await caller.metric("lgsp_http_requests_total", route=f"/v1/{PERSON}", method="POST", status="500")
+
+    async def left() -> float:
+        return await caller.metric("lgsp_http_requests_total", route=f"/v1/{PERSON}", method="POST", status="499")
+
+    before = await failures(), await left()
+    host, _, port = caller.url.removeprefix("http://").partition(":")
+    usual = {"Host": host, "Authorization": f"Bearer {await caller.token()}", "Content-Type": "application/json"}
+    lines = {**usual, **caller.samples[PERSON]["headers"], "Content-Length": "100"}
+    head = f"POST /v1/{PERSON} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    for _ in range(3):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f'{head}\r\n{{"personal_id"'.encode())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    async with asyncio.timeout(10):
+        while await left() < before[1] + 3:
+            await asyncio.sleep(0.01)
+    assert await failures() == before[0]

@@ -48,6 +48,7 @@ REFUSED = {
     "chunk-of-any-size": CHUNKED + b"fffffffffffffffffff\r\nok\r\n0\r\n\r\n",
     "chunk-without-size": CHUNKED + b"\r\nok\r\n0\r\n\r\n",
     "length-in-trailer": CHUNKED + b"2\r\nok\r\n0\r\nContent-Length: 5\r\n\r\n",
+    "status-of-nothing": b"HTTP/1.1 000 No\r\nContent-Length: 2\r\n\r\nok",
     "switching-protocols": b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n" + PLAIN,
     "switching-without-saying": b"HTTP/1.1 101 Go\r\n\r\n" + PLAIN,
     "version-two": b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from config.settings import ConfigurationError, Settings
@@ -22,6 +24,10 @@ async def make_app(settings: Settings, worker: int) -> web.Application:
         raise ConfigurationError("keys.directory: nothing there")
     if failing == "surprise":
         raise RuntimeError("001085012345")
+    if failing == "late":
+        structlog.get_logger().info("preparing")
+        while not Path(os.environ["TMPDIR"], "go").exists():
+            await asyncio.sleep(0.01)
     app = web.Application()
     reloads = 0
 

@@ -159,6 +159,16 @@ def test_workers_share_one_address_and_one_metrics_page(gateway: Callable[..., G
         wait_until_gone(worker)
 
 
+def test_told_to_stop_while_workers_start_it_stops(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
+    one = gateway(2, ready=False, failing="late")
+    one.wait_for("preparing")
+    one.wait_for("preparing")
+    one.signal(signal.SIGTERM)
+    one.wait_for("stopping")
+    (tmp_path / "go").touch()
+    assert one.end() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_end_waits_for_what_is_in_flight(gateway: Callable[..., Gateway], number: signal.Signals) -> None:
     one = gateway()
