@@ -160,8 +160,7 @@ def test_workers_share_one_address_and_one_metrics_page(gateway: Callable[..., G
 
 
 def test_told_to_stop_while_workers_start_it_stops(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
-    one = gateway(2, ready=False, failing="late")
-    one.wait_for("preparing")
+    one = gateway(ready=False, failing="late")
     one.wait_for("preparing")
     one.signal(signal.SIGTERM)
     one.wait_for("stopping")
