@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from storage.schema import VERSION
 from tests.test_commands.conftest import Deployment, lgsp, printed, quick
 
 
 def test_status_says_what_serve_would_say(deployed: Deployment) -> None:
     found = printed("storage", "status", *deployed.config)
-    assert (found["reachable"], found["schema"], found["refusal"], found["missing_tables"]) == (True, 1, None, [])
+    assert (found["reachable"], found["schema"], found["refusal"], found["missing_tables"]) == (True, VERSION, None, [])
     assert printed("storage", "upgrade", *deployed.config) == {"steps": []}
     deployed.database.unlink()
     for suffix in ("-wal", "-shm"):
