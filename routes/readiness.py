@@ -34,6 +34,9 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
         return Verdict(ok=False, hint=f"clients were last read {age:.0f} s ago: run `lgsp storage status`")
 
     async def own_keys() -> Verdict:
+        # What is ready-made lasts for a while after it; then no exchange has evidence any more.
+        if not settings.keys.vault.is_dir():
+            return Verdict(ok=False, hint=f"keys.vault: {settings.keys.vault} is gone: put it back or restore it")
         if keys.sandbox_keys():
             return Verdict(ok=True, hint="the keys are marked LGSP SANDBOX: never use them outside this machine")
         return Verdict(ok=True)

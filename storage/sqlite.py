@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.bulk import driver_of, run_plain
@@ -27,9 +28,10 @@ T = TypeVar("T")
 READERS = 4
 BUSY_TIMEOUT_MS = 10_000
 
-# The upper pages of every index stay in memory (16 MiB), and a page that every commit changes is copied from the
-# journal to the database once in 16 MiB of journal instead of once in 4.
-_WRITER_PRAGMAS = ("cache_size=-16384", "wal_autocheckpoint=4096")
+# The upper pages of every index stay in memory (16 MiB). The journal is carried over to the database beside the commits
+# (`_carry_over`); only one that has outgrown that (64 MiB) is carried over by a commit, which everybody then waits for.
+_WRITER_PRAGMAS = ("cache_size=-16384", "wal_autocheckpoint=16384")
+_CARRY_OVER_AFTER = 32
 
 
 class SqliteStorage(Storage):
@@ -45,6 +47,7 @@ class SqliteStorage(Storage):
         self._writer: Connection | None = None
         self._lock_fd: int | None = None
         self._closed = False
+        self._commits = 0
         self._write_engine = _engine(url, _WRITER_PRAGMAS, poolclass=NullPool)
         self._read_engine = _engine(url, poolclass=QueuePool, pool_size=READERS, max_overflow=0)
         event.listen(self._read_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -130,6 +133,18 @@ class SqliteStorage(Storage):
         else:
             run_plain(driver_of(connection), "COMMIT")
         fcntl.flock(self._lock(), fcntl.LOCK_UN)
+        self._commits += 1
+        if self._commits >= _CARRY_OVER_AFTER:
+            self._commits = 0
+            self._reader_threads.submit(self._carry_over)
+
+    def _carry_over(self) -> None:
+        """Copy what is committed from the journal to the database, without holding up anybody who writes meanwhile.
+
+        What fails here is tried again after the next commits; a disk that takes nothing is for them to report.
+        """
+        with suppress(sqlite3.Error, SQLAlchemyError), self._read_engine.connect() as connection:
+            driver_of(connection).execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
     def _lock(self) -> int:
         if self._lock_fd is None:

@@ -148,6 +148,24 @@ async def test_a_full_disk_discloses_nothing(victim: Caller, receipts: list[dict
     receipts.append(reply.json["receipt"])
 
 
+async def test_a_vault_that_is_gone_is_told_early(
+    victim: Caller, receipts: list[dict[str, Any]]
+) -> None:
+    vault = Path(victim.live.described["config"]).parent / "vault"
+    away = vault.with_name("away")
+    vault.rename(away)
+    try:
+        reply = await victim.send("GET", "/readyz")
+        assert reply.status == 503
+        assert "keys.vault" in reply.body.decode()
+    finally:
+        away.rename(vault)
+    assert (await victim.send("GET", "/readyz")).status == 200
+    reply = await victim.ask(PERSON)
+    assert reply.status == 200
+    receipts.append(reply.json["receipt"])
+
+
 async def connected(caller: Caller) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
     """A connection of our own and a question to write on it."""
     host, _, port = caller.url.removeprefix("http://").rpartition(":")
