@@ -76,12 +76,12 @@ class Caller(asyncio.Protocol):
         else:
             self._run.ready(self)
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """Count a question that got no answer, and come back."""
         broken = self._since is not None
         if broken:
             self._since = None
-            self._run.fail("the connection broke")
+            self._run.fail(f"the connection broke: {error or 'the other end closed it'}")
         self._transport = None
         self._held = b""
         self._run.lost(self, _PAUSE if broken or self._refused else 0.0)

@@ -148,9 +148,7 @@ async def test_a_full_disk_discloses_nothing(victim: Caller, receipts: list[dict
     receipts.append(reply.json["receipt"])
 
 
-async def test_a_vault_that_is_gone_is_told_early(
-    victim: Caller, receipts: list[dict[str, Any]]
-) -> None:
+async def test_a_vault_that_is_gone_is_told_early(victim: Caller, receipts: list[dict[str, Any]]) -> None:
     vault = Path(victim.live.described["config"]).parent / "vault"
     away = vault.with_name("away")
     vault.rename(away)
