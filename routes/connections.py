@@ -209,6 +209,9 @@ class Connection(web.RequestHandler):
         """Answer what aiohttp's parser refused; `message` and `exc` quote the client's bytes and go nowhere."""
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
+        if isinstance(exc, ConnectionError):
+            # Whoever asked is gone: there is nobody to answer and nothing to report.
+            raise exc
         failure: BaseException = Malformed(_BAD_HTTP) if status == 400 else (exc or RuntimeError())
         # What could not be read has no headers, not even empty ones.
         response = self._listener.refusal(request, failure, new_id())
