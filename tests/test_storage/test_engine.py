@@ -168,6 +168,23 @@ async def test_sqlite_commits_are_durable(sqlite_url: str) -> None:
     assert pragmas == ["wal", 2]
 
 
+async def test_the_journal_is_carried_over_while_the_database_is_open(sqlite_url: str, tmp_path: Path) -> None:
+    await upgrade(sqlite_url)
+    storage = await open_storage(sqlite_url)
+    await storage.write(THINGS.create)
+    database = tmp_path / "gateway.db"
+    before = database.stat().st_size
+    for number in range(100):
+        await storage.write(
+            lambda connection, number=number: connection.execute(insert(THINGS).values(id=number, name="x" * 5000))  # type: ignore[misc]
+        )
+    async with asyncio.timeout(10):
+        while database.stat().st_size == before:
+            await asyncio.sleep(0.01)
+    assert await storage.read(count) == 100
+    await storage.close()
+
+
 async def test_postgres_commits_are_durable(postgres_url: str) -> None:
     await upgrade(postgres_url)
     storage = await open_storage(postgres_url)
