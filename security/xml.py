@@ -16,7 +16,9 @@ from typing import Literal
 from lxml import etree
 
 Element = etree._Element  # noqa: SLF001 - the class has no public name
-XmlReason = Literal["too-large", "encoding", "doctype", "not-well-formed", "too-deep", "too-many", "comment"]
+XmlReason = Literal[
+    "too-large", "encoding", "doctype", "not-well-formed", "too-deep", "too-many", "comment", "namespace"
+]
 
 WHITESPACE = " \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -111,6 +113,8 @@ def parse(document: bytes, limits: Limits = MESSAGE) -> Element:
     # would stop at every tag.
     if not limits.comments and (b"!" in document or document.find(b"?", start) >= 0) and _COMMENTS(root):
         raise XmlRefused("comment", "comments and processing instructions are not accepted")
+    if b"&" in document and _AMPERSAND.search(document) and _any_ampersand(root):
+        raise XmlRefused("namespace", "a namespace name with an ampersand has no right canonical form here")
     return root
 
 
@@ -136,6 +140,15 @@ def _check_bytes(document: bytes, limits: Limits) -> int:
     if len(document) > 2 * limits.elements and document.count(b"<") > 2 * limits.elements:
         raise XmlRefused("too-many", f"more than {limits.elements} elements")
     return start
+
+
+# libxml2 writes the name of a namespace into canonical text as it is: "&" and "&amp;" would be signed as one.
+_AMPERSAND = re.compile(rb"""xmlns(?::[^\s=<>]*+)?[ \t\r\n]*+=[ \t\r\n]*+(?:"[^"<&]*+&|'[^'<&]*+&)""")
+
+
+def _any_ampersand(root: Element) -> bool:
+    """Whether a name that is really declared has one; the bytes may only look like it, in a text."""
+    return any("&" in declared[1] for _, declared in etree.iterwalk(root, events=("start-ns",)))
 
 
 _Query = Callable[[Element], object]

@@ -1,6 +1,7 @@
 """The one parser: what it refuses, why, and that it refuses before the cost is paid."""
 
 import threading
+from xml.sax.saxutils import quoteattr
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,9 @@ def reason(document: bytes, limits: Limits = MESSAGE) -> str:
         (b"<a/><?x y?>", "comment"),
         (b"<?xml-stylesheet href='x'?><a/>", "comment"),
         (b"<a><?x?></a>", "comment"),
+        (b'<a xmlns="urn:p&amp;q"/>', "namespace"),
+        (b"<p:a xmlns:p\n=\r'urn:&#38;'/>", "namespace"),
+        ("<a><Tên xmlns:Tên='urn:a?b=c&amp;d=e'/></a>".encode(), "namespace"),
     ],
 )
 def test_what_is_not_a_plain_document_is_refused(document, why):
@@ -65,10 +69,21 @@ def test_what_is_not_a_plain_document_is_refused(document, why):
         b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?><a/>',
         b"<a><![CDATA[<?xml version='1.0'?><!-- text, not markup -->]]></a>",
         b"<a b='&lt;&amp;&#x41;&quot;'>&gt;</a>",
+        b"""<a b=" xmlns='urn:a&amp;b'">xmlns="&amp;"<b xmlns="urn:b"/>&amp;</a>""",
     ],
 )
 def test_plain_documents_are_read(document):
     assert parse(document).tag == "a"
+
+
+@given(st.text("abc:/?&#", min_size=1, max_size=8), st.sampled_from(["a xmlns", "p:a xmlns:p"]))
+def test_a_namespace_has_its_name_in_canonical_text(name, start):
+    text = f"<{start}={quoteattr('urn:' + name)}></{start.split()[0]}>".encode()
+    try:
+        root = parse(text)
+    except XmlRefused:
+        return
+    assert canonical(root) == text
 
 
 def test_entities_of_billion_laughs_and_quadratic_kind_are_never_declared():
