@@ -260,7 +260,7 @@ class AnchoredTrust:
             return known
         try:
             certificate = x509.load_der_x509_certificate(der)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             raise Rejected("untrusted", "the signer's certificate cannot be read") from None
         signer = self._judge(certificate, hashlib.sha256(der).digest(), at)
         self._verdicts.put(der, signer)

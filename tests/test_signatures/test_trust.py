@@ -47,6 +47,13 @@ def test_the_expected_signer_is_accepted_and_the_verdict_is_kept_only_while_it_h
         assert trust.accept(der(leaf), NOW).certificate == leaf
 
 
+def test_a_certificate_of_a_version_that_does_not_exist_is_refused(pki, public):
+    leaf = der(pki.certificate("CSDL thử", public))
+    version = bytes.fromhex("a003020102")
+    assert version in leaf
+    assert refusal(pki.anchored(), leaf.replace(version, bytes.fromhex("a003020174"), 1)) == "untrusted"
+
+
 def test_a_certificate_in_base64_is_the_same_as_in_der(pki, public):
     leaf = pki.certificate("CSDL thử", public, before=NOW - HOUR, after=NOW + HOUR)
     text = b64encode(der(leaf)).decode()
