@@ -55,6 +55,7 @@ services: .venv/.node ## install the servers that the tests talk to
 	$(call need,command -v redis-server,redis-server)
 	$(call need,test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)",postgresql)
 	$(call need,command -v setpriv,util-linux)
+	$(call need,command -v softhsm2-util && command -v pkcs11-tool,softhsm2 opensc)
 
 .PHONY: test
 test: .venv/.dev services ## install what the tests need and run the whole suite; options in ARGS="..."
@@ -90,12 +91,20 @@ rivals: .venv/.dev ## install what people build today, to be measured beside
 bench: rivals ## requests per CPU-second beside what people build today; BENCH=quick is shorter; options in ARGS="..."
 	@$(BIN)/python -m bench $(ARGS)
 
+.venv/.fuzz: requirements/fuzz.txt .venv/.dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+.PHONY: fuzz
+fuzz: .venv/.fuzz ## fuzz what reads signed bytes; FUZZ_SECONDS=60 in all, FUZZ_TARGET=soap for one; what is found: .lgsp/fuzz/found
+	@$(BIN)/python -m fuzz $(ARGS)
+
 .PHONY: wheel
 wheel: .venv/.runtime ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build -t wheel
 
 .PHONY: lock
 lock: ## resolve requirements/*.in again into hash-locked *.txt (needs uv)
-	@cd requirements && for name in runtime dev bench; do \
+	@cd requirements && for name in runtime dev bench fuzz; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; done

@@ -1,0 +1,105 @@
+"""The targets of `make fuzz` without the fuzzer: each takes what it starts from and sees where a promise is broken."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from fuzz import targets, world
+from fuzz.targets import ACCEPTED, TARGETS, Broken
+from security import http_signature, soap_signature, xml_signature
+from security.signature import Rejected
+
+VERDICTS = {
+    "soap": {ACCEPTED: 12, "malformed": 2},
+    "enveloped": {ACCEPTED: 4},
+    "xml": {ACCEPTED: 4, "comment": 1, "doctype": 1, "too-deep": 1, "no canonical form": 1},
+    "request": {ACCEPTED: 3},
+    "fields": {ACCEPTED: 4},
+    "presented": {ACCEPTED: 2, "untrusted": 3, "expired": 1, "revoked": 1},
+    "revocation": {ACCEPTED: 1, "revoked": 2},
+}
+
+
+def verdicts(name: str) -> Counter[str]:
+    target, seeds = TARGETS[name]
+    return Counter(map(target, seeds()))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_knows_what_it_starts_from(name):
+    assert verdicts(name) == VERDICTS[name]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_changed_inputs_end_in_a_verdict(name):
+    target, seeds = TARGETS[name]
+    chance = random.Random(name)
+    for seed in seeds():
+        for _ in range(20):
+            start = chance.randrange(len(seed))
+            put = chance.choice([b"", b"<", b"\0", b"\xff", b'"', seed[start : start + 40], chance.randbytes(3)])
+            target(seed[:start] + put + seed[start + chance.choice([0, 0, 1, 5]) :])
+    assert target(b"") != ACCEPTED or name == "fields"
+
+
+def nothing(*_, **__):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "check"),
+    [
+        ("soap", soap_signature, "check_digest"),
+        ("enveloped", xml_signature, "check_digest"),
+        ("soap", soap_signature, "_check_answers"),
+        ("request", http_signature, "check_content_digest"),
+        ("request", http_signature, "_check_coverage"),
+    ],
+)
+def test_a_check_that_is_left_out_is_seen(name, module, check, monkeypatch):
+    """Changes what was signed, as a fuzzer would; without the check it is accepted, and the target says so."""
+    target, seeds = TARGETS[name]
+    forgeries = [
+        (b"Nguy", b"nguy"),
+        (b"urn:uuid:asked<", b"urn:uuid:other<"),
+        (b"Sheet>12", b"Sheet>13"),
+        (b'{"a":1}', b'{"a":2}'),
+        (b' "lgsp-purpose"', b""),
+    ]
+    changed = [
+        forged
+        for seed in seeds()
+        for text in (seed, filled(name, seed))
+        for old, new in forgeries
+        if (forged := text.replace(old, new)) != text
+    ]
+    genuine = {one for one in changed if target(one) == ACCEPTED}
+    monkeypatch.setattr(module, check, nothing)
+    forged = [one for one in changed if one not in genuine]
+    with pytest.raises(Broken):
+        list(map(target, forged))
+
+
+def filled(name: str, seed: bytes) -> bytes:
+    if name == "request":
+        return seed.replace(b"[digest]", targets.content_digest(b'{"a":1}')[9:-1].encode())
+    return world.genuine(seed).document
+
+
+def test_an_exception_that_is_not_ours_gets_out(monkeypatch):
+    def fails(*_):
+        raise TypeError
+
+    monkeypatch.setattr(soap_signature, "plain_message", fails)
+    with pytest.raises(TypeError):
+        verdicts("soap")
+
+
+def test_the_two_ways_to_read_a_message_are_compared(monkeypatch):
+    def refuses(*_, **__):
+        raise Rejected("malformed", "nothing is read")
+
+    monkeypatch.setattr(soap_signature, "read_signature", refuses)
+    with pytest.raises(Broken):
+        verdicts("soap")
