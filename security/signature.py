@@ -45,6 +45,17 @@ class Rejected(Exception):
         self.detail = detail
 
 
+class Assurance(NamedTuple):
+    """How far a signer's certificate was vouched for when it was believed.
+
+    `domain`: name of the trust domain, None where trust was given without one. `revocation`: whether it was known not
+    to be revoked; `indeterminate` where nobody said so and that was accepted, None where it was not asked.
+    """
+
+    domain: str | None = None
+    revocation: Literal["good", "indeterminate"] | None = None
+
+
 class Verified(NamedTuple):
     """What a verified document proves.
 
@@ -55,6 +66,7 @@ class Verified(NamedTuple):
     so the signature value is none). `signature_value`: in base64, what an answer must confirm.
     `fresh_until`: from then on the message is refused as stale, so that a replay memory may forget it.
     `confirms`: signature values, in base64, that signed `wsse11:SignatureConfirmation` elements repeat.
+    `assurance`: how far the signer was vouched for.
     """
 
     element: Trusted
@@ -67,6 +79,7 @@ class Verified(NamedTuple):
     signature_value: str
     fresh_until: datetime
     confirms: tuple[str, ...] = ()
+    assurance: Assurance = Assurance()
 
 
 class Replays(Protocol):

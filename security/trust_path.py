@@ -1,17 +1,24 @@
-"""Paths of certificates: who may sign messages, and which authority issued whom (RFC 5280, as far as we go)."""
+"""Paths of certificates: who may sign messages, and which authority issued whom (RFC 5280, as far as we go).
 
-from collections.abc import Sequence
+Stricter than the standard where it leaves room: authorities need key usage, name constraints in an authority end every
+path through it, and links signed with anything but SHA-2 are none.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
 from security.signature import Rejected
 from security.signature_algorithms import weakness
 
 MAX_PATH = 6
 """Certificates from the signer's to the anchor's, both counted."""
+_MAX_STEPS = 500
+"""Links tried for one certificate: authorities that vouch for each other crosswise make many paths."""
 
 _UNDERSTOOD = frozenset(
     {
@@ -22,7 +29,19 @@ _UNDERSTOOD = frozenset(
         ExtensionOID.CERTIFICATE_POLICIES,
     }
 )
-_SHA2 = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_FOR_MESSAGES = frozenset(
+    {
+        ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+        ExtendedKeyUsageOID.CLIENT_AUTH,
+        ExtendedKeyUsageOID.EMAIL_PROTECTION,
+        ObjectIdentifier("1.3.6.1.5.5.7.3.36"),  # document signing, RFC 9336
+        ObjectIdentifier("1.3.6.1.4.1.311.10.3.12"),  # the same of Microsoft, older
+    }
+)
+SHA2 = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+
+Path = tuple[x509.Certificate, ...]
+"""A certificate, its issuer and so on, to an anchor."""
 
 
 def fingerprint(certificate: x509.Certificate) -> bytes:
@@ -30,57 +49,111 @@ def fingerprint(certificate: x509.Certificate) -> bytes:
     return certificate.fingerprint(hashes.SHA256())
 
 
-def path_to_anchor(
-    leaf: x509.Certificate, authorities: Sequence[x509.Certificate], anchors: frozenset[bytes]
-) -> tuple[x509.Certificate, ...]:
-    """The authorities from the leaf's issuer to an anchor, given by fingerprint; Rejected("untrusted") if none."""
-    unfinished: list[tuple[x509.Certificate, ...]] = [(leaf,)]
-    while unfinished:
-        path = unfinished.pop()
-        for authority in authorities:
-            if authority in path or not _issued(authority, path[-1], below=len(path) - 1):
-                continue
-            if fingerprint(authority) in anchors:
-                return (*path[1:], authority)
-            if len(path) < MAX_PATH - 1:
-                unfinished.append((*path, authority))
-    raise Rejected("untrusted", "no path leads from the signer's certificate to an anchor")
-
-
 def check_leaf(certificate: x509.Certificate) -> None:
     """Whether this certificate may sign messages: no authority, digitalSignature, nothing critical left unread."""
     _check_extensions(certificate, "signer's certificate")
+    extensions = certificate.extensions
     try:
-        if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+        if extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             raise Rejected("untrusted", "the signer's certificate is that of an authority")
     except x509.ExtensionNotFound:
         pass
     try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         raise Rejected("untrusted", "the signer's certificate does not say that it may sign") from None
     if not usage.digital_signature or usage.key_cert_sign:
         raise Rejected("untrusted", "the signer's certificate is not made for signing messages")
+    try:
+        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return
+    if purposes.critical and _FOR_MESSAGES.isdisjoint(purposes.value):
+        raise Rejected("untrusted", "the signer's certificate is made for another purpose (extended key usage)")
+
+
+def issued(authority: x509.Certificate, subject: x509.Certificate) -> bool:
+    """Whether `authority` is named as the issuer of `subject` and signed it, with SHA-2."""
+    if authority.subject != subject.issuer:
+        return False
+    try:
+        if not isinstance(subject.signature_hash_algorithm, SHA2):
+            return False
+        subject.verify_directly_issued_by(authority)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Authority:
+    """`length`: authorities that may stand below it (None: any number); `self_issued` ones are not counted."""
+
+    certificate: x509.Certificate
+    anchor: bool
+    length: int | None
+    self_issued: bool
+
+
+class Authorities:
+    """The authorities that we hold and which of them issued which; those that may not issue are left out."""
+
+    def __init__(self, anchors: Sequence[x509.Certificate], intermediates: Iterable[x509.Certificate] = ()) -> None:
+        marks = frozenset(map(fingerprint, anchors))
+        held = {fingerprint(certificate): certificate for certificate in (*anchors, *intermediates)}
+        self._all = tuple(one for mark, certificate in held.items() if (one := _authority(certificate, mark in marks)))
+        self.certificates = tuple(one.certificate for one in self._all)
+        self._issuers = {id(one): self._above(one) for one in self._all if not one.anchor}
+
+    def paths(self, leaf: x509.Certificate) -> Iterator[Path]:
+        """Every path from the certificate to an anchor, as far as names, signatures and path lengths go."""
+        steps = 0
+        unfinished: list[tuple[_Authority, ...]] = [()]
+        while unfinished:
+            below = unfinished.pop()
+            known = self._issuers.get(id(below[-1]), ()) if below else self._all
+            between = sum(not one.self_issued for one in below)
+            for authority in known:
+                steps += 1
+                if steps > _MAX_STEPS:
+                    return
+                if authority in below or (authority.length is not None and between > authority.length):
+                    continue
+                if not below and not issued(authority.certificate, leaf):
+                    continue
+                path = (*below, authority)
+                if authority.anchor:
+                    yield (leaf, *(one.certificate for one in path))
+                elif len(path) < MAX_PATH - 1:
+                    unfinished.append(path)
+
+    def _above(self, one: _Authority) -> tuple[_Authority, ...]:
+        return tuple(each for each in self._all if each is not one and issued(each.certificate, one.certificate))
+
+    def lead_from(self, leaf: x509.Certificate) -> bool:
+        """Whether any path leads from this certificate to an anchor."""
+        return next(self.paths(leaf), None) is not None
+
+
+def _authority(certificate: x509.Certificate, anchor: bool) -> _Authority | None:
+    try:
+        if weakness(certificate.public_key()) is not None:
+            return None
+        extensions = certificate.extensions
+        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+        _check_extensions(certificate, "authority's certificate")
+        # Critical or not: to pass over what an authority may vouch for would be to believe too much.
+        if any(extension.oid == ExtensionOID.NAME_CONSTRAINTS for extension in extensions):
+            return None
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, UnsupportedAlgorithm, ValueError, TypeError, Rejected):
+        return None
+    if not constraints.ca or not usage.key_cert_sign:
+        return None
+    return _Authority(certificate, anchor, constraints.path_length, certificate.subject == certificate.issuer)
 
 
 def _check_extensions(certificate: x509.Certificate, whose: str) -> None:
     for extension in certificate.extensions:
         if extension.critical and extension.oid not in _UNDERSTOOD:
             raise Rejected("untrusted", f"the {whose} has a critical extension that is not understood")
-
-
-def _issued(authority: x509.Certificate, subject: x509.Certificate, below: int) -> bool:
-    """Whether `authority` may issue and did issue `subject`, with `below` authorities between it and the leaf."""
-    if authority.subject != subject.issuer or weakness(authority.public_key()) is not None:
-        return False
-    try:
-        if not isinstance(subject.signature_hash_algorithm, _SHA2):
-            return False
-        constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = authority.extensions.get_extension_for_class(x509.KeyUsage).value
-        _check_extensions(authority, "authority's certificate")
-        subject.verify_directly_issued_by(authority)
-    except (x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, Rejected):
-        return False
-    long_enough = constraints.path_length is None or below <= constraints.path_length
-    return constraints.ca and usage.key_cert_sign and long_enough

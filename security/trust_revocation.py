@@ -1,89 +1,149 @@
-"""Certificate revocation lists (CRL, RFC 5280 section 5) held as files: who is on them, and how long that is known.
+"""Certificate revocation lists (CRL, RFC 5280 section 5): who is on them, and how long that is known.
 
-A list that is not signed by its issuer is a mistake of whoever configured it and raises ValueError when loaded. A
-certificate about which no current list speaks is refused: silence is not a proof of good standing.
+A list counts for what its signer issued, and while it is current. Past its end it says nothing good any more; who
+stands on it stays revoked.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from security.signature import Rejected
+from security.trust_path import SHA2
 
 _UNDERSTOOD = frozenset({x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid})
+_UNDERSTOOD_OF_ENTRIES = frozenset({x509.CRLReason.oid, x509.InvalidityDate.oid})
+SKEW = timedelta(seconds=60)
+"""How far the clock of an authority may be ahead of ours."""
+
+
+class Standing(NamedTuple):
+    """That a certificate may be believed: because it is not revoked, or because silence was accepted; until when."""
+
+    certainty: Literal["good", "indeterminate"]
+    until: datetime
+
+
+class Revocation(Protocol):
+    """What is known about certificates having been revoked."""
+
+    def standing(self, certificate: x509.Certificate, issuer: x509.Certificate | None, at: datetime) -> Standing:
+        """How the certificate stands at `at` (UTC); `issuer` is None where we only hold the certificate itself.
+
+        Rejected("revoked") if it is revoked, Rejected("untrusted") if it is not known whether it is.
+        """
 
 
 def read_list(path: Path) -> x509.CertificateRevocationList:
     """Read a list in PEM or DER form, without looking at who signed it; raises OSError and ValueError."""
-    raw = path.read_bytes()
+    return parse_list(path.read_bytes())
+
+
+def parse_list(raw: bytes) -> x509.CertificateRevocationList:
+    """Take a list in PEM or DER form, without looking at who signed it; raises ValueError."""
     return x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(raw)
 
 
-@dataclass(frozen=True, slots=True)
-class _List:
+def spki(certificate: x509.Certificate) -> bytes:
+    """The public key of a certificate in DER form: what tells authorities of one name apart."""
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldList:
+    """A list that its issuer signed; `key` is the issuer's public key."""
+
+    crl: x509.CertificateRevocationList
+    key: bytes
     this_update: datetime
     next_update: datetime
-    revoked: dict[int, datetime]
+
+    def current(self, at: datetime) -> bool:
+        """Whether it may be used at `at` (UTC)."""
+        return self.this_update - SKEW <= at <= self.next_update
+
+    def revoked_at(self, certificate: x509.Certificate) -> datetime | None:
+        """Since when the certificate is revoked, None if it does not stand on the list.
+
+        Raises Rejected("untrusted") for an entry that is not understood.
+        """
+        entry = self.crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        if entry is None:
+            return None
+        if any(one.critical and one.oid not in _UNDERSTOOD_OF_ENTRIES for one in entry.extensions):
+            raise Rejected("untrusted", "the revocation list says something about it that is not understood")
+        return entry.revocation_date_utc
 
 
 class RevocationLists:
     """The newest list of each issuer."""
 
     def __init__(self, lists: Sequence[x509.CertificateRevocationList], issuers: Sequence[x509.Certificate]) -> None:
-        self._by_issuer: dict[x509.Name, _List] = {}
+        self._issuers = tuple(issuers)
+        self._held: dict[tuple[x509.Name, bytes], HeldList] = {}
         for crl in lists:
-            checked = _checked(crl, issuers)
-            known = self._by_issuer.get(crl.issuer)
-            if known is None or known.this_update < checked.this_update:
-                self._by_issuer[crl.issuer] = checked
+            self.take(crl)
 
     @classmethod
     def load(cls, paths: Sequence[Path], issuers: Sequence[x509.Certificate]) -> Self:
         """The lists of PEM or DER files; ValueError names the file that cannot be read or is not its issuer's."""
-        lists = []
+        loaded = cls((), issuers)
         for path in paths:
             try:
-                crl = read_list(path)
-                _checked(crl, issuers)
+                loaded.take(read_list(path))
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
-            lists.append(crl)
-        return cls(lists, issuers)
+        return loaded
 
-    def check(self, certificate: x509.Certificate, at: datetime) -> datetime:
-        """Until when it is known that the certificate is not revoked.
+    def take(self, crl: x509.CertificateRevocationList) -> bool:
+        """Hold this list instead of an older one of its issuer; tell whether it is newer than what was held.
 
-        Rejected("revoked") if it is, Rejected("untrusted") if no list of its issuer is current at `at` (UTC).
+        Raises ValueError for a list that cannot be used: not signed by one of the issuers, partial, without an end.
         """
-        held = self._by_issuer.get(certificate.issuer)
+        checked = self._checked(crl)
+        known = self._held.get((crl.issuer, checked.key))
+        if known is not None and known.this_update >= checked.this_update:
+            return False
+        self._held[crl.issuer, checked.key] = checked
+        return True
+
+    def of(self, certificate: x509.Certificate, issuer: x509.Certificate | None) -> HeldList | None:
+        """The list on which the certificate would stand; without its issuer any of the issuer's name."""
+        if issuer is not None:
+            return self._held.get((certificate.issuer, spki(issuer)))
+        return next((held for (name, _), held in self._held.items() if name == certificate.issuer), None)
+
+    def standing(self, certificate: x509.Certificate, issuer: x509.Certificate | None, at: datetime) -> Standing:
+        """How the certificate stands by its issuer's list; Rejected("untrusted") where none is current."""
+        held = self.of(certificate, issuer)
         if held is None:
             raise Rejected("untrusted", "there is no revocation list of the certificate's issuer")
-        revoked_at = held.revoked.get(certificate.serial_number)
+        revoked_at = held.revoked_at(certificate)
         if revoked_at is not None and revoked_at <= at:
             raise Rejected("revoked", "the certificate has been revoked by its issuer")
-        if not held.this_update <= at <= held.next_update:
+        if not held.current(at):
             raise Rejected("untrusted", "the revocation list of the certificate's issuer is out of date")
-        return held.next_update if revoked_at is None else min(held.next_update, revoked_at)
+        return Standing("good", held.next_update if revoked_at is None else min(held.next_update, revoked_at))
 
-
-def _checked(crl: x509.CertificateRevocationList, issuers: Sequence[x509.Certificate]) -> _List:
-    if crl.next_update_utc is None:
-        raise ValueError("the revocation list does not say when the next one comes")
-    for extension in crl.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            raise ValueError("the revocation list is a partial one (critical extension), which is not supported")
-    if not any(_signed_by(crl, issuer) for issuer in issuers):
+    def _checked(self, crl: x509.CertificateRevocationList) -> HeldList:
+        if crl.next_update_utc is None:
+            raise ValueError("the revocation list does not say when the next one comes")
+        for extension in crl.extensions:
+            if extension.critical and extension.oid not in _UNDERSTOOD:
+                raise ValueError("the revocation list is a partial one (critical extension), which is not supported")
+        for issuer in self._issuers:
+            if _signed_by(crl, issuer):
+                return HeldList(crl, spki(issuer), crl.last_update_utc, crl.next_update_utc)
         raise ValueError("the revocation list is not signed by one of the given authorities")
-    revoked = {entry.serial_number: entry.revocation_date_utc for entry in crl}
-    return _List(crl.last_update_utc, crl.next_update_utc, revoked)
 
 
 def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    if crl.issuer != issuer.subject:
+    if crl.issuer != issuer.subject or not isinstance(crl.signature_hash_algorithm, SHA2):
         return False
     try:
         if not issuer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign:
