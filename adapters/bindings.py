@@ -27,7 +27,7 @@ from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
 from schemas.ids import new_id
 from security.elements import accept_unsigned, elements_at
-from security.signature import Trusted
+from security.signature import Replays, Trusted
 from security.xml import XmlRefused
 
 
@@ -61,8 +61,11 @@ class Codec(NamedTuple):
 class Compilable(Protocol):
     """A binding that can be compiled against the endpoint it will talk to."""
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
-        """Return the codec for the endpoint called `name`; raises ConfigurationError if it lacks what is needed."""
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
+        """Return the codec for the endpoint called `name`; raises ConfigurationError if it lacks what is needed.
+
+        Signed answers are remembered in `replays`, for None in a memory of this codec's own.
+        """
         ...
 
 
@@ -204,7 +207,7 @@ class Rest:
     record: str = ""
     protocol: str = "REST/JSON"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
         """Compile the codec of an operation that speaks JSON both ways."""
         decode = json_decoder(shape_of(operation.answer))
         path = segments(self.record)
@@ -228,7 +231,7 @@ class XmlInJson:
     record: str = ""
     protocol: str = "REST/JSON + XML"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
         """Compile the codec of an operation whose JSON answer wraps XML."""
         decode = xml_decoder(shape_of(operation.answer))
         data, path = segments(self.data), segments(self.record)

@@ -9,6 +9,7 @@ from adapters.bindings import Codec, Compilable
 from adapters.login import Link
 from config.settings import ConfigurationError, Endpoint
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
+from security.signature import RecentSignatures, Replays
 
 Codecs = Mapping[tuple[str, str], Codec]
 
@@ -40,8 +41,14 @@ def served(databases: Iterable[Database], endpoints: Mapping[str, Endpoint]) -> 
     return tuple(database for database in reachable if database.operations)
 
 
-def compile_codecs(databases: Iterable[Database], endpoints: Mapping[str, Endpoint]) -> Codecs:
-    """Compile every operation of these databases; raises ConfigurationError naming what is missing."""
+def compile_codecs(
+    databases: Iterable[Database], endpoints: Mapping[str, Endpoint], replays: Replays | None = None
+) -> Codecs:
+    """Compile every operation of these databases; raises ConfigurationError naming what is missing.
+
+    Signed answers are remembered in `replays`, for None in a memory of this process.
+    """
+    memory = RecentSignatures() if replays is None else replays
     codecs: dict[tuple[str, str], Codec] = {}
     for database in databases:
         for operation in database.operations:
@@ -52,7 +59,7 @@ def compile_codecs(databases: Iterable[Database], endpoints: Mapping[str, Endpoi
             binding = operation.binding
             if not isinstance(binding, Compilable):
                 raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
-            codecs[database.name, operation.name] = binding.compile(operation, name, endpoint)
+            codecs[database.name, operation.name] = binding.compile(operation, name, endpoint, memory)
     return codecs
 
 

@@ -6,12 +6,11 @@ Loaded once, when codecs are compiled; a mistake in it is found at start-up and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import Text, UpstreamSignatureRejected
 from schemas.exchange import Provenance
-from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified
+from security.signature import RecentSignatures, Rejected, Replays, SignaturePolicy, SoapVersion, Verified
 from security.signature_key import KeyRefused, SigningKey
 from security.trust import AnchoredTrust, PinnedTrust, Trust, load_certificates
 from security.trust_revocation import RevocationLists
@@ -38,8 +37,11 @@ class Means:
     policy: SignaturePolicy
 
 
-def means(name: str, endpoint: Endpoint, soap: frozenset[SoapVersion] = frozenset()) -> Means:
-    """Load the means of a signing endpoint; raises ConfigurationError naming the setting to mend."""
+def means(name: str, endpoint: Endpoint, replays: Replays | None, soap: frozenset[SoapVersion] = frozenset()) -> Means:
+    """Load the means of a signing endpoint; raises ConfigurationError naming the setting to mend.
+
+    Accepted answers are remembered in `replays`, for None in a memory of their own.
+    """
     where = f"[endpoints.{name}]"
     if endpoint.key is None or endpoint.certificate is None:
         raise ConfigurationError(f"{where} needs key and certificate: its operations are signed")
@@ -52,13 +54,7 @@ def means(name: str, endpoint: Endpoint, soap: frozenset[SoapVersion] = frozense
         raise ConfigurationError(f"{where}: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"{where}: {error.filename}: {error.strerror}") from None
-    return Means(key, trust, SignaturePolicy(soap=soap, replays=_memory(name)))
-
-
-@cache
-def _memory(name: str) -> RecentSignatures:
-    """Return the replay memory of an endpoint; it outlives a reload, or what came before it could come again."""
-    return RecentSignatures()
+    return Means(key, trust, SignaturePolicy(soap=soap, replays=RecentSignatures() if replays is None else replays))
 
 
 def _trust(endpoint: Endpoint) -> Trust:

@@ -23,7 +23,7 @@ from config.settings import Endpoint
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
 from schemas.ids import new_id
-from security.signature import Rejected
+from security.signature import Rejected, Replays
 from security.xml import XmlRefused
 from security.xml_signature import verify_enveloped
 
@@ -45,14 +45,14 @@ class SignedXml:
     accepted: frozenset[str] = frozenset()
     protocol: Literal["REST/XML"] = "REST/XML"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
         """Compile the codec of an operation whose answers are signed XML."""
         decode = payload_reader(
             operation, self.contract, self.answer, record=self.record, verdict=self.verdict, accepted=self.accepted
         )
         texts = texts_of(shape_of(operation.question))
         given = given_texts(self.given, name, endpoint)
-        held = means(name, endpoint)
+        held = means(name, endpoint, replays)
         opening = f'<{self.request[1]} xmlns="{self.request[0]}" requestId="'
         headers = {"Content-Type": "application/xml; charset=utf-8", "Accept": "application/xml"}
 

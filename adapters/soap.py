@@ -30,7 +30,7 @@ from schemas.exchange import Answer, Exchange, Operation, Provenance
 from schemas.fields import shape_of
 from schemas.ids import new_id
 from security.elements import accept_unsigned, children_of, elements_at
-from security.signature import Rejected, Trusted
+from security.signature import Rejected, Replays, Trusted
 from security.soap_signature import SOAP, verify_soap
 from security.soap_signing import sign_soap_parts
 from security.xml import XmlRefused
@@ -66,7 +66,7 @@ class Soap:
         """Name of the protocol for the catalogue."""
         return f"SOAP {self.version}"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint) -> Codec:
+    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
         """Compile the codec of an operation of a WSDL."""
         decode = payload_reader(
             operation,
@@ -81,7 +81,7 @@ class Soap:
         texts = texts_of(shape_of(operation.question))
         # The payload's text is its own exclusive C14N: one default namespace, no attributes.
         opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
-        seal, unseal = self._signed(name, endpoint) if operation.signed else self._unsigned()
+        seal, unseal = self._signed(name, endpoint, replays) if operation.signed else self._unsigned()
         headers = self._headers()
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
@@ -111,8 +111,10 @@ class Soap:
         action = f'; action="{self.action}"' if self.action else ""
         return {"Content-Type": f"{media}; charset=utf-8{action}", "Accept": media}
 
-    def _signed(self, name: str, endpoint: Endpoint) -> tuple[Callable[[bytes], tuple[bytes, str | None]], Open]:
-        held = means(name, endpoint, frozenset({self.version}))
+    def _signed(
+        self, name: str, endpoint: Endpoint, replays: Replays | None
+    ) -> tuple[Callable[[bytes], tuple[bytes, str | None]], Open]:
+        held = means(name, endpoint, replays, frozenset({self.version}))
 
         def seal(payload: bytes) -> tuple[bytes, str | None]:
             signed = sign_soap_parts(payload, held.key, version=self.version)

@@ -46,6 +46,8 @@ from security.limits import Limiter, LocalLimiter, limited
 from security.policy import authorised
 from security.registry import ClientRegistry
 from security.request_signatures import RequestSignatures, counted_once
+from security.shared_signatures import BUCKETS_OF_A_WORKER, SharedSignatures
+from security.signature import Replays
 from security.tokens import Tokens
 from storage.engine import Storage
 from storage.errors import StorageError
@@ -67,6 +69,7 @@ class Gateway:
     identity: Identity
     assertions: Assertions
     breakers: Breakers
+    replays: Replays
     links: Mapping[str, Link]
     handler: Handler
 
@@ -75,7 +78,7 @@ class Gateway:
 
         Raises ConfigurationError, KeysUnusable, StorageError; what was in force before then stays.
         """
-        self.codecs.update(compile_codecs(self.databases, self.settings.endpoints))
+        self.codecs.update(compile_codecs(self.databases, self.settings.endpoints, self.replays))
         for link in self.links.values():
             link.reload()
         self.keys.reload()
@@ -95,10 +98,14 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
     """Open everything a worker needs; raises ConfigurationError, StorageError, KeysUnusable, EvidenceUnavailable."""
     endpoints = settings.endpoints
     databases = served(databases, endpoints)
-    codecs = dict(compile_codecs(databases, endpoints))
     async with AsyncExitStack() as opened:
         # First in, last out: a collector that hangs delays no evidence.
         await opened.enter_async_context(tracing.exporting(settings.telemetry))
+        replays = SharedSignatures(
+            settings.keys.vault.parent / "replays.bin", BUCKETS_OF_A_WORKER * settings.server.workers
+        )
+        opened.callback(replays.close)
+        codecs = dict(compile_codecs(databases, endpoints, replays))
         storage = await open_storage(settings.storage.url)
         opened.push_async_callback(storage.close)
         keys = KeyRing(settings.keys.directory)
@@ -131,7 +138,19 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         handler = compose(passed, dispatch(codecs, links))
         assertions = Assertions(registry, used, audiences)
         yield Gateway(
-            settings, databases, codecs, storage, keys, log, trail, identity, assertions, breakers, links, handler
+            settings,
+            databases,
+            codecs,
+            storage,
+            keys,
+            log,
+            trail,
+            identity,
+            assertions,
+            breakers,
+            replays,
+            links,
+            handler,
         )
 
 

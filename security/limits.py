@@ -7,13 +7,10 @@ on top admits burst + 1 requests at once and `rate` a second from then on. Times
 
 from __future__ import annotations
 
-import mmap
-import os
 import struct
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
-from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 from functools import lru_cache
 from hashlib import blake2b
 from math import ceil
@@ -22,6 +19,7 @@ from typing import Final, NamedTuple, Protocol, Self
 
 from schemas.errors import TooManyRequests
 from schemas.exchange import Answer, Exchange, Grant, Handler, Stage
+from security.shared_table import SharedTable
 
 
 class Verdict(NamedTuple):
@@ -52,96 +50,58 @@ def gcra(tat: float, now: float, rate: float, burst: int) -> tuple[float, Verdic
 _SLOT: Final = struct.Struct("=16sd")
 _SIZE: Final = _SLOT.size
 _BUCKET: Final = _SIZE * 8
-_TRY: Final = LOCK_EX | LOCK_NB
-_PATIENCE: Final = 0.05
-_LOCKLESS: Final = 1.0
 
 
 class LocalLimiter:
     """A table of TATs in a memory-mapped file, for all processes of one machine.
 
     The file has `buckets` of eight slots and never grows. When a bucket is full, the slot whose limit is nearest to
-    whole again is given away: under a flood of keys somebody may be admitted too often, never too seldom. The clock is
-    CLOCK_MONOTONIC, which the processes of a machine share; it begins anew with the machine, and so should the file.
-    Raises OSError when the file cannot be made.
+    whole again is given away: under a flood of keys somebody may be admitted too often, never too seldom. Where a
+    bucket cannot be locked in time a few requests are not counted. The clock is CLOCK_MONOTONIC, which the processes of
+    a machine share; it begins anew with the machine, and so should the file. Raises OSError when the file cannot be
+    made.
     """
 
     def __init__(self, path: Path, buckets: int = 8192, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._buckets = buckets
         self._place = lru_cache(maxsize=16384)(self._placed)
-        self._lockless_until = 0.0
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.ftruncate(self._file, buckets * _BUCKET)
-            # A hole that finds no room on a full disk when it is first written to would end the process (SIGBUS).
-            os.posix_fallocate(self._file, 0, buckets * _BUCKET)
-            self._map = mmap.mmap(self._file, buckets * _BUCKET)
-        except BaseException:
-            os.close(self._file)
-            raise
+        self._table = SharedTable(path, buckets, _BUCKET)
 
     def close(self) -> None:
         """Give the file back."""
-        self._map.close()
-        os.close(self._file)
+        self._table.close()
 
     def take(self, key: str, rate: float, burst: int) -> Verdict:
         """Count one request; takes microseconds and never waits long for another process."""
         digest, start, end = self._place(key, rate, burst)
-        file, table = self._file, self._map
-        try:
-            lockf(file, _TRY, _BUCKET, start)
-            held = True
-        except (BlockingIOError, PermissionError):
-            held = self._lock(start)
+        table = self._table
+        memory = table.memory
+        held = table.lock(start)
         try:
             now = self._clock()
-            offset = table.find(digest, start, end)
+            offset = memory.find(digest, start, end)
             # What is found across two slots, by a chance of one in 2^128, is no slot of this key.
             if offset < 0 or (offset - start) % _SIZE:
                 offset, tat = self._spare(start), now
             else:
-                _, tat = _SLOT.unpack_from(table, offset)
+                _, tat = _SLOT.unpack_from(memory, offset)
             tat, verdict = gcra(tat, now, rate, burst)
-            _SLOT.pack_into(table, offset, digest, tat)
+            _SLOT.pack_into(memory, offset, digest, tat)
         finally:
             if held:
-                lockf(file, LOCK_UN, _BUCKET, start)
+                table.unlock(start)
         return verdict
 
     def _placed(self, key: str, rate: float, burst: int) -> tuple[bytes, int, int]:
         """Return the digest of a key, and where its bucket starts and ends."""
         digest = key_digest(key, rate, burst)
-        start = int.from_bytes(digest[:4], "big") % self._buckets * _BUCKET
+        start = self._table.bucket(digest)
         return digest, start, start + _BUCKET
 
     def _spare(self, start: int) -> int:
         """Return the slot of a bucket whose limit is nearest to whole again; one that was never used is."""
         slots = range(start, start + _BUCKET, _SIZE)
-        return min(slots, key=lambda offset: _SLOT.unpack_from(self._map, offset)[1])
-
-    def _lock(self, start: int) -> bool:
-        """Lock a bucket that another process holds; give False where that did not succeed in time.
-
-        A process that was stopped with the lock held must not stop the others: they wait for a moment once, then go on
-        without the lock for a while, and at worst a few requests are not counted.
-        """
-        give_up = 0.0
-        while True:
-            now = time.monotonic()
-            if now < self._lockless_until:
-                return False
-            give_up = give_up or now + _PATIENCE
-            if now >= give_up:
-                self._lockless_until = now + _LOCKLESS
-                return False
-            os.sched_yield()
-            try:
-                lockf(self._file, _TRY, _BUCKET, start)
-            except (BlockingIOError, PermissionError):
-                continue
-            return True
+        return min(slots, key=lambda offset: _SLOT.unpack_from(self._table.memory, offset)[1])
 
 
 # The rate is part of the key: a changed grant starts afresh and two grants of one operation do not disturb each other.

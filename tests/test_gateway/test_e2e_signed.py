@@ -28,7 +28,7 @@ from yarl import URL
 from security.http_signing import key_id, sign_request
 from security.signature_base import HttpRequest
 from tests.test_docs.pages import blocks, section, text_of
-from tests.test_gateway.live import Caller, Live, Reply, lgsp
+from tests.test_gateway.live import SIGNING, Caller, Live, Reply, lgsp
 from tests.test_request_signatures.callers import make_certificate
 
 PERSON = "population/person"
@@ -339,3 +339,19 @@ async def test_the_client_of_the_documentation_is_answered(caller: Caller, tmp_p
             subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.stdout == f"200 {', '.join(sorted([*caller.samples[name]['data']][:2]))}\n", done.stderr
+
+
+@pytest.mark.parametrize("database", SIGNING)
+async def test_an_answer_is_known_again_by_whichever_process(caller: Caller, database: str) -> None:
+    name = caller.operations(database)[0]
+    assert (await caller.ask(name)).status == 200
+    await caller.fault(database, "replayed")
+    # Connections of their own, so that both processes are asked.
+    sessions = [ClientSession() for _ in range(12)]
+    try:
+        replies = await asyncio.gather(*(Caller(caller.live, session).ask(name) for session in sessions))
+    finally:
+        for session in sessions:
+            await session.close()
+        await caller.healed([database])
+    assert {(reply.status, reply.problem["reason"]) for reply in replies} == {(502, "replayed")}
