@@ -23,7 +23,8 @@ from security.trust_path import Path as CertificatePath
 from security.trust_presented import ByIssuerSerial as ByIssuerSerial
 from security.trust_presented import ByKeyIdentifier as ByKeyIdentifier
 from security.trust_presented import ByThumbprint as ByThumbprint
-from security.trust_presented import Held, Presented
+from security.trust_presented import Held
+from security.trust_presented import Presented as Presented
 from security.trust_revocation import Revocation
 from security.trust_signer import ExpectedSigner
 from security.trust_status import Unsettled
