@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox import pki_site
 from sandbox.run import REGISTRIES, Running, read_faults, start
 from sandbox.world.world import World
 
@@ -48,10 +49,11 @@ async def alone(options: Alone) -> None:
 
 
 def _ports(options: Alone) -> dict[str, int]:
-    """Give every database a port of its own, in the order of the dump; further hosts of one get free ones."""
+    """Give each database a port, in the order of the dump, then the authorities; further hosts get free ones."""
     if options.port == 0:
         return {}
-    return {registry.name: options.port + place for place, registry in enumerate(REGISTRIES)}
+    names = [*(registry.name for registry in REGISTRIES), pki_site.NAME]
+    return {name: options.port + place for place, name in enumerate(names)}
 
 
 def _described(running: Running, state: Path) -> dict[str, Any]:
@@ -59,6 +61,7 @@ def _described(running: Running, state: Path) -> dict[str, Any]:
         "registries": dict(running.urls),
         "contracts": dict(running.contracts),
         "trust": str(running.pki.registries_ca),
+        "pki": running.pki_url,
         # A client needs the accounts, which are secrets: the file says them, the screen does not.
         "accounts": str(state / "accounts.json"),
     }
@@ -72,6 +75,7 @@ def _welcome(described: dict[str, Any]) -> str:
     lines += [
         f"accounts at them   {described['accounts']}",
         f"authority          {described['trust']}",
+        f"its lists, OCSP    {described['pki']}",
         "",
         'A fault at run time: curl -X PUT -d \'{"fault": "down"}\' REGISTRY/_faults. Ctrl-C ends it.',
     ]

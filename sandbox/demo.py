@@ -21,6 +21,7 @@ from typing import Any
 from adapters import DATABASES
 from config.settings import Settings, load
 from routes.server import answering
+from sandbox import pki_site
 from sandbox.configuration import configuration
 from sandbox.deployment import demo_clients, deploy
 from sandbox.ports import Ports
@@ -81,7 +82,8 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     world = World(options.seed, options.people)
     running = await start(world, state, host=options.host, ports=ports.known(), faults=faults)
     stack.push_async_callback(running.close)
-    ports.keep({endpoint: int(url.rpartition(":")[2]) for endpoint, url in running.urls.items()})
+    addresses = {**running.urls, pki_site.NAME: running.pki_url}
+    ports.keep({endpoint: int(url.rpartition(":")[2]) for endpoint, url in addresses.items()})
     settings = _configure(options, state, ports, running)
     clients = await deploy(settings, state, running.pki)
     gateway = await _gateway(state)

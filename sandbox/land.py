@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from aiohttp import web
 
@@ -153,12 +154,7 @@ class _Desk:
         self._account = context.account(NAME)
         self._contract = Contract("land.xsd")
         self._register = _Register(context.world)
-        self._keys = {
-            "genuine": context.pki.signer(NAME),
-            "expired-cert": context.pki.signer(NAME, "expired"),
-            "revoked-cert": context.pki.signer(NAME, "revoked"),
-            "wrong-signer": context.pki.stranger(),
-        }
+        self._signing = partial(context.pki.signing, NAME)
         self._tokens: dict[str, float] = {}
         self._last: dict[str, bytes] = {}
 
@@ -222,7 +218,7 @@ class _Desk:
         octets = canonical(document)
         if fault == "unsigned":
             return octets
-        signed = sign_enveloped(octets, self._keys.get(fault or "", self._keys["genuine"]))
+        signed = sign_enveloped(octets, self._signing(fault))
         if fault == "tampered":
             return tamper(signed, octets[octets.index(b"<d:MaKetQua") : octets.rindex(b"</")])
         if self._faults.delivers:

@@ -30,6 +30,10 @@ SIGNING_FAULTS: Final = (
     "replayed",
     "wrong-answer",
 )
+SIGNING_MANNERS: Final = ("fresh-cert",)
+"""No faults, but what a source that signs may do on any day: here, sign with a certificate made a moment ago."""
+PKI_FAULTS: Final = ("stale", "unknown", "wrong-signer", "wrong-nonce", "try-later")
+"""What the authorities' site can do besides the common ones: lists and answers that are old, or prove nothing."""
 _AMOUNT = re.compile(r"(latency)=([0-9]{1,4}(?:\.[0-9]{1,3})?)s|(error)=(0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)")
 
 
@@ -45,16 +49,20 @@ class Fault:
     amount: float = 0.0
 
 
-def read_fault(text: str, *, signs: bool) -> Fault:
-    """Read `down`, `latency=2s`, `error=0.1`, …; raises FaultRefused, also for a signing fault where nobody signs."""
+def read_fault(text: str, *, signs: bool, more: Sequence[str] = ()) -> Fault:
+    """Read `down`, `latency=2s`, `error=0.1`, …; raises FaultRefused, also for a signing fault where nobody signs.
+
+    `more` are the kinds that only this source has.
+    """
     match = _AMOUNT.fullmatch(text)
     if match:
         latency, seconds, error, share = match.groups()
         return Fault(latency or error, float(seconds or share))
-    plain = COMMON_FAULTS[2:] + (SIGNING_FAULTS if signs else ())
+    signing = SIGNING_FAULTS + SIGNING_MANNERS
+    plain = (*COMMON_FAULTS[2:], *(signing if signs else ()), *more)
     if text in plain:
         return Fault(text)
-    if text in SIGNING_FAULTS:
+    if text in signing:
         raise FaultRefused(f"{text}: this source does not sign its answers")
     raise FaultRefused(f"{text}: no such fault; there are latency=2s, error=0.1, {', '.join(plain)}")
 
@@ -62,14 +70,15 @@ def read_fault(text: str, *, signs: bool) -> Fault:
 class Faults:
     """The present fault of one registry, shared by all its endpoints and changed at run time."""
 
-    def __init__(self, *, signs: bool) -> None:
+    def __init__(self, *, signs: bool, more: Sequence[str] = ()) -> None:
         self._signs = signs
+        self._more = more
         self.current: Fault | None = None
         self._dice = random.Random(0)  # noqa: S311 - a share of failures, nothing secret
 
     def set(self, text: str | None) -> None:
         """Begin or (None) end misbehaving; raises FaultRefused."""
-        self.current = None if text is None else read_fault(text, signs=self._signs)
+        self.current = None if text is None else read_fault(text, signs=self._signs, more=self._more)
 
     def kind(self) -> str | None:
         """Return the kind of the present fault."""
@@ -78,7 +87,7 @@ class Faults:
     @property
     def delivers(self) -> bool:
         """Whether a genuine answer made now reaches whoever asked, so that `replayed` may send it again."""
-        return self.kind() in (None, "latency", "error", "replayed")
+        return self.kind() in (None, "latency", "error", "replayed", *SIGNING_MANNERS)
 
     def strikes(self) -> bool:
         """Throw the dice of `error=`: whether this request is one of the failing share."""

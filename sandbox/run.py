@@ -13,9 +13,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox import civil_status, enterprise, land, population, social_insurance, tax
+from sandbox import civil_status, enterprise, land, pki_site, population, social_insurance, tax
 from sandbox.pki import Pki
-from sandbox.registry import Account, Context, Fault, FaultRefused, Faults, Registry, read_fault
+from sandbox.registry import PKI_FAULTS, Account, Context, Fault, FaultRefused, Faults, Registry, read_fault
 from sandbox.world.world import World
 
 REGISTRIES: tuple[Registry, ...] = (
@@ -35,10 +35,12 @@ class Running:
 
     `urls` by endpoint name (`http://host:port`, no path); `contracts` where each database publishes its WSDL or OpenAPI
     document; `accounts` what the gateway proves itself with at each endpoint; `params` the constants of its profile.
+    `pki_url` is where lists of revoked certificates and the OCSP responder are.
     """
 
     world: World
     pki: Pki
+    pki_url: str
     urls: Mapping[str, str]
     contracts: Mapping[str, str]
     accounts: Mapping[str, Account]
@@ -53,13 +55,14 @@ class Running:
 
 def read_faults(texts: Sequence[str], registries: Sequence[Registry] = REGISTRIES) -> dict[str, Fault]:
     """Read `DB:KIND` as the command line has them; raises FaultRefused naming what is possible."""
-    signs = {registry.name: registry.signs for registry in registries}
+    signs = {registry.name: registry.signs for registry in registries} | {pki_site.NAME: False}
     found: dict[str, Fault] = {}
     for text in texts:
         database, colon, kind = text.partition(":")
         if not colon or database not in signs:
             raise FaultRefused(f"{text}: write DB:KIND, where DB is one of {', '.join(signs)}")
-        found[database] = read_fault(kind, signs=signs[database])
+        more = PKI_FAULTS if database == pki_site.NAME else ()
+        found[database] = read_fault(kind, signs=signs[database], more=more)
     return found
 
 
@@ -79,12 +82,18 @@ async def start(
     pki = Pki(state / "pki")
     vault = _Accounts(state / "accounts.json")
     signing = tuple(registry.name for registry in registries if registry.signs)
-    pki.revocations(signing)
     urls: dict[str, str] = {}
     present: dict[str, Faults] = {}
     async with AsyncExitStack() as stack:
         world.names.begin()
         stack.callback(world.names.close)
+        present[pki_site.NAME] = Faults(signs=False, more=PKI_FAULTS)
+        present[pki_site.NAME].current = (faults or {}).get(pki_site.NAME)
+        published = pki_site.site(Context(world, pki, present[pki_site.NAME], vault.get))
+        pki_url = await _listen(stack, published, host, (ports or {}).get(pki_site.NAME, 0))
+        # Certificates say where that is, so it is known before any of them is used.
+        pki.publish_at(pki_url)
+        pki.revocations(signing)
         for registry in registries:
             present[registry.name] = Faults(signs=registry.signs)
             present[registry.name].current = (faults or {}).get(registry.name)
@@ -94,6 +103,7 @@ async def start(
         return Running(
             world=world,
             pki=pki,
+            pki_url=pki_url,
             urls=urls,
             contracts={registry.name: urls[registry.name] + registry.contract for registry in registries},
             accounts={endpoint: vault.get(endpoint) for endpoint in urls},

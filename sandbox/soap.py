@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -21,7 +22,6 @@ from lxml import etree
 from sandbox.contracts import Breach, Contract
 from sandbox.registry import Context, application
 from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified, utc_now
-from security.signature_key import SigningKey
 from security.soap_signature import SOAP, verify_soap
 from security.soap_signing import sign_soap, sign_soap_parts
 from security.trust import AnchoredTrust, load_certificates
@@ -77,12 +77,7 @@ class _Desk:
     def __init__(self, context: Context, service: SoapService) -> None:
         self._service = service
         self._faults = context.faults
-        self._keys = {
-            "genuine": context.pki.signer(service.name),
-            "expired-cert": context.pki.signer(service.name, "expired"),
-            "revoked-cert": context.pki.signer(service.name, "revoked"),
-            "wrong-signer": context.pki.stranger(),
-        }
+        self._signing = partial(context.pki.signing, service.name)
         (gateway,) = load_certificates(context.pki.gateway_signing().certificate)
         self._trust = AnchoredTrust(load_certificates(context.pki.gateway_ca), subject=gateway.subject)
         self._policy = SignaturePolicy(soap=frozenset((service.version,)), replays=RecentSignatures())
@@ -145,8 +140,9 @@ class _Desk:
         if fault == "unsigned":
             return self._respond(_envelope(payload, self._service.version))
         now = utc_now() - timedelta(hours=1) if fault == "stale" else utc_now()
-        key: SigningKey = self._keys.get(fault or "", self._keys["genuine"])
-        signed = sign_soap_parts(payload, key, version=self._service.version, confirms=confirms, now=now).envelope
+        signed = sign_soap_parts(
+            payload, self._signing(fault), version=self._service.version, confirms=confirms, now=now
+        ).envelope
         if fault == "tampered":
             return self._respond(tamper(signed, payload))
         if self._faults.delivers:
@@ -162,7 +158,7 @@ class _Desk:
         detail = canonical(self._service.fault(refusal.code, str(refusal)))
         envelope = _envelope(_fault(version, refusal, detail), version)
         if confirms is not None:
-            envelope = sign_soap(envelope, self._keys["genuine"], confirms=confirms).envelope
+            envelope = sign_soap(envelope, self._signing(None), confirms=confirms).envelope
         return self._respond(envelope, 400 if version == "1.2" and not refusal.ours else 500)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from sandbox.ports import free_port
 from sandbox.run import start
 from sandbox.world.world import World
 from tests.test_sandbox.visitor import REGISTRIES, Visitor
@@ -22,9 +23,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("sandbox")
 
 
+@pytest.fixture(scope="session")
+def ports() -> dict[str, int]:
+    """Where the authorities are found by all tests, as a restarted demo's are: their certificates name the place."""
+    return {"pki": free_port()}
+
+
 @pytest.fixture
-async def visitor(world: World, state: Path) -> AsyncIterator[Visitor]:
-    running = await start(world, state, registries=REGISTRIES)
+async def visitor(world: World, state: Path, ports: dict[str, int]) -> AsyncIterator[Visitor]:
+    running = await start(world, state, registries=REGISTRIES, ports=ports)
     async with ClientSession() as session:
         yield Visitor(running, session)
     await running.close()
