@@ -6,7 +6,7 @@ the functions. That keeps `lgsp --help` quick.
 
 import typer
 
-from commands import audit, clients, contracts, diagnosis, keys, sandboxing, serving, storage
+from commands import audit, clients, contracts, diagnosis, keys, sandboxing, serving, signature, storage
 
 app = typer.Typer(
     name="lgsp",
@@ -23,4 +23,5 @@ app.add_typer(clients.app)
 app.add_typer(keys.app)
 app.add_typer(storage.app)
 app.add_typer(audit.app)
+app.add_typer(signature.app)
 contracts.add_to(app)

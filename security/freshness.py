@@ -26,15 +26,18 @@ def fresh_until(created: datetime, expires: datetime | None, policy: SignaturePo
     Rejected("malformed") if it expires before it was created.
     """
     skew = policy.skew
-    end = created + policy.max_age
-    if expires is not None:
-        if expires <= created:
-            raise malformed("the Timestamp expires before it was created")
-        if expires < end:
-            end = expires
-    if created > now + skew:
+    if expires is not None and expires <= created:
+        raise malformed("the Timestamp expires before it was created")
+    # A difference, and before any sum: who signs may write any date, and a sum could leave what a date can hold.
+    if created - now > skew:
         raise Rejected("stale", "the message comes from the future: check the clocks")
-    end += skew
+    try:
+        end = created + policy.max_age
+        if expires is not None and expires < end:
+            end = expires
+        end += skew
+    except OverflowError:
+        raise Rejected("stale", "the message ends when no date does any more") from None
     if now >= end:
         raise Rejected("stale", "the message is older than accepted")
     return end

@@ -65,6 +65,7 @@ class Verified(NamedTuple):
     `signature_digest`: SHA-256 of the canonical SignedInfo, the key of the replay memory (an ECDSA value is malleable,
     so the signature value is none). `signature_value`: in base64, what an answer must confirm.
     `fresh_until`: from then on the message is refused as stale, so that a replay memory may forget it.
+    `algorithm`: the URI of the signature algorithm.
     `confirms`: signature values, in base64, that signed `wsse11:SignatureConfirmation` elements repeat.
     `assurance`: how far the signer was vouched for.
     """
@@ -78,6 +79,7 @@ class Verified(NamedTuple):
     signature_digest: bytes
     signature_value: str
     fresh_until: datetime
+    algorithm: str
     confirms: tuple[str, ...] = ()
     assurance: Assurance = Assurance()
 
@@ -131,7 +133,7 @@ class SignaturePolicy:
     `soap`: accepted envelope versions. `skew`: tolerated difference of clocks. `max_age`: how old a message may be
     whatever its own Expires says. `signed_headers`: Clark names (`{namespace}local`) of header blocks that must be
     present and signed. `replays`: memory of accepted signatures, None where the caller keeps a shared one itself.
-    `inclusive_c14n`: whether an enveloped signature may use inclusive C14N 1.0 (Java, .NET and Santuario default).
+    `inclusive_c14n`: whether an enveloped signature may use inclusive C14N 1.0 or 1.1 (Java, .NET and Santuario do).
     """
 
     soap: frozenset[SoapVersion] = frozenset({"1.1", "1.2"})

@@ -104,6 +104,7 @@ def verify_soap(
         signature_digest,
         value_text,
         until,
+        method,
         confirmed,
     )
 
@@ -142,6 +143,7 @@ def _verify_walked(
         signature_digest,
         encode(parts.value).decode(),
         until,
+        parts.said.signature_method,
         confirmed,
     )
 

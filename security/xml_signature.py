@@ -29,7 +29,8 @@ from security.signature_structure import (
     same_document,
     text_of,
 )
-from security.trust import ByKeyIdentifier, Presented, Trust
+from security.trust import Trust
+from security.trust_presented import ByKeyIdentifier, Presented
 from security.xml import MESSAGE, Element, Limits, XmlRefused, canonical, parse
 
 _NOTHING: frozenset[str] = frozenset()
@@ -84,6 +85,7 @@ def verify_enveloped(
         signature_digest,
         encode(parts.value).decode(),
         until,
+        parts.said.signature_method,
     )
 
 
