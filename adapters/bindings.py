@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -51,10 +52,14 @@ class Expected(NamedTuple):
 
 
 class Codec(NamedTuple):
-    """The two directions of one operation; `read` raises a GatewayError for anything that is not an answer."""
+    """The two directions of one operation; `read` raises a GatewayError for anything that is not an answer.
+
+    `thread` is where `write` has to run, since it waits for the device that holds our key; None: in the event loop.
+    """
 
     write: Callable[[Exchange], tuple[Message, Expected]]
     read: Callable[[Reply, Expected], Answer]
+    thread: Executor | None = None
 
 
 @runtime_checkable

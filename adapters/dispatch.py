@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -72,7 +73,10 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link]) -> Handler:
         name = operation.endpoint or exchange.database.name
         trail = exchange.trail
         trail.endpoint = name
-        message, expected = codec.write(exchange)
+        if codec.thread is None:
+            message, expected = codec.write(exchange)
+        else:
+            message, expected = await asyncio.get_running_loop().run_in_executor(codec.thread, codec.write, exchange)
         reply = await links[name].send(message, deadline=exchange.deadline, on_wire=trail.messages)
         answer = codec.read(reply, expected)
         trail.provenance = answer.provenance

@@ -6,12 +6,13 @@ Loaded once, when codecs are compiled; a mistake in it is found at start-up and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from config.settings import ConfigurationError, Endpoint
-from schemas.errors import Text, UpstreamSignatureRejected
+from schemas.errors import SigningUnavailable, Text, UpstreamSignatureRejected
 from schemas.exchange import Provenance
 from security.signature import RecentSignatures, Rejected, Replays, SignaturePolicy, SoapVersion, Verified
-from security.signature_key import KeyRefused, SigningKey
+from security.signature_key import KeyRefused, Signer, load_signer
 from security.trust import AnchoredTrust, PinnedTrust, Trust, load_certificates
 from security.trust_revocation import RevocationLists
 
@@ -32,7 +33,7 @@ _REASONS = {
 class Means:
     """The key for our questions and the rules for the source's answers at one endpoint."""
 
-    key: SigningKey
+    key: Signer
     trust: Trust
     policy: SignaturePolicy
 
@@ -43,12 +44,12 @@ def means(name: str, endpoint: Endpoint, replays: Replays | None, soap: frozense
     Accepted answers are remembered in `replays`, for None in a memory of their own.
     """
     where = f"[endpoints.{name}]"
-    if endpoint.key is None or endpoint.certificate is None:
+    if endpoint.key is None or (endpoint.certificate is None and isinstance(endpoint.key, Path)):
         raise ConfigurationError(f"{where} needs key and certificate: its operations are signed")
     if endpoint.signer is None:
         raise ConfigurationError(f"{where} needs signer: the certificate whose subject signs its answers")
     try:
-        key = SigningKey.load(endpoint.key, endpoint.certificate)
+        key = load_signer(endpoint.key, endpoint.certificate, endpoint.key_pin.get_secret_value())
         trust = _trust(endpoint)
     except (KeyRefused, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from None
@@ -73,6 +74,16 @@ def rejected(error: Rejected) -> UpstreamSignatureRejected:
     return UpstreamSignatureRejected(
         Text(f"Chữ ký của nguồn bị từ chối: {vi}", f"The source's signature was rejected: {error.detail}"),
         reason=error.reason,
+    )
+
+
+def unsigned(name: str) -> SigningUnavailable:
+    """Say that our own key keeps a question from being sent; the log has what the token answered."""
+    return SigningUnavailable(
+        Text(
+            f"Khoá ký câu hỏi gửi nguồn {name} không trả lời; chưa gửi gì tới nguồn.",
+            f"The key that signs questions to {name} does not answer; nothing was sent.",
+        )
     )
 
 

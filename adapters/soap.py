@@ -7,6 +7,7 @@ answer goes parse → verify → XSD → decode on one tree.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,7 @@ from adapters.bindings import (
 )
 from adapters.codecs import Unreadable
 from adapters.encoding import texts_of, xml_of
-from adapters.proof import means, provenance, rejected
+from adapters.proof import means, provenance, rejected, unsigned
 from adapters.transport import Message, Reply
 from adapters.xml_answers import payload_reader
 from config.settings import Endpoint
@@ -31,9 +32,13 @@ from schemas.fields import shape_of
 from schemas.ids import new_id
 from security.elements import accept_unsigned, children_of, elements_at
 from security.signature import Rejected, Replays, Trusted
+from security.signature_key import KeySilent
 from security.soap_signature import SOAP, verify_soap
 from security.soap_signing import sign_soap_parts
 from security.xml import XmlRefused
+
+Seal = Callable[[bytes], tuple[bytes, str | None]]
+"""Puts a payload into an envelope, signed where the source wants that; the envelope and the signature's value."""
 
 Open = Callable[[Reply, Expected], tuple[Trusted, Provenance | None]]
 """Gets the payload out of an envelope, verified where the source signs."""
@@ -81,7 +86,7 @@ class Soap:
         texts = texts_of(shape_of(operation.question))
         # The payload's text is its own exclusive C14N: one default namespace, no attributes.
         opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
-        seal, unseal = self._signed(name, endpoint, replays) if operation.signed else self._unsigned()
+        seal, unseal, thread = self._signed(name, endpoint, replays) if operation.signed else self._unsigned()
         headers = self._headers()
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
@@ -102,7 +107,7 @@ class Soap:
                 raise unreadable(error) from None
             return Answer(data, tuple(notices), proven)
 
-        return Codec(write, read)
+        return Codec(write, read, thread)
 
     def _headers(self) -> dict[str, str]:
         if self.version == "1.1":
@@ -111,13 +116,14 @@ class Soap:
         action = f'; action="{self.action}"' if self.action else ""
         return {"Content-Type": f"{media}; charset=utf-8{action}", "Accept": media}
 
-    def _signed(
-        self, name: str, endpoint: Endpoint, replays: Replays | None
-    ) -> tuple[Callable[[bytes], tuple[bytes, str | None]], Open]:
+    def _signed(self, name: str, endpoint: Endpoint, replays: Replays | None) -> tuple[Seal, Open, Executor | None]:
         held = means(name, endpoint, replays, frozenset({self.version}))
 
         def seal(payload: bytes) -> tuple[bytes, str | None]:
-            signed = sign_soap_parts(payload, held.key, version=self.version)
+            try:
+                signed = sign_soap_parts(payload, held.key, version=self.version)
+            except KeySilent:
+                raise unsigned(name) from None
             return signed.envelope, signed.signature_value
 
         def unseal(reply: Reply, expected: Expected) -> tuple[Trusted, Provenance | None]:
@@ -127,9 +133,9 @@ class Soap:
                 raise rejected(error) from None
             return verified.element, provenance(verified)
 
-        return seal, unseal
+        return seal, unseal, held.key.thread
 
-    def _unsigned(self) -> tuple[Callable[[bytes], tuple[bytes, str | None]], Open]:
+    def _unsigned(self) -> tuple[Seal, Open, Executor | None]:
         opening = f'<env:Envelope xmlns:env="{SOAP[self.version]}"><env:Body>'.encode()
         closing = b"</env:Body></env:Envelope>"
 
@@ -143,7 +149,7 @@ class Soap:
                 raise Unreadable("the envelope has no Body with one payload")
             return payloads[0], None
 
-        return seal, unseal
+        return seal, unseal, None
 
     def _raise_fault(self, reply: Reply, operation: Operation) -> None:
         """Raise what a SOAP fault means; nothing happens if the body is none.

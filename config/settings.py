@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.pkcs11_uri import SCHEME, Pkcs11Uri
+
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; the text says which key and what to write instead."""
@@ -48,8 +50,16 @@ def _sqlite_beside(url: str) -> str:
     return f"{scheme}:///{_beside(Path(path))}"
 
 
+def _key_place(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(SCHEME):
+        return Pkcs11Uri.parse(value)
+    return _beside(Path(value)) if isinstance(value, str) else value
+
+
 Secret = Annotated[SecretStr, BeforeValidator(_resolve)]
 FilePath = Annotated[Path, AfterValidator(_beside)]
+KeyPlace = Annotated[Path | Pkcs11Uri, BeforeValidator(_key_place)]
+"""Where a private key is: a PEM file, or a `pkcs11:` URI (RFC 7512)."""
 
 
 class Section(BaseModel):
@@ -154,7 +164,8 @@ class Endpoint(Section):
     trust: tuple[FilePath, ...] = ()
     crl: tuple[FilePath, ...] = ()
     signer: FilePath | None = None
-    key: FilePath | None = None
+    key: KeyPlace | None = None
+    key_pin: Secret = SecretStr("")
     certificate: FilePath | None = None
     tls_ca: FilePath | None = None
     tls_certificate: FilePath | None = None

@@ -20,10 +20,12 @@ from routes.findings import Finding, ok, problem, warning
 from routes.listening import tls_context
 from routes.loopback import listens_on_loopback_only, sandbox_clients, sandbox_material
 from routes.peers import networks
+from routes.token_findings import token_finding
 from schemas.exchange import Database
 from security.audit.assembly import log_signer
 from security.audit.vault import Vault
 from security.keys import KeyRing, KeysUnusable
+from security.private_files import KeyRefused, read_private
 from security.trust_revocation import read_list
 from storage.commands import status
 from storage.engine import parsed
@@ -165,9 +167,11 @@ def _connection(subject: str, endpoint: Endpoint) -> Iterator[Finding]:
         yield problem(
             f"{subject}.url", f"{endpoint.url} is no http or https address", "write https://host[:port][/path]"
         )
-    for setting, path in (("key", endpoint.key), ("tls_key", endpoint.tls_key)):
-        if path is not None:
-            yield from _closed(f"{subject}.{setting}", path)
+    for setting, place in (("key", endpoint.key), ("tls_key", endpoint.tls_key)):
+        if isinstance(place, Path):
+            yield from _closed(f"{subject}.{setting}", place)
+        elif place is not None:
+            yield token_finding(f"{subject}.{setting}", endpoint)
     if endpoint.tls_certificate is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(endpoint.tls_certificate, endpoint.tls_key)
@@ -177,14 +181,11 @@ def _connection(subject: str, endpoint: Endpoint) -> Iterator[Finding]:
 
 
 def _closed(subject: str, path: Path) -> Iterator[Finding]:
-    """A private key that others may read is everybody's."""
+    """A private key that others may read or replace is everybody's."""
     try:
-        mode = path.stat().st_mode
-    except OSError as failure:
-        yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
-        return
-    if mode & 0o077:
-        yield problem(subject, f"{path} may be read by others", f"run `chmod 600 {path}`")
+        read_private(path)
+    except KeyRefused as refused:
+        yield problem(subject, refused.text, refused.step)
 
 
 def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:

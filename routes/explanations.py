@@ -173,6 +173,16 @@ EXPLANATIONS: dict[str, tuple[Text, Text]] = {
         ),
         Text("Gọi lại sau Retry-After.", "Ask again after Retry-After."),
     ),
+    "signing-unavailable": (
+        Text(
+            "Thiết bị lưu khoá ký của trục không trả lời nên câu hỏi chưa được gửi tới nguồn.",
+            "The device that holds the gateway's signing key does not answer; nothing was sent to the registry.",
+        ),
+        Text(
+            "Gọi lại sau Retry-After; nếu lặp lại, báo đơn vị vận hành.",
+            "Ask again after Retry-After; if it repeats, tell the operator.",
+        ),
+    ),
     "overloaded": (
         Text("Có quá nhiều yêu cầu đang được xử lý.", "Too many requests are being worked on."),
         Text("Gọi lại sau Retry-After.", "Ask again after Retry-After."),

@@ -10,7 +10,7 @@ again can help (RFC 9457 problem details; codes: the table of the published cont
                        NotFound · MethodNotAllowed · NoRecord · Conflict · Ambiguous · TooManyRequests
       UpstreamError    UpstreamRefused · UpstreamUnreadable · UpstreamSignatureRejected · UpstreamUnavailable ·
                        CircuitOpen · UpstreamTimeout
-      ServerError      EvidenceUnavailable · Overloaded · Internal
+      ServerError      EvidenceUnavailable · SigningUnavailable · Overloaded · Internal
 """
 
 from __future__ import annotations
@@ -260,6 +260,13 @@ class EvidenceUnavailable(ServerError):
 
     code, status, retryable = "evidence-unavailable", 503, True
     title = Text("Không ghi được nhật ký kiểm toán", "The audit trail cannot be written")
+
+
+class SigningUnavailable(ServerError):
+    """The key that has to sign our question does not answer; nothing was sent to the registry."""
+
+    code, status, retryable = "signing-unavailable", 503, True
+    title = Text("Không ký được câu hỏi gửi nguồn dữ liệu", "The question to the registry cannot be signed")
 
 
 class Overloaded(ServerError):

@@ -1,8 +1,7 @@
-"""Our own signing keys: a private key and its certificate, from PEM files that nobody else may read."""
+"""Our own signing keys: a certificate and what signs in its name, from PEM files or from a token."""
 
-import os
-import stat
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -12,6 +11,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from config.pkcs11_uri import Pkcs11Uri
+from security.private_files import KeyRefused, read_private
 from security.signature_algorithms import (
     ECDSA_SHA256,
     ECDSA_SHA384,
@@ -24,78 +25,101 @@ from security.signature_algorithms import (
     weakness,
 )
 
-_MAX_FILE = 64 * 1024
+__all__ = ["KeyRefused", "KeySilent", "Signer", "SigningKey", "algorithm_of", "first_certificate", "load_signer"]
 
 
-class KeyRefused(Exception):
-    """A key or certificate file that must not be used; the message says which and what to do."""
+class KeySilent(Exception):
+    """A key that was taken does not sign now; it may again in a moment, without a change here."""
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A private key, the certificate that goes with it and the algorithm it signs with.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """What can sign: a certificate, and the key that belongs to it wherever that is.
 
     `token` is the certificate's DER form in base64, as messages carry it. `sign` makes the signature value over data,
-    in the form of XML signatures.
+    in the form of XML signatures. `thread` is where that has to be done by who must not wait, since the key is in a
+    device (`sign` may then raise KeySilent); None if it takes no longer than computing.
     """
 
-    private: PrivateKey = field(repr=False)
     certificate: x509.Certificate
     algorithm: Algorithm
     token: bytes = field(repr=False)
     sign: Callable[[bytes], bytes] = field(repr=False, compare=False)
+    thread: Executor | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey(Signer):
+    """A signer whose private key is in the memory of this process."""
+
+    private: PrivateKey = field(repr=False)
 
     @classmethod
     def of(cls, private: object, certificate: x509.Certificate, *, pss: bool = False) -> Self:
         """The signing key of a loaded pair; KeyRefused if the two do not belong together or the key is too weak."""
-        if isinstance(private, rsa.RSAPrivateKey):
-            algorithm = RSA_PSS_SHA256 if pss else RSA_SHA256
-        elif isinstance(private, ec.EllipticCurvePrivateKey):
-            algorithm = ECDSA_SHA384 if private.key_size > 256 else ECDSA_SHA256
-        else:
-            raise KeyRefused("a signing key must be an RSA or ECDSA key")
-        reason = weakness(private.public_key())
-        if reason is not None:
-            raise KeyRefused(f"{reason} is not accepted: use RSA from 2048 bits, ECDSA P-256 or P-384")
+        if not isinstance(private, PrivateKey):
+            raise KeyRefused("a signing key must be an RSA or ECDSA key", "make another one")
+        algorithm = algorithm_of(private.public_key(), pss=pss)
         if private.public_key() != certificate.public_key():
-            raise KeyRefused("the certificate belongs to another private key")
-        token = encode(certificate.public_bytes(Encoding.DER))
-        return cls(private, certificate, algorithm, token, signing(algorithm, private))
+            raise KeyRefused("the certificate belongs to another private key", "name the one of this key")
+        return cls(
+            certificate=certificate,
+            algorithm=algorithm,
+            token=encode(certificate.public_bytes(Encoding.DER)),
+            sign=signing(algorithm, private),
+            private=private,
+        )
 
     @classmethod
     def load(cls, key: Path, certificate: Path, password: bytes | None = None, *, pss: bool = False) -> Self:
         """The signing key of two PEM files (the certificate is the first of its file).
 
-        KeyRefused if a file is missing or unreadable, if the key file is open to group or others, or as in `of`.
+        KeyRefused if a file is missing or unreadable, if others could read or replace the key, or as in `of`.
         """
-        raw = _read_private(key)
+        raw = read_private(key)
         try:
             private = load_pem_private_key(raw, password)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise KeyRefused(f"{key} holds no private key that can be read with the given password: {error}") from None
-        try:
-            first = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
-        except (OSError, ValueError) as error:
-            raise KeyRefused(f"{certificate} holds no certificate that can be read: {error}") from None
+            text = f"{key} holds no private key that can be read with the given password ({error})"
+            raise KeyRefused(text, "put a private key in PEM form there") from None
+        first = first_certificate(certificate)
         try:
             return cls.of(private, first, pss=pss)
         except KeyRefused as refused:
-            raise KeyRefused(f"{key}, {certificate}: {refused}") from None
+            raise KeyRefused(f"{key}, {certificate}: {refused.text}", refused.step) from None
 
 
-def _read_private(path: Path) -> bytes:
-    # The permissions are those of the file that is read, not of what stood there a moment ago.
+def algorithm_of(public: object, *, pss: bool = False) -> Algorithm:
+    """The algorithm that a key signs with here, by its public half; KeyRefused for one that is too weak."""
+    reason = weakness(public)
+    if reason is not None:
+        raise KeyRefused(f"{reason} is not accepted", "use RSA from 2048 bits, ECDSA P-256 or P-384")
+    if isinstance(public, rsa.RSAPublicKey):
+        return RSA_PSS_SHA256 if pss else RSA_SHA256
+    return ECDSA_SHA384 if isinstance(public, ec.EllipticCurvePublicKey) and public.key_size > 256 else ECDSA_SHA256
+
+
+def first_certificate(path: Path) -> x509.Certificate:
+    """The first certificate of a PEM file; KeyRefused if there is none."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise KeyRefused(f"{path} cannot be read: {error.strerror}") from None
+        return x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except (OSError, ValueError) as error:
+        text = f"{path} holds no certificate that can be read ({error})"
+        raise KeyRefused(text, "put a certificate in PEM form there") from None
+
+
+def load_signer(key: Path | Pkcs11Uri, certificate: Path | None, pin: str | None = None) -> Signer:
+    """The signer of a configuration: two PEM files, or a key on a token and its certificate from a file or from there.
+
+    `pin` opens the token where the URI names no file for it. KeyRefused.
+    """
+    if isinstance(key, Path):
+        if certificate is None:
+            raise KeyRefused(f"{key} needs a certificate", "name it in `certificate`")
+        return SigningKey.load(key, certificate)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise KeyRefused(f"{path} is not a regular file")
-        if status.st_mode & 0o077:
-            mode = stat.S_IMODE(status.st_mode)
-            raise KeyRefused(f"{path} is open to group or others (mode {mode:04o}): run chmod 600 {path}")
-        return os.read(descriptor, _MAX_FILE)
-    finally:
-        os.close(descriptor)
+        from security.pkcs11_key import load_token_key
+    except ModuleNotFoundError:
+        step = "run pip install 'lgsp-gateway[hsm]'"
+        raise KeyRefused(f"{key}: keys on tokens need the package python-pkcs11", step) from None
+    return load_token_key(key, certificate, pin)

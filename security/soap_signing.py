@@ -15,7 +15,7 @@ from lxml import etree
 from schemas.ids import new_id
 from security.signature import SoapVersion, utc_now
 from security.signature_algorithms import SHA256, encode, strict_base64
-from security.signature_key import SigningKey
+from security.signature_key import Signer
 from security.signature_structure import DS, EXC_C14N, WSU, WSU_ID
 from security.soap_plain import SOAP
 from security.soap_signer import BASE64, WSSE, WSSE11, X509V3
@@ -49,7 +49,7 @@ def text_header(namespace: str, name: str, text: str) -> Part:
 
 def sign_soap_parts(
     payload: bytes,
-    key: SigningKey,
+    key: Signer,
     *,
     version: SoapVersion = "1.1",
     headers: Sequence[Part] = (),
@@ -80,7 +80,7 @@ def sign_soap_parts(
 
 def sign_soap(
     envelope: bytes,
-    key: SigningKey,
+    key: Signer,
     *,
     headers: Sequence[str] = (),
     confirms: str | None = None,
@@ -148,7 +148,7 @@ _REFERENCE = (
 
 def _security(
     parts: Sequence[tuple[bytes, bytes]],
-    key: SigningKey,
+    key: Signer,
     soap: bytes,
     nonce: bytes,
     confirms: str | None,

@@ -10,7 +10,7 @@ from hashlib import sha256
 from security.freshness import fresh_until, instant
 from security.signature import Rejected, SignaturePolicy, Trusted, Verified, utc_now
 from security.signature_algorithms import SHA256, encode, strict_base64
-from security.signature_key import SigningKey
+from security.signature_key import Signer
 from security.signature_structure import (
     DS,
     ENVELOPED,
@@ -154,7 +154,7 @@ _SIGNATURE = (
 ) % DS.encode()
 
 
-def sign_enveloped(document: bytes, key: SigningKey, limits: Limits = MESSAGE) -> bytes:
+def sign_enveloped(document: bytes, key: Signer, limits: Limits = MESSAGE) -> bytes:
     """The document in canonical form with an enveloped signature as the last child of its root; XmlRefused."""
     octets = canonical(parse(document, limits))
     signed_info = _SIGNED_INFO % (key.algorithm.uri.encode(), encode(sha256(octets).digest()))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import Postgres, Redis
+from tests.services import Postgres, Redis, SoftHsm
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,14 @@ def redis_url(redis_server: Redis) -> str:
     """The address of an empty Redis."""
     redis_server.flush()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def softhsm() -> Iterator[SoftHsm]:
+    """The tokens of this test process."""
+    tokens = SoftHsm()
+    yield tokens
+    tokens.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Real servers for the tests: PostgreSQL and Redis on Unix sockets in temporary directories, never in a container."""
+"""Real servers for the tests in temporary directories, never in a container: PostgreSQL, Redis, tokens of SoftHSM."""
 
 import os
 import pwd
@@ -110,6 +110,63 @@ class Redis:
         assert self._process.stdout is not None
         self._process.stdout.close()
         shutil.rmtree(self.folder)
+
+
+class SoftHsm:
+    """Tokens of SoftHSM, a PKCS#11 module that keeps its keys in files.
+
+    It reads its configuration from the environment of the process when it is started, so there is one for each process.
+    """
+
+    PIN = "29-10-1945"
+    SO_PIN = "security-officer"
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lgsp-hsm-"))
+        self.tokens = self.folder / "tokens"
+        self.tokens.mkdir()
+        self.configuration = self.folder / "softhsm2.conf"
+        self.configuration.write_text(
+            f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n"
+        )
+        found = [path for path in _SOFTHSM if path.exists()]
+        if not found:
+            raise RuntimeError("SoftHSM is not installed: `make test` installs it")
+        self.module = found[0]
+        os.environ["SOFTHSM2_CONF"] = str(self.configuration)
+
+    def token(self, label: str) -> None:
+        """Make an empty token of this label."""
+        self._run(
+            "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", self.PIN, "--so-pin", self.SO_PIN
+        )
+
+    def import_key(self, token: str, key: Path, label: str, identifier: str) -> None:
+        """Put the private key of a PEM file on a token; `identifier` is hexadecimal."""
+        named = ("--label", label, "--id", identifier, "--pin", self.PIN)
+        self._run("softhsm2-util", "--import", str(key), "--token", token, *named, "--force")
+
+    def tool(self, token: str, *arguments: str) -> None:
+        """Run OpenSC's pkcs11-tool, logged in."""
+        logged_in = ("--token-label", token, "--login", "--pin", self.PIN)
+        self._run("pkcs11-tool", "--module", str(self.module), *logged_in, *arguments)
+
+    def uri(self, token: str, label: str) -> str:
+        """The address of a private key, as `key` takes it."""
+        return f"pkcs11:token={token};object={label};type=private?module-path={self.module}"
+
+    def close(self) -> None:
+        """Remove all tokens."""
+        del os.environ["SOFTHSM2_CONF"]
+        shutil.rmtree(self.folder)
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed: {done.stdout}{done.stderr}")
+
+
+_SOFTHSM = [Path(folder, "softhsm", "libsofthsm2.so") for folder in ("/usr/lib", "/usr/local/lib", "/usr/lib64")]
 
 
 def _newest_postgres() -> Path:
