@@ -106,6 +106,7 @@ def verify_soap(
         until,
         method,
         confirmed,
+        signer.assurance,
     )
 
 
@@ -145,6 +146,7 @@ def _verify_walked(
         until,
         parts.said.signature_method,
         confirmed,
+        signer.assurance,
     )
 
 

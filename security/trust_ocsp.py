@@ -88,10 +88,11 @@ def judged(
         if len(found) != 1 or not _is_about(found[0], issuer):
             raise Unusable("the answer is about something else than the one certificate that was asked for")
         _check_extensions(response, nonce)
-        ends = _signed_by(response, issuer, at, listed)
-        if response.produced_at_utc > at + SKEW:
+        if max(response.produced_at_utc, found[0].this_update_utc) > at + SKEW:
             raise Unusable("the answer comes from the future: check the clocks")
-        return _answer(found[0], ends, at)
+        # What was revoked for good stays so, and needs to have been said once only.
+        moment = min(at, found[0].this_update_utc) if _for_good(found[0]) else at
+        return _answer(found[0], _signed_by(response, issuer, moment, listed), moment)
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as error:
         raise error if isinstance(error, Unusable) else Unusable("the answer is malformed") from None
 
@@ -113,9 +114,12 @@ def _is_about(one: ocsp.OCSPSingleResponse, issuer: x509.Certificate) -> bool:
     return (one.issuer_name_hash, one.issuer_key_hash) == (named.issuer_name_hash, named.issuer_key_hash)
 
 
+def _for_good(one: ocsp.OCSPSingleResponse) -> bool:
+    revoked = one.certificate_status is ocsp.OCSPCertStatus.REVOKED
+    return revoked and one.revocation_reason is not x509.ReasonFlags.certificate_hold
+
+
 def _answer(one: ocsp.OCSPSingleResponse, ends: datetime, at: datetime) -> Answer:
-    if one.this_update_utc > at + SKEW:
-        raise Unusable("the answer comes from the future: check the clocks")
     until = one.next_update_utc or one.this_update_utc + _WITHOUT_END
     if until < one.this_update_utc:
         raise Unusable("the answer ends before it begins")
@@ -124,7 +128,7 @@ def _answer(one: ocsp.OCSPSingleResponse, ends: datetime, at: datetime) -> Answe
         raise Unusable("the answer is out of date")
     status = one.certificate_status
     if status is ocsp.OCSPCertStatus.REVOKED:
-        on_hold = one.revocation_reason is x509.ReasonFlags.certificate_hold
+        on_hold = not _for_good(one)
         return Answer(one.serial_number, "revoked", one.this_update_utc, until, one.revocation_time_utc, on_hold)
     said: Literal["good", "unknown"] = "good" if status is ocsp.OCSPCertStatus.GOOD else "unknown"
     return Answer(one.serial_number, said, one.this_update_utc, until)

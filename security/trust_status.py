@@ -141,30 +141,37 @@ class StatusRegister:
         """Keep a certificate known before the first message that it signed."""
         self._asked.setdefault(subject.mark, subject)
 
-    def answer_about(self, subject: Subject) -> Answer | None:
-        """The newest answer about a certificate, whether it is still current or not."""
-        return self._answers.get(subject.mark)
+    def inherit(self, other: "StatusRegister") -> None:
+        """Go on where another register of the same domain was: what it kept known, and whose silence is known."""
+        keys = set(map(spki, self._authorities))
+        for mark, subject in other._asked.items():  # noqa: SLF001 - of the same class
+            if mark[0] in keys:
+                self._asked[mark] = subject
+        self._silent_until.update(other._silent_until)  # noqa: SLF001 - of the same class
 
     def take_list(self, crl: x509.CertificateRevocationList) -> None:
         """Hold a list if it is newer than that of its issuer; raises ValueError for one that cannot be used."""
         if self.lists.take(crl):
             self._changed()
 
-    def take_answer(self, body: bytes, subject: Subject | None = None, *, nonce: bytes | None = None) -> None:
-        """Hold what an OCSP response proves, if it is newer; raises Unusable.
+    def take_answer(self, body: bytes, subject: Subject | None = None, *, nonce: bytes | None = None) -> Answer:
+        """Hold what an OCSP response proves, if it is newer, and return it; raises Unusable.
 
         `subject`: what was asked about; None for a response that was kept, which may be about any of our certificates.
         """
         if subject is not None:
-            self._hold(subject.issuer, self._judged(body, subject.issuer, nonce), subject.certificate.serial_number)
-            return
+            answer = self._judged(body, subject.issuer, nonce)
+            if answer.serial != subject.certificate.serial_number:
+                raise Unusable("the answer is about another certificate")
+            self._hold(subject.issuer, answer)
+            return answer
         for issuer in self._authorities:
             try:
                 answer = self._judged(body, issuer, None)
             except Unusable:
                 continue
-            self._hold(issuer, answer, answer.serial)
-            return
+            self._hold(issuer, answer)
+            return answer
         raise Unusable("the answer is about none of our authorities' certificates, or proves nothing now")
 
     def silent(self, subject: Subject, until: datetime) -> None:
@@ -174,10 +181,8 @@ class StatusRegister:
     def _judged(self, body: bytes, issuer: x509.Certificate, nonce: bytes | None) -> Answer:
         return judged(body, issuer, self._clock(), nonce=nonce, listed=self._stands_on_list(issuer))
 
-    def _hold(self, issuer: x509.Certificate, answer: Answer, serial: int) -> None:
-        if answer.serial != serial:
-            raise Unusable("the answer is about another certificate")
-        mark = (spki(issuer), serial)
+    def _hold(self, issuer: x509.Certificate, answer: Answer) -> None:
+        mark = (spki(issuer), answer.serial)
         known = self._answers.get(mark)
         if known is None or known.this_update < answer.this_update:
             self._answers[mark] = answer

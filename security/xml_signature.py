@@ -86,6 +86,7 @@ def verify_enveloped(
         encode(parts.value).decode(),
         until,
         parts.said.signature_method,
+        assurance=signer.assurance,
     )
 
 
