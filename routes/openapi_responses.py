@@ -30,6 +30,7 @@ EXCHANGE: Final = (
     e.SignatureRejected,
     e.NoRecord,
     e.Ambiguous,
+    e.SigningUnavailable,
     e.TooLarge,
     e.UnsupportedMediaType,
     e.Invalid,
