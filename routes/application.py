@@ -78,7 +78,9 @@ class Gateway:
 
         Raises ConfigurationError, KeysUnusable, StorageError; what was in force before then stays.
         """
-        self.codecs.update(compile_codecs(self.databases, self.settings.endpoints, self.replays))
+        # In a thread: contracts are read, and a token that holds a key may take its time.
+        endpoints = self.settings.endpoints
+        self.codecs.update(await asyncio.to_thread(compile_codecs, self.databases, endpoints, self.replays))
         for link in self.links.values():
             link.reload()
         self.keys.reload()
