@@ -4,6 +4,7 @@ Shared by the SOAP and the enveloped profile. Whatever is not listed here is Rej
 """
 
 import re
+from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -25,6 +26,9 @@ _XML_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}"
 
 MAX_REFERENCES = 16
 _MAX_PREFIXES = 16
+_MAX_PREFIX_LIST = 65 * _MAX_PREFIXES
+# SignedInfo, two methods and, for each Reference, itself with eight of what it may hold.
+_MAX_ELEMENTS = 4 + 8 * MAX_REFERENCES
 
 _SIGNED_INFO = f"{{{DS}}}SignedInfo"
 _SIGNATURE_VALUE = f"{{{DS}}}SignatureValue"
@@ -126,6 +130,10 @@ def read_signature(signature: Element) -> SignatureParts:
     signed_info, value, key_info = expect(signature, _SIGNATURE_PARTS, _ID_ONLY, "the Signature")
     if not 3 <= len(signed_info) <= MAX_REFERENCES + 2:
         raise malformed(f"SignedInfo must hold one to {MAX_REFERENCES} references")
+    # Its canonical form is made before anybody is known to have signed it, at a price that grows with the product of
+    # its elements and its prefixes.
+    if next(islice(signed_info.iter(), _MAX_ELEMENTS, None), None) is not None:
+        raise malformed("SignedInfo holds more elements than the profile knows")
     return SignatureParts(
         signed_info,
         plain_signed_info(signed_info) or walked_signed_info(signed_info),
@@ -140,7 +148,8 @@ _NAME = r"[A-Za-z_][A-Za-z0-9._-]*"
 _PREFIXED = rf"<((?:{_NAME}:)?)"
 _GAP = r"[ \t\n]*"
 _TEXT = r'"([^"&<]*)"'
-_BASE64 = r"(?=[^<])((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?)"
+# No digest is longer than 64 bytes; for each repetition the pattern would need eighty.
+_BASE64 = r"(?=[^<])((?:[A-Za-z0-9+/]{4}){0,21}(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?)"
 _PLAIN_HEAD = re.compile(
     rf'{_PREFIXED}SignedInfo xmlns(?::{_NAME})?="{re.escape(DS)}">{_GAP}'
     rf'<\1CanonicalizationMethod Algorithm="{re.escape(EXC_C14N)}"></\1CanonicalizationMethod>{_GAP}'
@@ -222,7 +231,8 @@ def _method(element: Element, what: str) -> Method:
         raise malformed(f"{what} has parameters that are not accepted")
     (inclusive,) = expect(element, [_INCLUSIVE_NAMESPACES], _ALGORITHM_ONLY, what)
     expect(inclusive, [], frozenset({"PrefixList"}), "InclusiveNamespaces")
-    prefixes = inclusive.get("PrefixList", "").split()
+    listed = inclusive.get("PrefixList", "")
+    prefixes = listed.split() if len(listed) <= _MAX_PREFIX_LIST else [""]
     if len(prefixes) > _MAX_PREFIXES or not all(map(_PREFIX.fullmatch, prefixes)):
         raise malformed("the PrefixList is not accepted")
     return Method(uri, prefixes or None)

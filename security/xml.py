@@ -136,8 +136,12 @@ def _check_bytes(document: bytes, limits: Limits) -> int:
         raise XmlRefused("encoding", "not valid UTF-8") from None
     if b"!" in document and b"<!DOCTYPE" in document:
         raise XmlRefused("doctype", "a document type declaration is not accepted")
-    # An element is written with one "<" (empty) or two: no need to count them where there are fewer bytes.
-    if len(document) > 2 * limits.elements and document.count(b"<") > 2 * limits.elements:
+    # Each element has a tag that does not close one: no need to count these where there are fewer bytes or tags.
+    if (
+        len(document) > 4 * limits.elements
+        and (tags := document.count(b"<")) > limits.elements
+        and tags - document.count(b"</") > limits.elements
+    ):
         raise XmlRefused("too-many", f"more than {limits.elements} elements")
     return start
 
