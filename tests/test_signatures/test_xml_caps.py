@@ -109,7 +109,9 @@ def test_every_cap_holds_at_its_limit_and_one_beyond():
     assert reason(b"<a>" + b"<b c='' d='' e=''/>" * 3 + b"</a>", small) == "too-many"
     assert parse(b"<a xmlns='urn:a' xmlns:b='urn:b'/>", small).tag == "{urn:a}a"
     assert reason(b"<a xmlns='urn:a' xmlns:b='urn:b'><c xmlns=''/></a>", small) == "too-many"
-    assert reason(b"<a>" + b"<b/>" * 40 + b"</a>", small) == "too-many"
+    assert parse(b"<a>" + b"<b/>" * 19 + b"</a>", small).tag == "a"
+    assert reason(b"<a>" + b"<b/>" * 20 + b"</a>", small) == "too-many"
+    assert reason(b"<a>" + b"<b></b>" * 20 + b"</a>", small) == "too-many"
 
 
 @pytest.mark.parametrize(
