@@ -103,7 +103,7 @@ class Transport:
             self._requests = Requests(endpoint.url)
         except ValueError as error:
             raise ConfigurationError(f"[endpoints.{name}]: url cannot be used: {error}") from None
-        self._tls = _tls_context(name, endpoint)
+        self._tls = client_tls(name, endpoint)
         self._free = endpoint.concurrency
         self._turns: deque[asyncio.Future[None]] = deque()
         self._waiting = 0
@@ -155,7 +155,7 @@ class Transport:
 
     def reload(self) -> None:
         """Read the TLS files again, for connections from now on; raises ConfigurationError, the old then stay."""
-        self._tls = _tls_context(self.name, self._endpoint)
+        self._tls = client_tls(self.name, self._endpoint)
         self._connections.renew()
 
     async def close(self) -> None:
@@ -262,7 +262,8 @@ def retry_after(reply: Reply, now: datetime | None = None) -> float | None:
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
-def _tls_context(name: str, endpoint: Endpoint) -> ssl.SSLContext | None:
+def client_tls(name: str, endpoint: Endpoint) -> ssl.SSLContext | None:
+    """Return the TLS context of connections to an endpoint, None for plain http; raises ConfigurationError."""
     if not endpoint.url.startswith("https:"):
         return None
     try:

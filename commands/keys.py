@@ -47,7 +47,7 @@ def list_keys(config: Config = None, as_json: AsJson = False) -> None:
             "expires_at": found.ends.isoformat(),
             "sandbox": found.sandbox,
         }
-        for found in certificate_expiries(settings)
+        for found in certificate_expiries(settings, now)
     ]
     if as_json:
         show(rows)

@@ -43,6 +43,7 @@ class Metrics:
     audit_append_seconds: Histogram
     log_size: Gauge
     expiry: Gauge
+    expiring: Gauge
     storage_free: Gauge
     worker_restarts: Counter
 
@@ -89,6 +90,12 @@ def metrics() -> Metrics:
             "Seconds until a certificate or key ends, negative when it has.",
             ("kind", "name"),
             multiprocess_mode="livemin",
+        ),
+        expiring=Gauge(
+            "lgsp_expiring",
+            "Certificates, revocation lists and keys that end within so many days or have ended (0), by kind.",
+            ("kind", "days"),
+            multiprocess_mode="livemax",
         ),
         storage_free=Gauge(
             "lgsp_storage_free_bytes", "Free space where the storage lies.", multiprocess_mode="livemostrecent"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,7 @@ from sqlalchemy import Connection, delete, func, select
 from adapters.tables import open_storage
 from config.metrics import metrics
 from config.settings import Settings
-from routes.expiry import WARN_DAYS, Expiry, advice, certificate_expiries, key_expiries
+from routes.expiry import KINDS, WARN_DAYS, Expiry, advice, certificate_expiries, client_expiries, key_expiries
 from security.assertions import USED
 from security.audit.tables import HEAD
 from security.client_store import REVOKED_TOKENS
@@ -35,7 +36,10 @@ EVERY_S = 60.0
 
 
 class Housekeeper:
-    """Does one round at a time; remembers what it has warned of, so that a log is not filled with one certificate."""
+    """Does one round at a time; remembers what it has warned of, so that a log is not filled with one certificate.
+
+    A process that starts tells once how near each end is by then, whatever was told before: its log begins with it.
+    """
 
     def __init__(self, settings: Settings, storage: Storage) -> None:
         self._settings = settings
@@ -45,8 +49,11 @@ class Housekeeper:
 
     async def round(self, now: datetime) -> None:
         """Do everything once; raises StorageError."""
-        for expiry in await asyncio.to_thread(self._expiries):
+        expiries = await asyncio.to_thread(self._expiries, now)
+        expiries += await self._storage.read(lambda connection: client_expiries(connection, now))
+        for expiry in expiries:
             self._watch(expiry, now)
+        _count(expiries, now)
         await asyncio.to_thread(self._measure_space)
         metrics().log_size.set(await self._storage.read(_log_size))
         seconds = int(now.timestamp())
@@ -65,8 +72,8 @@ class Housekeeper:
                 log.error("housekeeping-failed", exc_info=failure)
             await asyncio.sleep(EVERY_S)
 
-    def _expiries(self) -> list[Expiry]:
-        found = list(certificate_expiries(self._settings))
+    def _expiries(self, now: datetime) -> list[Expiry]:
+        found = list(certificate_expiries(self._settings, now))
         try:
             found.extend(key_expiries(KeyRing(self._settings.keys.directory)))
         except KeysUnusable as failure:
@@ -75,9 +82,10 @@ class Housekeeper:
 
     def _watch(self, expiry: Expiry, now: datetime) -> None:
         left = expiry.left(now)
-        metrics().expiry.labels(expiry.kind, expiry.name).set(left.total_seconds())
-        # 0 is the day it is over.
-        passed = min((days for days in (*WARN_DAYS, 0) if left.total_seconds() <= days * 86_400), default=None)
+        if expiry.kind != "client-certificate":
+            # Clients come and go, and a label never goes: they are counted only.
+            metrics().expiry.labels(expiry.kind, expiry.name).set(left.total_seconds())
+        passed = expiry.stage(now)
         mark = f"{expiry.name} {expiry.ends.isoformat()}"
         if passed is None or self._warned.get(mark, WARN_DAYS[0] + 1) <= passed:
             return
@@ -102,6 +110,16 @@ class Housekeeper:
         if scarce and not self._scarce:
             log.warning("storage-scarce", free=free, reserve=self._settings.storage.reserve, hint="make room there")
         self._scarce = scarce
+
+
+def _count(expiries: Sequence[Expiry], now: datetime) -> None:
+    """Show how many of each kind end within 30, 14 and 7 days or have ended (0), each number with those below it."""
+    counted = Counter((expiry.kind, expiry.stage(now)) for expiry in expiries)
+    for kind in KINDS:
+        reached = 0
+        for days in sorted((0, *WARN_DAYS)):
+            reached += counted[kind, days]
+            metrics().expiring.labels(kind, str(days)).set(reached)
 
 
 def forget(connection: Connection, now: int) -> int:

@@ -147,6 +147,20 @@ def _loaded(connection: Connection, condition: Any, limit: int) -> list[Client]:
     ]
 
 
+def last_ends(connection: Connection, kinds: Sequence[str], before: datetime) -> list[tuple[str, str, datetime]]:
+    """Read client, kind and end where all credentials of that kind that a client has left end before a time."""
+    end = func.max(CREDENTIALS.c.not_after)
+    found = connection.execute(
+        select(CREDENTIALS.c.client_id, CREDENTIALS.c.kind, end)
+        .join(CLIENTS, CLIENTS.c.client_id == CREDENTIALS.c.client_id)
+        .where(CLIENTS.c.revoked_at.is_(None), CREDENTIALS.c.revoked_at.is_(None), CREDENTIALS.c.kind.in_(kinds))
+        .group_by(CREDENTIALS.c.client_id, CREDENTIALS.c.kind)
+        .having(func.count(CREDENTIALS.c.not_after) == func.count(), end < _text(before))
+        .order_by(CREDENTIALS.c.client_id, CREDENTIALS.c.kind)
+    )
+    return [(client, kind, datetime.fromisoformat(ends)) for client, kind, ends in found]
+
+
 # Thousands of grants name the same few sets: one object for all of them.
 @lru_cache(maxsize=4096)
 def _words(text: str) -> frozenset[str]:

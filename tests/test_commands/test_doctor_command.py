@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -187,10 +188,25 @@ def test_redis_that_does_not_answer(deployed: Deployment) -> None:
     assert (found.level, "does not answer" in found.text) == ("problem", True)
 
 
+def client_findings(deployed: Deployment) -> list[dict[str, Any]]:
+    document = printed("doctor", *deployed.config, code=1)
+    return [item for item in document["findings"] if item["subject"].startswith("client ")]
+
+
 def test_a_clients_certificate_near_its_end(deployed: Deployment, tmp_path: Path) -> None:
     paper = _certificate(tmp_path / "client.pem", 10)
-    printed("clients", "register", "auditor", "--certificate", str(paper), *deployed.config)
+    named = ("--name", "Một cửa", "--agency", "H26.12")
+    printed("clients", "add", "so-noi-vu", *named, "--certificate", str(paper), *deployed.config)
+    (found,) = client_findings(deployed)
+    assert (found["level"], found["code"]) == ("warning", "client-certificate-expires-soon")
+    assert found["subject"] == "client so-noi-vu (mtls)"
+    assert "lgsp clients register so-noi-vu --certificate FILE" in found["next"]
+    # With the new one registered beside the old one there is nothing left to do.
+    after = _certificate(tmp_path / "renewed.pem", 300)
+    printed("clients", "register", "so-noi-vu", "--certificate", str(after), *deployed.config)
+    assert client_findings(deployed) == []
+
+
+def test_every_finding_has_a_code(deployed: Deployment) -> None:
     document = printed("doctor", *deployed.config, code=1)
-    (found,) = [item for item in document["findings"] if item["subject"] == "client auditor"]
-    assert found["level"] == "warning"
-    assert "lgsp clients register auditor" in found["next"]
+    assert all(item["code"] for item in document["findings"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -13,10 +14,12 @@ from sqlalchemy import Connection, func, insert, select
 
 from adapters.tables import open_storage
 from config.logging import configure
+from config.metrics import metrics
 from config.settings import Settings, load
 from routes.housekeeping import Housekeeper
 from security.assertions import USED
-from security.client_store import REVOKED_TOKENS, revoke_token
+from security.client_store import REVOKED_TOKENS, load_all, revoke_token, store
+from security.clients import Client, StoredCredential
 from security.keys import LIFETIMES, KeyRing
 from storage.engine import Storage
 from tests.test_commands.conftest import Deployment
@@ -74,6 +77,34 @@ async def test_a_renewed_key_is_quiet_and_a_worker_started_late_still_warns(
     lines.truncate(0)
     await Housekeeper(settings, storage).round(late)
     assert warned(lines, "token-1") == warned(lines, "token-2") == []
+
+
+async def test_ends_are_counted_by_how_near_they_are(settings: Settings, storage: Storage) -> None:
+    def counted() -> dict[str, float]:
+        (family,) = metrics().expiring.collect()
+        return {one.labels["days"]: one.value for one in family.samples if one.labels["kind"] == "client-certificate"}
+
+    now = datetime.now(UTC)
+    ends = [timedelta(days=days) for days in (200, 29, 13, 6, -1)]
+
+    def register(connection: Connection) -> None:
+        for number, left in enumerate(ends):
+            held = StoredCredential("mtls", f"sha256:{number}", {"sha256": str(number)}, now, now + left)
+            made = Client(client_id=f"c{number}", name="c", agency="H26", created_at=now, credentials=(held,))
+            store(connection, made)
+
+    await storage.write(register)
+    await Housekeeper(settings, storage).round(now)
+    assert counted() == {"30": 4, "14": 3, "7": 2, "0": 1}
+
+    def renew(connection: Connection) -> None:
+        (client,) = [one for one in load_all(connection) if one.client_id == "c3"]
+        after = StoredCredential("mtls", "sha256:new", {"sha256": "new"}, now, now + timedelta(days=300))
+        store(connection, replace(client, credentials=(*client.credentials, after)))
+
+    await storage.write(renew)
+    await Housekeeper(settings, storage).round(now)
+    assert counted() == {"30": 3, "14": 2, "7": 1, "0": 1}
 
 
 async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings, storage: Storage) -> None:
