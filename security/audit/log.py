@@ -1,13 +1,13 @@
 """The append side of the audit trail: group commit, gap-free indexes over all processes, a receipt only when durable.
 
 An entry is written at once when the log is idle; while a commit is under way further ones gather, and when several
-wait, others are given until the event loop has a pause, at most `GATHER_S`. What happens inside one transaction is in
-`security.audit.batch`.
+wait while the event loop has been busy for some time, others are given until it has a pause, at most `GATHER_S`. What
+happens inside one transaction is in `security.audit.batch`.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -30,6 +30,7 @@ GATHER_S = 0.006
 GATHER_STEP_S = 0.001
 GATHER_FROM = 2
 BUSY = 0.7
+BUSY_OVER_S = 0.1
 BATCH = 256
 BACKLOG = 4096
 PATIENCE_S = 10.0
@@ -49,6 +50,7 @@ class AuditLog:
         self._waiting: list[Item] = []
         self._under_way: list[Item] = []
         self._drainer: asyncio.Task[None] | None = None
+        self._load = _Load()
         self._watch: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -158,7 +160,7 @@ class AuditLog:
             while self._waiting:
                 self._under_way, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 await self._settle(self._under_way)
-                if GATHER_FROM <= len(self._waiting) < BATCH:
+                if GATHER_FROM <= len(self._waiting) < BATCH and self._load.is_high():
                     await self._gather()
         finally:
             for item in self._under_way:
@@ -227,6 +229,33 @@ class AuditLog:
             else:
                 return
         raise failure or StorageUnavailable("the database does not settle")
+
+
+class _Load:
+    """Which share of the recent past the event loop was at work.
+
+    A single exchange keeps the loop busy for a whole step of `_gather`: only a longer look tells load from chance. Half
+    of what a process can do must not wait as if it were all.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.perf_counter, work: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._clock = clock
+        self._work = work
+        self._since = clock()
+        self._used = work()
+        self._high = False
+
+    def is_high(self) -> bool:
+        """Tell whether it was more than `BUSY` over at least the last `BUSY_OVER_S`; call it on the loop."""
+        now = self._clock()
+        passed = now - self._since
+        if passed >= BUSY_OVER_S:
+            used = self._work()
+            self._high = used - self._used >= BUSY * passed
+            self._since, self._used = now, used
+        return self._high
 
 
 def _finish(item: Item, result: Receipt | Exception) -> None:
