@@ -55,7 +55,7 @@ def main() -> int:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": f"{'BENCH=quick ' if plan.quick else ''}python -m bench {' '.join(sys.argv[1:])}".strip(),
         **machine.commit(),
-        "machine": machine.machine(),
+        "machine": {**machine.machine(), "flush_ms": machine.flush_ms(out.parent)},
         "versions": machine.versions(),
         "rounds": plan.rounds,
         "seconds": plan.seconds,
@@ -63,7 +63,9 @@ def main() -> int:
         "grown": {"entries": plan.entries, "clients": plan.clients},
     }
     shown = " ".join(f"{name} {number}" for name, number in found["versions"].items())
-    print(f"{found['machine']['processor']}, {found['machine']['cores']} cores; {shown}", flush=True)
+    held = found["machine"]
+    print(f"{held['processor']}, {held['cores']} cores; {shown}")
+    print(f"disk: 16 KiB durable in {held['flush_ms']['p50']} ms (p50), {held['flush_ms']['p99']} ms (p99)", flush=True)
     found |= _servers(plan)
     found["disturbance"] = disturbance.shown()
     if PIECES in plan.parts:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 import subprocess
+import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +32,26 @@ def machine() -> dict[str, Any]:
         "memory_gb": round(int(memory) / 2**20, 1),
         "kernel": platform.release(),
     }
+
+
+def flush_ms(directory: Path) -> dict[str, float]:
+    """Return how long the disk below a directory takes to make 16 KiB durable, over and over in the same place.
+
+    Every answer waits for one such flush, and for another that is under way: no server is faster than this.
+    """
+    spent: list[float] = []
+    with tempfile.NamedTemporaryFile(dir=directory) as file:
+        for _ in range(_FLUSHES):
+            os.pwrite(file.fileno(), os.urandom(_FLUSHED), 0)
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            spent.append(1000 * (time.perf_counter() - begun))
+    cuts = statistics.quantiles(spent, n=100)
+    return {"p50": round(cuts[49], 2), "p99": round(cuts[98], 2)}
+
+
+_FLUSHES: Final = 300
+_FLUSHED: Final = 16 * 1024
 
 
 def versions() -> dict[str, str]:
