@@ -49,33 +49,31 @@ class Module:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.starts = 0
-        self._inherited = False
+        self._stale = False
         self._alone()
 
     def loaded(self) -> "Library":
-        """The started library; KeyRefused if there is none, or others could put another in its place."""
-        check_way(self.path)
+        """The started library; KeyRefused if there is none."""
         try:
             found = pkcs11.lib(str(self.path))
-            if self._inherited:
-                self._inherited = False
-                self.restart(found)
+            if self._stale:
+                with suppress(pkcs11.PKCS11Error):
+                    found.finalize()
+                found.initialize()
+                self._stale = False
         except pkcs11.PKCS11Error as error:
             text = f"{self.path} does not work as a PKCS#11 module ({said(error)})"
             raise _Absent(text, "correct module-path, or see the manual of the module") from None
         return found
 
-    def restart(self, found: "Library") -> None:
-        """Start the library anew, which ends every session with every token behind it."""
+    def renew(self) -> None:
+        """Have the library started anew before its next use, which ends every session with every token behind it."""
+        self._stale = True
         self.starts += 1
-        with suppress(pkcs11.PKCS11Error):
-            found.finalize()
-        found.initialize()
 
     def after_fork(self) -> None:
         """Give up what belongs to the parent: its sessions, its thread, a lock that one of its threads may hold."""
-        self._inherited = True
-        self.starts += 1
+        self.renew()
         self._alone()
 
     def _alone(self) -> None:
@@ -111,7 +109,7 @@ class Login:
             elif pin != self.pin:
                 self.pin, self._session = pin, None
                 # Some modules keep what they know of the old one as long as they run.
-                self.module.restart(self.module.loaded())
+                self.module.renew()
             elif time.monotonic() - self._since > _FRESH:
                 with suppress(pkcs11.PKCS11Error):
                     # This logs out, too.
@@ -147,18 +145,20 @@ class Login:
         return session or self._opened()
 
     def _restarted(self) -> pkcs11.Session:
-        self.module.restart(self.module.loaded())
+        self.module.renew()
         return self._opened()
 
     def _opened(self) -> pkcs11.Session:
-        token = self._token()
-        self._session = token.open() if self.pin is None else self._logged_in(token.slot, self.pin)
-        self._starts, self._since = self.module.starts, time.monotonic()
-        return self._session
+        check_way(self.module.path)
+        with _only_one(self.module.path):
+            token = self._token(self.module.loaded())
+            session = token.open() if self.pin is None else self._logged_in(token, self.pin)
+        self._session, self._starts, self._since = session, self.module.starts, time.monotonic()
+        return session
 
-    def _token(self) -> pkcs11.Token:
+    def _token(self, library: "Library") -> pkcs11.Token:
         present: list[pkcs11.Token] = []
-        for slot in self.module.loaded().get_slots(token_present=True):
+        for slot in library.get_slots(token_present=True):
             with suppress(pkcs11.TokenNotPresent, pkcs11.TokenNotRecognised):
                 present.append(slot.get_token())
         found = [token for token in present if _matches(token, self._uri)]
@@ -170,21 +170,18 @@ class Login:
             raise _Absent(f"{self.name} is in no slot (there: {others})", step)
         return found[0]
 
-    def _logged_in(self, slot: pkcs11.Slot, pin: str) -> pkcs11.Session:
-        with _only_one(self.module.path):
-            # As the token is now, after whatever another process tried.
-            token = slot.get_token()
-            self._beware(token.flags, pin)
-            try:
-                session = token.open(user_pin=pin)
-            except pkcs11.UserAlreadyLoggedIn:
-                session = token.open()
-            except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange):
-                self._wrong = pin
-                raise self._wrong_pin() from None
-            except (pkcs11.PinLocked, pkcs11.PinExpired, pkcs11.UserPinNotInitialized) as error:
-                step = "set a new PIN with the tool of the token's maker, then give it here"
-                raise KeyRefused(f"{self.name} takes no PIN ({said(error)})", step) from None
+    def _logged_in(self, token: pkcs11.Token, pin: str) -> pkcs11.Session:
+        self._beware(token.flags, pin)
+        try:
+            session = token.open(user_pin=pin)
+        except pkcs11.UserAlreadyLoggedIn:
+            session = token.open()
+        except (pkcs11.PinIncorrect, pkcs11.PinInvalid, pkcs11.PinLenRange):
+            self._wrong = pin
+            raise self._wrong_pin() from None
+        except (pkcs11.PinLocked, pkcs11.PinExpired, pkcs11.UserPinNotInitialized) as error:
+            step = "set a new PIN with the tool of the token's maker, then give it here"
+            raise KeyRefused(f"{self.name} takes no PIN ({said(error)})", step) from None
         self._good, self._wrong = pin, None
         return session
 
@@ -227,7 +224,10 @@ def _matches(token: pkcs11.Token, uri: Pkcs11Uri) -> bool:
 
 @contextmanager
 def _only_one(path: Path) -> Iterator[None]:
-    """Keep other processes from logging in meanwhile: what one learns about a PIN must be seen by the next."""
+    """Keep other processes from starting the module and logging in meanwhile.
+
+    What one learns about a PIN must be seen by the next; and SoftHSM overlooks a token that another process writes to.
+    """
     with path.open("rb") as held:
         until = time.monotonic() + _PATIENCE
         while True:
