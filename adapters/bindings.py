@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
 from adapters.encoding import Texts, json_of, texts_of
 from adapters.transport import Message, Reply, refusal
+from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
     Ambiguous,
@@ -66,10 +67,18 @@ class Codec(NamedTuple):
 class Compilable(Protocol):
     """A binding that can be compiled against the endpoint it will talk to."""
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
+    def compile(
+        self,
+        operation: Operation,
+        name: str,
+        endpoint: Endpoint,
+        replays: Replays | None = None,
+        domains: TrustDomains = NO_DOMAINS,
+    ) -> Codec:
         """Return the codec for the endpoint called `name`; raises ConfigurationError if it lacks what is needed.
 
-        Signed answers are remembered in `replays`, for None in a memory of this codec's own.
+        Signed answers are remembered in `replays`, for None in a memory of this codec's own. Signers are believed as
+        the endpoint and the trust `domains` say.
         """
         ...
 
@@ -212,7 +221,14 @@ class Rest:
     record: str = ""
     protocol: str = "REST/JSON"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
+    def compile(
+        self,
+        operation: Operation,
+        name: str,
+        endpoint: Endpoint,
+        replays: Replays | None = None,
+        domains: TrustDomains = NO_DOMAINS,
+    ) -> Codec:
         """Compile the codec of an operation that speaks JSON both ways."""
         decode = json_decoder(shape_of(operation.answer))
         path = segments(self.record)
@@ -236,7 +252,14 @@ class XmlInJson:
     record: str = ""
     protocol: str = "REST/JSON + XML"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
+    def compile(
+        self,
+        operation: Operation,
+        name: str,
+        endpoint: Endpoint,
+        replays: Replays | None = None,
+        domains: TrustDomains = NO_DOMAINS,
+    ) -> Codec:
         """Compile the codec of an operation whose JSON answer wraps XML."""
         decode = xml_decoder(shape_of(operation.answer))
         data, path = segments(self.data), segments(self.record)

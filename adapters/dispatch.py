@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
 from adapters.bindings import Codec, Compilable
 from adapters.login import Link
+from adapters.proof import StandingUnknown
+from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import ConfigurationError, Endpoint
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
 from security.signature import RecentSignatures, Replays
+from security.trust_status import Unsettled
 
 Codecs = Mapping[tuple[str, str], Codec]
+Settle = Callable[[Unsettled, float], Awaitable[None]]
+"""Finds out whether certificates were revoked, until a deadline on the event loop's clock (seconds)."""
 
 
 def endpoint_of(database: Database, operation: Operation) -> str:
@@ -43,7 +48,10 @@ def served(databases: Iterable[Database], endpoints: Mapping[str, Endpoint]) -> 
 
 
 def compile_codecs(
-    databases: Iterable[Database], endpoints: Mapping[str, Endpoint], replays: Replays | None = None
+    databases: Iterable[Database],
+    endpoints: Mapping[str, Endpoint],
+    replays: Replays | None = None,
+    domains: TrustDomains = NO_DOMAINS,
 ) -> Codecs:
     """Compile every operation of these databases; raises ConfigurationError naming what is missing.
 
@@ -60,12 +68,19 @@ def compile_codecs(
             binding = operation.binding
             if not isinstance(binding, Compilable):
                 raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
-            codecs[database.name, operation.name] = binding.compile(operation, name, endpoint, memory)
+            codecs[database.name, operation.name] = binding.compile(operation, name, endpoint, memory, domains)
     return codecs
 
 
-def dispatch(codecs: Codecs, links: Mapping[str, Link]) -> Handler:
-    """Make the handler that puts an exchange on the wire of its endpoint."""
+async def _nobody_is_asked(_unknown: Unsettled, _deadline: float) -> None:
+    """Leave it at what is known."""
+
+
+def dispatch(codecs: Codecs, links: Mapping[str, Link], settle: Settle = _nobody_is_asked) -> Handler:
+    """Make the handler that puts an exchange on the wire of its endpoint.
+
+    `settle` finds out whether certificates were revoked; a signed answer that waits for that is then read once more.
+    """
 
     async def handle(exchange: Exchange) -> Answer:
         operation = exchange.operation
@@ -78,7 +93,11 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link]) -> Handler:
         else:
             message, expected = await asyncio.get_running_loop().run_in_executor(codec.thread, codec.write, exchange)
         reply = await links[name].send(message, deadline=exchange.deadline, on_wire=trail.messages)
-        answer = codec.read(reply, expected)
+        try:
+            answer = codec.read(reply, expected)
+        except StandingUnknown as first:
+            await settle(first.unknown, exchange.deadline)
+            answer = codec.read(reply, expected)
         trail.provenance = answer.provenance
         if operation.examine is not None:
             answer.warnings = (*answer.warnings, *operation.examine(exchange.question, answer.data))

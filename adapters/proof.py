@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.endpoint_trust import trust_of
+from adapters.trust_domains import TrustDomains
+from config.metrics import labelled, metrics
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import SigningUnavailable, Text, UpstreamSignatureRejected
 from schemas.exchange import Provenance
 from security.signature import RecentSignatures, Rejected, Replays, SignaturePolicy, SoapVersion, Verified
 from security.signature_key import KeyRefused, Signer, load_signer
-from security.trust import AnchoredTrust, PinnedTrust, Trust, load_certificates
-from security.trust_revocation import RevocationLists
+from security.trust import Trust
+from security.trust_status import Unsettled
 
 _REASONS = {
     "altered": "nội dung bị sửa đổi",
@@ -38,7 +41,13 @@ class Means:
     policy: SignaturePolicy
 
 
-def means(name: str, endpoint: Endpoint, replays: Replays | None, soap: frozenset[SoapVersion] = frozenset()) -> Means:
+def means(
+    name: str,
+    endpoint: Endpoint,
+    replays: Replays | None,
+    domains: TrustDomains,
+    soap: frozenset[SoapVersion] = frozenset(),
+) -> Means:
     """Load the means of a signing endpoint; raises ConfigurationError naming the setting to mend.
 
     Accepted answers are remembered in `replays`, for None in a memory of their own.
@@ -46,11 +55,9 @@ def means(name: str, endpoint: Endpoint, replays: Replays | None, soap: frozense
     where = f"[endpoints.{name}]"
     if endpoint.key is None or (endpoint.certificate is None and isinstance(endpoint.key, Path)):
         raise ConfigurationError(f"{where} needs key and certificate: its operations are signed")
-    if endpoint.signer is None:
-        raise ConfigurationError(f"{where} needs signer: the certificate whose subject signs its answers")
     try:
         key = load_signer(endpoint.key, endpoint.certificate, endpoint.key_pin.get_secret_value())
-        trust = _trust(endpoint)
+        trust = trust_of(name, endpoint, domains)
     except (KeyRefused, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from None
     except OSError as error:
@@ -58,23 +65,23 @@ def means(name: str, endpoint: Endpoint, replays: Replays | None, soap: frozense
     return Means(key, trust, SignaturePolicy(soap=soap, replays=RecentSignatures() if replays is None else replays))
 
 
-def _trust(endpoint: Endpoint) -> Trust:
-    expected = load_certificates(endpoint.signer) if endpoint.signer else []
-    anchors = [certificate for path in endpoint.trust for certificate in load_certificates(path)]
-    revocation = RevocationLists.load(endpoint.crl, anchors or expected) if endpoint.crl else None
-    if not anchors:
-        return PinnedTrust(expected, revocation)
-    # The subject, not the very certificate: a renewed one of the same office needs no change here.
-    return AnchoredTrust(anchors, subject=expected[0].subject, revocation=revocation)
+class StandingUnknown(UpstreamSignatureRejected):
+    """It can be asked whether the signer's certificate was revoked; until then the answer is not believed."""
+
+    unknown: Unsettled
 
 
 def rejected(error: Rejected) -> UpstreamSignatureRejected:
     """Turn a verdict into the error that a caller sees, with the reason of the published list."""
     vi = _REASONS[error.reason]
-    return UpstreamSignatureRejected(
+    kind = StandingUnknown if isinstance(error, Unsettled) else UpstreamSignatureRejected
+    failure = kind(
         Text(f"Chữ ký của nguồn bị từ chối: {vi}", f"The source's signature was rejected: {error.detail}"),
         reason=error.reason,
     )
+    if isinstance(failure, StandingUnknown) and isinstance(error, Unsettled):
+        failure.unknown = error
+    return failure
 
 
 def unsigned(name: str) -> SigningUnavailable:
@@ -88,5 +95,8 @@ def unsigned(name: str) -> SigningUnavailable:
 
 
 def provenance(verified: Verified) -> Provenance:
-    """Say who signed the answer that was decoded."""
-    return Provenance(verified.subject, f"sha256:{verified.fingerprint}", verified.signed_at)
+    """Say who signed the answer that was decoded, and how far the signer was vouched for."""
+    domain, revocation = verified.assurance
+    if revocation == "indeterminate":
+        labelled(metrics().signers_indeterminate, domain or "").inc()
+    return Provenance(verified.subject, f"sha256:{verified.fingerprint}", verified.signed_at, domain, revocation)

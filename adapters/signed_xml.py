@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from adapters.bindings import (
@@ -18,6 +18,7 @@ from adapters.codecs import Unreadable
 from adapters.encoding import texts_of, xml_of
 from adapters.proof import means, provenance, rejected
 from adapters.transport import Message, Reply
+from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from adapters.xml_answers import payload_reader
 from config.settings import Endpoint
 from schemas.exchange import Answer, Exchange, Operation
@@ -45,14 +46,23 @@ class SignedXml:
     accepted: frozenset[str] = frozenset()
     protocol: Literal["REST/XML"] = "REST/XML"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
+    def compile(
+        self,
+        operation: Operation,
+        name: str,
+        endpoint: Endpoint,
+        replays: Replays | None = None,
+        domains: TrustDomains = NO_DOMAINS,
+    ) -> Codec:
         """Compile the codec of an operation whose answers are signed XML."""
         decode = payload_reader(
             operation, self.contract, self.answer, record=self.record, verdict=self.verdict, accepted=self.accepted
         )
         texts = texts_of(shape_of(operation.question))
         given = given_texts(self.given, name, endpoint)
-        held = means(name, endpoint, replays)
+        held = means(name, endpoint, replays, domains)
+        # Java, .NET and Santuario sign documents with inclusive C14N unless they are told otherwise.
+        policy = replace(held.policy, inclusive_c14n=True)
         opening = f'<{self.request[1]} xmlns="{self.request[0]}" requestId="'
         headers = {"Content-Type": "application/xml; charset=utf-8", "Accept": "application/xml"}
 
@@ -65,7 +75,7 @@ class SignedXml:
         def read(reply: Reply, expected: Expected) -> Answer:
             check_status(name, reply, operation.faults)
             try:
-                verified = verify_enveloped(reply.body, held.policy, held.trust, request_id=expected.message_id)
+                verified = verify_enveloped(reply.body, policy, held.trust, request_id=expected.message_id)
                 data, notices = decode(verified.element, expected.message_id)
             except Rejected as error:
                 raise rejected(error) from None

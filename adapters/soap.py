@@ -24,6 +24,7 @@ from adapters.codecs import Unreadable
 from adapters.encoding import texts_of, xml_of
 from adapters.proof import means, provenance, rejected, unsigned
 from adapters.transport import Message, Reply
+from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from adapters.xml_answers import payload_reader
 from config.settings import Endpoint
 from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
@@ -71,7 +72,14 @@ class Soap:
         """Name of the protocol for the catalogue."""
         return f"SOAP {self.version}"
 
-    def compile(self, operation: Operation, name: str, endpoint: Endpoint, replays: Replays | None = None) -> Codec:
+    def compile(
+        self,
+        operation: Operation,
+        name: str,
+        endpoint: Endpoint,
+        replays: Replays | None = None,
+        domains: TrustDomains = NO_DOMAINS,
+    ) -> Codec:
         """Compile the codec of an operation of a WSDL."""
         decode = payload_reader(
             operation,
@@ -86,7 +94,7 @@ class Soap:
         texts = texts_of(shape_of(operation.question))
         # The payload's text is its own exclusive C14N: one default namespace, no attributes.
         opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
-        seal, unseal, thread = self._signed(name, endpoint, replays) if operation.signed else self._unsigned()
+        seal, unseal, thread = self._signed(name, endpoint, replays, domains) if operation.signed else self._unsigned()
         headers = self._headers()
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
@@ -116,8 +124,10 @@ class Soap:
         action = f'; action="{self.action}"' if self.action else ""
         return {"Content-Type": f"{media}; charset=utf-8{action}", "Accept": media}
 
-    def _signed(self, name: str, endpoint: Endpoint, replays: Replays | None) -> tuple[Seal, Open, Executor | None]:
-        held = means(name, endpoint, replays, frozenset({self.version}))
+    def _signed(
+        self, name: str, endpoint: Endpoint, replays: Replays | None, domains: TrustDomains
+    ) -> tuple[Seal, Open, Executor | None]:
+        held = means(name, endpoint, replays, domains, frozenset({self.version}))
 
         def seal(payload: bytes) -> tuple[bytes, str | None]:
             try:

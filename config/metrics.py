@@ -46,6 +46,8 @@ class Metrics:
     expiring: Gauge
     storage_free: Gauge
     worker_restarts: Counter
+    revocation_fetches: Counter
+    signers_indeterminate: Counter
 
 
 @cache
@@ -101,6 +103,16 @@ def metrics() -> Metrics:
             "lgsp_storage_free_bytes", "Free space where the storage lies.", multiprocess_mode="livemostrecent"
         ),
         worker_restarts=Counter("lgsp_worker_restarts", "Worker processes that died and were started again."),
+        revocation_fetches=Counter(
+            "lgsp_revocation_fetches",
+            "Lists and OCSP answers asked for, outcome is `fetched`, `unfetched` or `unusable`.",
+            ("domain", "kind", "outcome"),
+        ),
+        signers_indeterminate=Counter(
+            "lgsp_signers_indeterminate",
+            "Answers believed although nobody said whether their signer's certificate was revoked.",
+            ("domain",),
+        ),
     )
 
 

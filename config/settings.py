@@ -151,16 +151,69 @@ class Retry(Section):
     maximum: float = Field(default=2.0, ge=0, le=600)
 
 
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2048)]
+
+
+class Domain(Section):
+    """One trust domain (miền tin cậy): the CAs that vouch for signers there, and how revocations are learnt of.
+
+    `crl` are files of revocation lists, `crl_urls` and `ocsp_url` addresses that are asked for them; with
+    `from_certificates` also those that certificates name whose path is already validated. `when_silent` is what counts
+    where nothing current can be had: `accept` believes the certificate and says `indeterminate`.
+    """
+
+    anchors: tuple[FilePath, ...] = Field(min_length=1)
+    intermediates: tuple[FilePath, ...] = ()
+    revocation: Literal["check", "off"] = "check"
+    when_silent: Literal["refuse", "accept"] = "refuse"
+    crl: tuple[FilePath, ...] = ()
+    crl_urls: tuple[HttpUrl, ...] = ()
+    ocsp_url: str = Field(default="", pattern=r"^(https?://[^\s@]+)?$", max_length=2048)
+    from_certificates: bool = True
+
+
+class Revocation(Section):
+    """Fetching of revocation lists and OCSP answers: where they are kept, seconds for one, the largest list in bytes.
+
+    `refresh` is after how many seconds what is still current is fetched again at the latest.
+    """
+
+    directory: FilePath = Field(default=Path("revocation"), validate_default=True)
+    timeout: float = Field(default=5.0, gt=0, le=60)
+    refresh: float = Field(default=3600.0, ge=1)
+    max_list: int = Field(default=32 * 1024 * 1024, ge=1024)
+
+
+class Expected(Section):
+    """What the certificate of a signer must say, beyond being of the domain; what is empty is not asked for.
+
+    `subject` is the whole name as RFC 4514 text, `agency` a code in it (mã định danh cơ quan), `content_commitment` the
+    key usage of that name (nonRepudiation), `key_bits` the shortest RSA key, `policies` certificate policies (dotted),
+    one of which must hold along the path.
+    """
+
+    subject: str = ""
+    agency: str = ""
+    content_commitment: bool = False
+    key_bits: int = Field(default=2048, ge=2048, le=4096)
+    policies: tuple[Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9]\d*))+$")], ...] = ()
+
+
 class Endpoint(Section):
     """One address of one source and everything that belongs to the way there (điểm kết nối).
 
-    `trust` holds anchors or pinned certificates for signed answers, `signer` the one expected certificate; `key` and
-    `certificate` sign our requests; `tls_ca` and `tls_*` are for HTTPS. `username` and `secret` feed the source's own
-    log-in, `params` whatever constants its profile asks for (agency or service codes).
+    `domain` names the trust domain of who signs answers; without one `trust` holds anchors and `crl` their lists.
+    `signer` holds certificates whose subjects are expected, `expect` says what else a certificate must say, `pinned`
+    are those that alone may sign. `key` and `certificate` sign our requests, `key_pin` opens the token that the key is
+    on; `tls_ca` and `tls_*` are for HTTPS. `username` and `secret` feed the source's own log-in, `params` whatever
+    constants its profile asks for (agency or service codes).
     """
 
     url: str
     via: Literal["direct"] = "direct"
+    domain: str = ""
+    pinned: tuple[FilePath, ...] = ()
+    expect: Expected = Expected()
     trust: tuple[FilePath, ...] = ()
     crl: tuple[FilePath, ...] = ()
     signer: FilePath | None = None
@@ -216,6 +269,8 @@ class Settings(BaseSettings):
     audit: Audit = Field(default_factory=Audit)
     log: Log = Field(default_factory=Log)
     telemetry: Telemetry = Field(default_factory=Telemetry)
+    trust: dict[str, Domain] = Field(default_factory=dict)
+    revocation: Revocation = Field(default_factory=Revocation)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
 
     @classmethod

@@ -16,8 +16,10 @@ from adapters.breakers import Breakers, SqlBreakerStore
 from adapters.dispatch import compile_codecs, dispatch, served
 from adapters.login import Link
 from adapters.resilience import retried
+from adapters.revocation import RevocationKeeper
 from adapters.schemes import Scheme
 from adapters.tables import open_storage
+from adapters.trust_domains import TrustDomains
 from config import tracing
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
@@ -70,6 +72,7 @@ class Gateway:
     assertions: Assertions
     breakers: Breakers
     replays: Replays
+    revocation: RevocationKeeper
     links: Mapping[str, Link]
     handler: Handler
 
@@ -79,8 +82,12 @@ class Gateway:
         Raises ConfigurationError, KeysUnusable, StorageError; what was in force before then stays.
         """
         # In a thread: contracts are read, and a token that holds a key may take its time.
+        domains = await asyncio.to_thread(TrustDomains.load, self.settings.trust)
+        await self.revocation.prepare(domains)
         endpoints = self.settings.endpoints
-        self.codecs.update(await asyncio.to_thread(compile_codecs, self.databases, endpoints, self.replays))
+        codecs = await asyncio.to_thread(compile_codecs, self.databases, endpoints, self.replays, domains)
+        self.revocation.take(domains)
+        self.codecs.update(codecs)
         for link in self.links.values():
             link.reload()
         self.keys.reload()
@@ -107,7 +114,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             settings.keys.vault.parent / "replays.bin", BUCKETS_OF_A_WORKER * settings.server.workers
         )
         opened.callback(replays.close)
-        codecs = dict(compile_codecs(databases, endpoints, replays))
+        revocation = await _revocation(settings, opened)
+        codecs = dict(compile_codecs(databases, endpoints, replays, revocation.domains))
         storage = await open_storage(settings.storage.url)
         opened.push_async_callback(storage.close)
         keys = KeyRing(settings.keys.directory)
@@ -137,7 +145,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         trail = AuditTrail(log, bulk)
         used = UsedAssertions(storage)
         passed = stages(trail, _limiter(settings, opened), counted_once(used), retried(breakers, endpoints))
-        handler = compose(passed, dispatch(codecs, links))
+        handler = compose(passed, dispatch(codecs, links, revocation.settle))
         assertions = Assertions(registry, used, audiences)
         yield Gateway(
             settings,
@@ -151,6 +159,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             assertions,
             breakers,
             replays,
+            revocation,
             links,
             handler,
         )
@@ -195,6 +204,14 @@ def _scheme(databases: Sequence[Database], endpoint: str) -> Scheme | None:
                 raise ConfigurationError(f"{database.name}: the login of {endpoint} is not a Scheme")
             return scheme
     return None
+
+
+async def _revocation(settings: Settings, opened: AsyncExitStack) -> RevocationKeeper:
+    keeper = RevocationKeeper(await asyncio.to_thread(TrustDomains.load, settings.trust), settings.revocation)
+    await keeper.begin()
+    opened.push_async_callback(keeper.close)
+    _in_background(opened, keeper.follow())
+    return keeper
 
 
 def _limiter(settings: Settings, opened: AsyncExitStack) -> Limiter:

@@ -140,11 +140,10 @@ def _rendered(exchange_id: str, told: str, answer: Answer, receipt: str) -> byte
     warnings = "[]"
     if answer.warnings:
         warnings = _json([{"code": one.code, "pointer": one.pointer, "detail": one.detail} for one in answer.warnings])
-    signature = (
-        "null"
-        if proven is None
-        else f'{_proven(proven.status, proven.signer, proven.certificate)}"signed_at":"{instant(proven.signed_at)}"}}'
-    )
+    signature = "null"
+    if proven is not None:
+        vouched = _proven(proven.status, proven.signer, proven.certificate, proven.domain, proven.revocation)
+        signature = f'{vouched}"signed_at":"{instant(proven.signed_at)}"}}'
     return b"".join(
         (
             b'{"data":',
@@ -165,8 +164,9 @@ def _listed(fields: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _proven(status: str, signer: str, certificate: str) -> str:
-    return _json({"status": status, "signer": signer, "certificate": certificate}).removesuffix("}") + ","
+def _proven(status: str, signer: str, certificate: str, domain: str | None, revocation: str | None) -> str:
+    told = {"status": status, "signer": signer, "certificate": certificate, "domain": domain, "revocation": revocation}
+    return _json(told).removesuffix("}") + ","
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -159,6 +159,8 @@ def _answered(database: Database, operation: Operation, data: Any) -> dict[str, 
         "status": "valid",
         "signer": f"CN={database.name},O=LGSP SANDBOX",
         "certificate": f"sha256:{'0' * 64}",
+        "domain": "government",
+        "revocation": "good",
         "signed_at": _AT,
     }
     return {

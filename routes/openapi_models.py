@@ -151,6 +151,16 @@ def fixed_schemas() -> dict[str, Schema]:
                 "status": {"const": "valid", "title": "Kết quả kiểm tra chữ ký"},
                 "signer": _text("Bên ký", "Subject of the signing certificate (RFC 4514)"),
                 "certificate": _text("Chứng thư", "Fingerprint of the certificate", pattern="^sha256:[0-9a-f]{64}$"),
+                "domain": {
+                    "type": ["string", "null"],
+                    "title": "Miền tin cậy",
+                    "description": "Trust domain of the certificate; null where trust was given without one",
+                },
+                "revocation": {
+                    "enum": ["good", "indeterminate", None],
+                    "title": "Tình trạng thu hồi",
+                    "description": "Whether the certificate was known not to be revoked; null where it was not asked",
+                },
                 "signed_at": _text("Thời điểm ký", "When the source signed, UTC", pattern=_UTC),
             },
             "The verified signature of the source over what was decoded.",

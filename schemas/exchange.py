@@ -74,11 +74,17 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The verdict on the source's signature over the answer: who signed what was decoded, and when (UTC)."""
+    """The verdict on the source's signature over the answer: who signed what was decoded, and when (UTC).
+
+    `domain` is the trust domain of the signer's certificate, None where trust was given without one. `revocation` says
+    whether it was known not to be revoked: `good`, `indeterminate`, or None where that was not asked.
+    """
 
     signer: str
     certificate: str
     signed_at: datetime
+    domain: str | None = None
+    revocation: Literal["good", "indeterminate"] | None = None
     status: str = "valid"
 
 

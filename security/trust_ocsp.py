@@ -109,9 +109,11 @@ def _check_extensions(response: ocsp.OCSPResponse, nonce: bytes | None) -> None:
 def _is_about(one: ocsp.OCSPSingleResponse, issuer: x509.Certificate) -> bool:
     if not isinstance(one.hash_algorithm, _NAMED_BY):
         return False
-    # Made by the library, which takes the name as the certificate has it, string types and all.
+    name = hashes.Hash(one.hash_algorithm)
+    name.update(issuer.subject.public_bytes())
+    # The library hashes the key as the standard wants it, but takes the name from the first certificate.
     named = ocsp.OCSPRequestBuilder().add_certificate(issuer, issuer, one.hash_algorithm).build()
-    return (one.issuer_name_hash, one.issuer_key_hash) == (named.issuer_name_hash, named.issuer_key_hash)
+    return one.issuer_name_hash == name.finalize() and one.issuer_key_hash == named.issuer_key_hash
 
 
 def _for_good(one: ocsp.OCSPSingleResponse) -> bool:

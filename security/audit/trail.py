@@ -168,10 +168,18 @@ class AuditTrail:
 
 
 def _details(exchange: Exchange) -> dict[str, JSON]:
-    """Say who signed: at the source as `signer`, the caller as `caller_signer` with `caller_signed_at`."""
+    """Say who signed: at the source as `signer` with `signer_domain` and `signer_revocation`, where they are known.
+
+    The caller is `caller_signer`, with `caller_signed_at`.
+    """
     details: dict[str, JSON] = {}
-    if exchange.trail.provenance is not None:
-        details["signer"] = exchange.trail.provenance.certificate
+    proven = exchange.trail.provenance
+    if proven is not None:
+        details["signer"] = proven.certificate
+        if proven.domain is not None:
+            details["signer_domain"] = proven.domain
+        if proven.revocation is not None:
+            details["signer_revocation"] = proven.revocation
     if exchange.signed is not None:
         details["caller_signer"] = exchange.signed.certificate
         details["caller_signed_at"] = instant(exchange.signed.signed_at)
