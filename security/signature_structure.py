@@ -6,23 +6,23 @@ Shared by the SOAP and the enveloped profile. Whatever is not listed here is Rej
 import re
 from itertools import islice
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lxml import etree
 
 from security.signature import Rejected
 from security.signature_algorithms import check_of, digest, encode, strict_base64
-from security.trust import ByIssuerSerial, Signer
-from security.xml import WHITESPACE, Element, blank, canonical, canonical_inclusive
+from security.trust import Signer
+from security.xml import WHITESPACE, XML_BASE, Element, blank, canonical, canonical_inclusive
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+C14N_1_1 = "http://www.w3.org/2006/12/xml-c14n11"
 ENVELOPED = f"{DS}enveloped-signature"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 SIGNATURE = f"{{{DS}}}Signature"
 WSU_ID = f"{{{WSU}}}Id"
-_XML_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}"
 
 MAX_REFERENCES = 16
 _MAX_PREFIXES = 16
@@ -49,7 +49,9 @@ _REFERENCE_ATTRIBUTES = frozenset({"URI", "Id"})
 _NOTHING: frozenset[str] = frozenset()
 _PREFIX = re.compile(r"#default|[A-Za-z_][A-Za-z0-9._-]{0,63}", re.ASCII)
 _LOCAL = re.compile(r"#[A-Za-z_][A-Za-z0-9._-]{0,127}", re.ASCII)
-_SERIAL = re.compile(r"[0-9]{1,60}", re.ASCII)
+
+
+_INCLUSIVE: dict[str, Literal["1.0", "1.1"]] = {C14N: "1.0", C14N_1_1: "1.1"}
 
 
 class Method(NamedTuple):
@@ -250,10 +252,10 @@ def canonical_by(method: Method, element: Element, *, inclusive: bool) -> bytes:
     try:
         if method.uri == EXC_C14N:
             return canonical(element, method.prefixes)
-        if inclusive and method.uri == C14N:
-            if any(str(name).startswith(_XML_ATTRIBUTE) for above in element.iterancestors() for name in above.attrib):
-                raise malformed("inclusive C14N below xml:* attributes is not accepted")
-            return canonical_inclusive(element)
+        if inclusive and method.uri in _INCLUSIVE:
+            if method.uri == C14N_1_1 and any(above.get(XML_BASE) is not None for above in element.iterancestors()):
+                raise malformed("C14N 1.1 of a part below xml:base is not accepted")
+            return canonical_inclusive(element, _INCLUSIVE[method.uri])
     except etree.C14NError:
         # Relative namespace names, for example: they have no canonical form.
         raise malformed("a part has no canonical form") from None
@@ -291,14 +293,3 @@ def are_unique(names: list[str], root: Element, document: bytes) -> bool:
         return True
     values: list[str] = _ALL_VALUES(root)  # type: ignore[assignment]  # the stubs do not know the query's result
     return all(values.count(name) == 1 for name in names)
-
-
-def issuer_serial(element: Element) -> ByIssuerSerial:
-    """The certificate that a ds:X509IssuerSerial names."""
-    name, serial = expect(
-        element, [f"{{{DS}}}X509IssuerName", f"{{{DS}}}X509SerialNumber"], _NOTHING, "X509IssuerSerial"
-    )
-    number = text_of(serial, _NOTHING, "X509SerialNumber")
-    if not _SERIAL.fullmatch(number):
-        raise malformed("X509SerialNumber is not a number")
-    return ByIssuerSerial(text_of(name, _NOTHING, "X509IssuerName"), int(number))

@@ -32,7 +32,7 @@ from security.signature_structure import (
 )
 from security.soap_plain import CONFIRMATION, SECURITY, SOAP_PARTS, TIMESTAMP, TOKEN, plain_message
 from security.soap_plain import SOAP as SOAP
-from security.soap_signer import presented
+from security.soap_signer import signer_named
 from security.trust import Trust
 from security.xml import Element, XmlRefused, parse
 
@@ -124,7 +124,9 @@ def _verify_walked(
     references = parts.said.references
     signed = _signed_elements(root, document, message, references)
     headers = _signed_headers(message, signed, policy)
-    signer = trust.accept(presented(parts.key_info, message.token), moment)
+    named = signer_named(parts.key_info, message.token)
+    signer = trust.accept(named.presented, moment)
+    named.check_hints(signer.certificate)
     signed_info = check_signature(parts, signer, inclusive=False)
     for reference, element in zip(references, signed, strict=True):
         check_digest(reference, canonical_by(reference.transforms[0], element, inclusive=False))

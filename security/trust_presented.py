@@ -1,5 +1,6 @@
 """How a message names its signer, and the certificates that we hold by such names."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -55,13 +56,14 @@ class Held:
             return presented
         if isinstance(presented, str):
             return strict_base64(presented, "the signer's certificate")
-        found = [certificate for certificate in self.certificates if _is_named(certificate, presented)]
+        found = [certificate for certificate in self.certificates if is_named(certificate, presented)]
         if len(found) != 1:
             raise Rejected("untrusted", "the signer is named by an identifier that fits no pinned certificate")
         return found[0].public_bytes(Encoding.DER)
 
 
-def _is_named(certificate: x509.Certificate, presented: ByIssuerSerial | ByKeyIdentifier | ByThumbprint) -> bool:
+def is_named(certificate: x509.Certificate, presented: ByIssuerSerial | ByKeyIdentifier | ByThumbprint) -> bool:
+    """Whether this name is one of the certificate's."""
     if isinstance(presented, ByThumbprint):
         return certificate.fingerprint(hashes.SHA1()) == presented.value  # noqa: S303 - a name, not a proof
     if isinstance(presented, ByKeyIdentifier):
@@ -79,6 +81,8 @@ def _is_named(certificate: x509.Certificate, presented: ByIssuerSerial | ByKeyId
     return plain_name(issuer) == plain_name(certificate.issuer)
 
 
+_LONGEST = 4096
+_SPACE = re.compile(r"(?<=[^\\],) +")
 _EXTRA_NAMES = {
     "E": x509.NameOID.EMAIL_ADDRESS,
     "EMAILADDRESS": x509.NameOID.EMAIL_ADDRESS,
@@ -88,8 +92,14 @@ _EXTRA_NAMES = {
 
 
 def name_of(text: str) -> x509.Name:
-    """The name that is written as RFC 4514 text, with the short names that Java and .NET add; raises ValueError."""
-    return x509.Name.from_rfc4514_string(text, _EXTRA_NAMES)
+    """The name that is written as RFC 4514 text, with what Java and .NET add to it; raises ValueError.
+
+    They have short names of their own, and .NET writes a space behind each comma. A text of thousands of parts would
+    cost seconds and is nobody's name.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError("too long for a name")
+    return x509.Name.from_rfc4514_string(_SPACE.sub("", text), _EXTRA_NAMES)
 
 
 def plain_name(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:

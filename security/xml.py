@@ -175,8 +175,8 @@ def _wider(attributes: int) -> _Query:
 def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:
     """Exclusive C14N 1.0 without comments of the element and its descendants, tail excluded.
 
-    `prefixes` is the InclusiveNamespaces PrefixList. Inclusive C14N of a part of a tree is not offered: lxml writes a
-    false `xmlns=""` there; see `canonical_inclusive`.
+    `prefixes` is the InclusiveNamespaces PrefixList. Inclusive C14N is a function of its own: lxml writes a false
+    `xmlns=""` in parts of a tree.
     """
     return etree.tostring(
         element,
@@ -188,13 +188,23 @@ def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:
     )
 
 
-def canonical_inclusive(element: Element) -> bytes:
-    """Inclusive C14N 1.0 without comments of the element, computed on a copy that is a document of its own.
+_XML = "{http://www.w3.org/XML/1998/namespace}"
+XML_BASE = f"{_XML}base"
+_INHERITED_BY_1_1 = frozenset({f"{_XML}lang", f"{_XML}space"})
 
-    The copy carries the namespaces in scope but not the inherited `xml:*` attributes: the caller must have refused
-    those on ancestors.
+
+def canonical_inclusive(element: Element, version: Literal["1.0", "1.1"] = "1.0") -> bytes:
+    """Inclusive C14N without comments of the element, computed on a copy that is a document of its own.
+
+    The copy carries the namespaces in scope, and the `xml:*` attributes that the version has it inherit: all for 1.0,
+    `xml:lang` and `xml:space` for 1.1. Below an `xml:base`, which 1.1 would resolve, the caller must not ask for 1.1.
     """
     alone = etree.fromstring(etree.tostring(element, with_tail=False, encoding="utf-8"), _threads.parser)
+    for above in element.iterancestors():
+        for name, value in above.items():
+            inherited = name in _INHERITED_BY_1_1 or (version == "1.0" and str(name).startswith(_XML))
+            if inherited and name not in alone.attrib:
+                alone.set(name, value)
     return etree.tostring(alone, method="c14n", exclusive=False, with_comments=False)
 
 

@@ -9,28 +9,29 @@ from hashlib import sha256
 
 from security.freshness import fresh_until, instant
 from security.signature import Rejected, SignaturePolicy, Trusted, Verified, utc_now
-from security.signature_algorithms import SHA256, encode, strict_base64
+from security.signature_algorithms import SHA256, encode
 from security.signature_key import Signer
 from security.signature_structure import (
+    C14N,
     DS,
     ENVELOPED,
     EXC_C14N,
     SIGNATURE,
     WSU_ID,
+    Method,
     Reference,
     are_unique,
     canonical_by,
     check_digest,
     check_signature,
     expect,
-    issuer_serial,
     malformed,
     read_signature,
     same_document,
     text_of,
 )
 from security.trust import Trust
-from security.trust_presented import ByKeyIdentifier, Presented
+from security.x509_data import Named, read_x509_data
 from security.xml import MESSAGE, Element, Limits, XmlRefused, canonical, parse
 
 _NOTHING: frozenset[str] = frozenset()
@@ -64,10 +65,14 @@ def verify_enveloped(
         raise malformed("there must be exactly one Reference")
     (reference,) = parts.said.references
     _check_target(root, document, reference)
-    signer = trust.accept(_presented(parts.key_info), moment)
+    named = _named(parts.key_info)
+    signer = trust.accept(named.presented, moment)
+    named.check_hints(signer.certificate)
     signed_info = check_signature(parts, signer, inclusive=policy.inclusive_c14n)
     _take_out(signatures[0], root)
-    check_digest(reference, canonical_by(reference.transforms[1], root, inclusive=policy.inclusive_c14n))
+    # After enveloped-signature alone there is a set of nodes, and of one C14N 1.0 is taken (XMLDSig 1.1, 4.4.3.2).
+    canonicalisation = reference.transforms[1] if len(reference.transforms) == 2 else Method(C14N, None)
+    check_digest(reference, canonical_by(canonicalisation, root, inclusive=policy.inclusive_c14n))
     issued = instant(_stated(root, "issuedAt") or "", "issuedAt")
     until = fresh_until(issued, None, policy, moment)
     signature_digest = sha256(signed_info).digest()
@@ -91,8 +96,8 @@ def verify_enveloped(
 
 
 def _check_target(root: Element, document: bytes, reference: Reference) -> None:
-    if len(reference.transforms) != 2 or reference.transforms[0] != (ENVELOPED, None):
-        raise malformed("the transforms must be enveloped-signature and one canonicalisation")
+    if reference.transforms[0] != (ENVELOPED, None):
+        raise malformed("the transforms must be enveloped-signature and at most one canonicalisation")
     if reference.uri == "":
         return
     name = same_document(reference.uri)
@@ -102,18 +107,9 @@ def _check_target(root: Element, document: bytes, reference: Reference) -> None:
         raise malformed("an Id is not unique")
 
 
-def _presented(key_info: Element) -> Presented:
+def _named(key_info: Element) -> Named:
     (data,) = expect(key_info, [f"{{{DS}}}X509Data"], frozenset({"Id"}), "KeyInfo")
-    if len(data) != 1:
-        raise malformed("X509Data must name one certificate")
-    (form,) = expect(data, [data[0].tag], _NOTHING, "X509Data")
-    if form.tag == f"{{{DS}}}X509IssuerSerial":
-        return issuer_serial(form)
-    if form.tag == f"{{{DS}}}X509SKI":
-        return ByKeyIdentifier(strict_base64(text_of(form, _NOTHING, "X509SKI"), "X509SKI"))
-    if form.tag == f"{{{DS}}}X509Certificate":
-        return text_of(form, _NOTHING, "X509Certificate")
-    raise malformed("KeyInfo names the signer in a form that is not accepted")
+    return read_x509_data(data)
 
 
 def _take_out(signature: Element, root: Element) -> None:

@@ -12,7 +12,7 @@ import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from lxml import etree
 from signxml import SignatureConfiguration, XMLVerifier
@@ -130,6 +130,10 @@ class Pki:
 
     def anchored(self, common: str | None = "CSDL thử", **options: Any) -> AnchoredTrust:
         return AnchoredTrust([self.root.certificate], subject=None if common is None else name(common), **options)
+
+
+def private_pem(key: SigningKey) -> bytes:
+    return key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from lxml import etree
 from security.signature import RecentSignatures, Rejected, SignaturePolicy
 from security.soap_signature import verify_soap
 from security.soap_signing import sign_soap, sign_soap_parts, text_header
+from tests.test_signatures.conftest import private_pem
 
 PAYLOAD = (
     '<q:Hoi xmlns:q="urn:hoi"><q:SoDinhDanh>001090123456</q:SoDinhDanh><q:HoTen>Nguyễn Thị Hằng</q:HoTen></q:Hoi>'
@@ -260,9 +261,3 @@ def test_prefix_lists_as_java_writes_them_agree_with_xmlsec(pki, now, prefixes, 
     context.sign(next(root.iter("{http://www.w3.org/2000/09/xmldsig#}Signature")))
     document = etree.tostring(root)
     assert verify_soap(document, ANY, pki.pinned(key), now=now).element[0].text == "1"
-
-
-def private_pem(key) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    return key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
