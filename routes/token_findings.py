@@ -22,7 +22,7 @@ def token_finding(subject: str, endpoint: Endpoint) -> Finding:
         return problem(subject, refused.text, refused.step)
     took = (time.monotonic() - began) * 1000
     named = signer.certificate.subject.rfc4514_string()
-    return ok(subject, f"{endpoint.key} signed a probe for {named} in {took:.0f} ms")
+    return ok(subject, f"{endpoint.key} signed a probe for {named} in {took:.1f} ms")
 
 
 async def token_look(subject: str, endpoint: Endpoint) -> Finding:

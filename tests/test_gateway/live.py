@@ -37,7 +37,7 @@ class Live:
         self.people = people
         self._command = [sys.executable, "-m", "gateway", "demo", "--state", str(state), "--port", "0"]
         self._command += ["--seed", str(seed), "--people", str(people), *options]
-        self._environment = {**os.environ, **environment}
+        self.environment = {**os.environ, **environment}
         self._said = state.parent / f"{state.name}.stderr"
         self.start()
 
@@ -45,7 +45,7 @@ class Live:
         """Start, or start again on the same state, and return when everything answers."""
         with self._said.open("ab") as said:
             self.process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=said
+                self._command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=said
             )
         assert self.process.stdout is not None
         # What a person is told is printed after `demo.json` is written.
