@@ -6,7 +6,7 @@ the functions. That keeps `lgsp --help` quick.
 
 import typer
 
-from commands import audit, clients, contracts, diagnosis, keys, sandboxing, serving, signature, storage
+from commands import audit, clients, contracts, diagnosis, keys, pki, sandboxing, serving, signature, storage
 
 app = typer.Typer(
     name="lgsp",
@@ -21,6 +21,7 @@ serving.add_to(app)
 diagnosis.add_to(app)
 app.add_typer(clients.app)
 app.add_typer(keys.app)
+app.add_typer(pki.app)
 app.add_typer(storage.app)
 app.add_typer(audit.app)
 app.add_typer(signature.app)

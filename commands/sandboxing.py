@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from commands.common import AsJson, fail
+from commands.common import AsJson, fail, pairs, show, table
 
 Seed = Annotated[int, typer.Option(help="Which people there are.")]
 People = Annotated[int, typer.Option(min=20, max=1_000_000, help="How many people there are.")]
@@ -97,6 +97,42 @@ def sandbox(
         fail(str(refused), 2)
     except OSError as error:
         fail(f"{error}; choose another --port, or 0 for free ones")
+
+
+@group.command()
+def certificates(
+    state: Annotated[Path, typer.Option(help="Where the sandbox keeps its keys.")] = Path(".lgsp"),
+    as_json: AsJson = False,
+) -> None:
+    """Make certificates of every kind, good ones and bad ones, with their keys; say why each is refused."""
+    from sandbox.pki import Pki
+    from sandbox.specimens import SPECIMENS, Specimens
+    from security.signature_key import KeyRefused
+
+    try:
+        specimens = Specimens(Pki(state.resolve() / "pki").store)
+        trust = {"public": str(specimens.trust("public")), "government": str(specimens.trust("government"))}
+        made = [(specimen, specimens.pair(specimen)) for specimen in SPECIMENS]
+    except (KeyRefused, OSError) as error:
+        fail(str(error))
+    rows = [
+        {
+            "name": one.name,
+            "reason": one.reason,
+            "text": one.text,
+            "certificate": str(pair.certificate),
+            "key": str(pair.key),
+        }
+        for one, pair in made
+    ]
+    if as_json:
+        show({"trust": trust, "certificates": rows})
+        return
+    table(
+        [[row["name"], row["reason"], row["text"], row["certificate"]] for row in rows], ("NAME", "REFUSED", "", "FILE")
+    )
+    typer.echo("\nrefused where these are trusted, with the same subject as good-p256:")
+    pairs(trust)
 
 
 @group.command()

@@ -120,14 +120,22 @@ class PkiStore:
                 self._opened(path.stem)
         yield from self._authorities.values()
 
-    def pair(self, name: str, title: str, authority: Authority, look: Look = ORDINARY, kind: KeyKind = "ec") -> Pair:
+    def pair(
+        self,
+        name: str,
+        title: str,
+        authority: Authority,
+        look: Look = ORDINARY,
+        kind: KeyKind = "ec",
+        rsa_bits: int = RSA_BITS,
+    ) -> Pair:
         """Return a certificate with a key of its own."""
         pair = Pair(self.path(f"{name}.pem"), self.path(f"{name}.key"))
         # The certificate is what later runs look for: it is written last.
         if pair.certificate.exists():
             public = load_one(pair.certificate).public_key()
         else:
-            private = generated(kind, RSA_BITS)
+            private = generated(kind, rsa_bits)
             write_private(pair.key, private)
             public = private.public_key()
         self.certificate(name, title, authority, public, look)

@@ -1,0 +1,73 @@
+"""What `lgsp pki issue` asks an authority for, from its options and a request; heavy, imported when it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cryptography.x509.oid import NameOID
+
+from config.logging import identifier_shaped
+from schemas.codes.agencies import check_agency_code
+from security.authority import AuthorityRefused
+from security.certificate_request import Request
+from security.hierarchy import Papers
+from security.issuing import Kind
+from security.office import Office, Order
+
+_DAYS = 365
+# Nobody can ask about a responder's certificate, so it lives a short time (RFC 6960, 4.2.2.2.1).
+_RESPONDER_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the options say about the holder."""
+
+    common_name: str | None
+    organization: str | None
+    agency: str | None
+    hosts: tuple[str, ...]
+
+
+def ordered(
+    office: Office, name: str, kind: Kind, said: Said, asked: Request | None, lasting: timedelta | None, *, rsa: bool
+) -> Order:
+    """Put together what is wanted: what the options say goes before what a request says. Raises AuthorityRefused."""
+    common_name, organization, agency, hosts = said.common_name, said.organization, said.agency, said.hosts
+    if asked is not None:
+        common_name, organization = common_name or asked.common_name, organization or asked.organization
+        agency, hosts = agency or asked.agency, hosts or asked.hosts
+    if common_name is None:
+        raise AuthorityRefused("whose certificate? Give --common-name, for example the name of the system")
+    if any(identifier_shaped(text) for text in (name, common_name, organization or "")):
+        raise AuthorityRefused("that looks like the number of a person: certificates here are for systems and agencies")
+    try:
+        code = None if agency is None else check_agency_code(agency)
+    except ValueError as error:
+        raise AuthorityRefused(str(error)) from None
+    days = _RESPONDER_DAYS if kind == "ocsp-responder" else _DAYS
+    return Order(
+        name,
+        kind,
+        office.subject(common_name, code, organization),
+        asked.key if asked is not None else "rsa" if rsa else "ec",
+        timedelta(days=days) if lasting is None else lasting,
+        hosts,
+    )
+
+
+def told_of(name: str, papers: Papers) -> dict[str, Any]:
+    """Return what the command prints of a certificate that was made."""
+    made = papers.certificate
+    return {
+        "name": name,
+        "subject": made.subject.rfc4514_string({NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier"}),
+        "serial": f"{made.serial_number:x}",
+        "not_before": made.not_valid_before_utc.isoformat(),
+        "not_after": made.not_valid_after_utc.isoformat(),
+        "certificate": str(papers.path),
+        "chain": str(papers.chain),
+        "key": None if papers.key is None else str(papers.key),
+    }
