@@ -68,7 +68,7 @@ class RevocationKeeper:
         self._clock = clock
         self._files = KeptFiles(settings.directory)
         self._held: dict[str, _Held] = {}
-        self._given: dict[Path, int] = {}
+        self._given: dict[Path, tuple[int, int, int]] = {}
         self._retry_at: dict[str, float] = {}
         self._learning: dict[_Learning, asyncio.Task[None]] = {}
         self._silent: set[tuple[bytes, int]] = set()
@@ -138,13 +138,17 @@ class RevocationKeeper:
                 self._read_given(register, path)
 
     def _read_given(self, register: StatusRegister, path: Path) -> None:
-        """Take a list that the operator renewed; one that is half written is read again."""
+        """Take a list that the operator renewed; one that is half written is read again when it has grown."""
         try:
-            mark = path.stat().st_mtime_ns
-            if self._given.setdefault(path, mark) == mark:
-                return
+            facts = path.stat()
+            mark = facts.st_ino, facts.st_mtime_ns, facts.st_size
+        except OSError:
+            mark = 0, 0, 0
+        if self._given.get(path) == mark:
+            return
+        self._given[path] = mark
+        try:
             register.take_list(read_list(path))
-            self._given[path] = mark
         except (OSError, ValueError) as failure:
             log.warning("revocation-list-unusable", path=str(path), hint=str(failure))
 
