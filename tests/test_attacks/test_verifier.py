@@ -1,0 +1,127 @@
+"""Every attack against the verifiers: refused for its reason, at a bounded cost, by quick reading and walk alike.
+
+`python -m pytest tests/test_attacks/test_verifier.py -s` ends with a table of what the refusals cost.
+"""
+
+import gc
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from security import soap_signature
+from security.signature import Reason, RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified
+from security.soap_signature import verify_soap
+from security.xml import canonical
+from security.xml_signature import verify_enveloped
+from tests.test_attacks import sources
+from tests.test_attacks.attack import MARK, Attack, Genuine, signed_anew
+from tests.test_attacks.costs import bounded, table
+from tests.test_attacks.everything import (
+    ATTACKS,
+    DOCUMENTS,
+    FAMILIES,
+    SOAP,
+    attacks,
+    on_documents,
+    on_envelopes,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def told() -> Iterator[None]:
+    # What the tests hold is looked at by no collection that a refusal happens to cause.
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+    print(f"\n{table()}")
+
+
+def verified(document: bytes, message: Genuine, policy: SignaturePolicy = sources.POLICY) -> Verified:
+    """What a verifier that knows the source and the question says."""
+    kind = "rsa" if message.source.key.algorithm.kind == "pkcs1" else "p256"
+    trust = sources.trust(kind)
+    if hasattr(message, "body"):
+        return verify_soap(document, policy, trust, confirms=sources.ASKED, now=sources.NOW)
+    return verify_enveloped(document, policy, trust, request_id=sources.REQUEST, now=sources.NOW)
+
+
+def refused(attack: Attack, message: Genuine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail unless the attack is refused by each way of reading, for one of its reasons and at a bounded cost."""
+    forged = attack.forge(message)
+    if forged is None:
+        return
+    assert attack.after or forged != message.octets, "the attack changes nothing"
+    assert attack.reasons <= set(get_args(Reason))
+    seen = []
+    for quick in (True, False):
+        policy = replace(sources.POLICY, replays=RecentSignatures(clock=lambda: sources.NOW))
+        if not quick:
+            monkeypatch.setattr(soap_signature, "plain_message", lambda *_: None)
+        if attack.after:
+            verified(message.octets, message, policy)
+        with bounded(attack.family, attack.name), pytest.raises(Rejected) as why:
+            verified(forged, message, policy)
+        assert why.value.reason in attack.reasons, why.value
+        assert MARK.decode() not in str(why.value)
+        seen.append((why.value.reason, why.value.detail))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(("attack", "version", "kind"), on_envelopes(), ids=str)
+def test_a_forged_envelope_is_refused(
+    attack: Attack, version: SoapVersion, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused(attack, sources.envelope(kind, version), monkeypatch)
+
+
+@pytest.mark.parametrize(("attack", "kind"), on_documents(), ids=str)
+def test_a_forged_document_is_refused(attack: Attack, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused(attack, sources.document(kind), monkeypatch)
+
+
+def messages() -> list[Genuine]:
+    return [
+        *(sources.envelope(kind, version) for version, kind in SOAP),
+        *map(sources.document, DOCUMENTS),
+    ]
+
+
+# What each family starts from is accepted, so that its attacks are refused for what they do.
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_genuine_message_is_accepted(quick: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not quick:
+        monkeypatch.setattr(soap_signature, "plain_message", lambda *_: None)
+    for message in messages():
+        found = verified(message.octets, message)
+        assert found.element.findtext(".//{*}Name") == "genuine"
+        assert MARK not in canonical(found.element)
+
+
+def test_what_attacks_are_made_with_makes_messages_that_are_accepted() -> None:
+    for message in messages():
+        key = message.source.key
+        # The forged message under the source's own key is no forgery: this is what a deceived verifier would hand over.
+        assert verified(message.by(key), message).element.findtext(".//{*}Name") == MARK.decode()
+        assert verified(signed_anew(message.saying(MARK), key), message).element.findtext(".//{*}Name") == MARK.decode()
+        assert verified(signed_anew(message.octets, key), message)
+
+
+@pytest.mark.parametrize("spoil", [b"", b"\n", b"\xef\xbb\xbf", b'<?xml version="1.0" encoding="utf-8"?>'])
+def test_what_honest_senders_write_otherwise_is_accepted(spoil: bytes) -> None:
+    for message in messages():
+        octets = message.octets + spoil if spoil == b"\n" else spoil + message.octets
+        assert verified(octets, message)
+        value = re.sub(rb"(<ds:SignatureValue>)([^<]{9})", rb"\1\n \2\r\n", octets)
+        assert verified(value, message)
+        assert verified(octets.replace(b"genuine", b"<![CDATA[genuine]]>"), message)
+
+
+def test_there_are_enough_attacks_of_each_family() -> None:
+    assert len({(attack.family, attack.name, attack.kinds) for attack in ATTACKS}) == len(ATTACKS)
+    assert len(attacks("soap")) >= 300
+    assert len(attacks("enveloped")) >= 150
+    assert min(FAMILIES.values()) >= 6
