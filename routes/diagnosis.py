@@ -14,6 +14,7 @@ from adapters.bindings import Compilable
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
 from adapters.tables import open_storage
+from adapters.trust_domains import TrustDomains
 from config.settings import ConfigurationError, Endpoint, Settings
 from routes.expiry import certificate_files, revocation_files
 from routes.findings import Finding, ok, problem, warning
@@ -21,6 +22,7 @@ from routes.listening import tls_context
 from routes.loopback import listens_on_loopback_only, sandbox_clients, sandbox_material
 from routes.peers import networks
 from routes.token_findings import token_finding
+from routes.trust_findings import trust_findings, usable_domains
 from schemas.exchange import Database
 from security.audit.assembly import log_signer
 from security.audit.vault import Vault
@@ -126,6 +128,7 @@ def _sandbox(settings: Settings, _databases: Sequence[Database]) -> Iterator[Fin
 
 
 def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Finding]:
+    domains = usable_domains(settings)
     needed: dict[str, list[tuple[Database, str]]] = {}
     for database in databases:
         for operation in database.operations:
@@ -137,7 +140,9 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
             wanted = ", ".join(f"{database.name}/{operation}" for database, operation in users)
             yield warning(subject, f"is missing: {wanted} is not served", f"add a section [endpoints.{name}]")
             continue
-        flaws = [flaw for database, operation in users if (flaw := _compiled(database, operation, name, endpoint))]
+        flaws = [
+            flaw for database, operation in users if (flaw := _compiled(database, operation, name, endpoint, domains))
+        ]
         # Operations of one endpoint mostly fail for one reason.
         for flaw in dict.fromkeys(flaws):
             yield problem(subject, flaw, "mend the section")
@@ -148,12 +153,12 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
         yield problem(f"endpoints.{name}", "no operation uses it", "remove the section or correct its name")
 
 
-def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint) -> str | None:
+def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint, domains: TrustDomains) -> str | None:
     declared = database.operation(operation)
     if declared is None or not isinstance(declared.binding, Compilable):
         return f"{database.name}/{operation} cannot be compiled"
     try:
-        declared.binding.compile(declared, name, endpoint)
+        declared.binding.compile(declared, name, endpoint, None, domains)
     except ConfigurationError as failure:
         return str(failure)
     except (OSError, ValueError) as failure:
@@ -252,4 +257,8 @@ async def stored(settings: Settings) -> list[Finding]:
     return [problem("clients", f"{text}: `lgsp serve` refuses it", "run `lgsp clients revoke`") for text in marked]
 
 
-_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _endpoints, _stores, _contracts)
+def _trust(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    yield from trust_findings(settings)
+
+
+_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _trust, _endpoints, _stores, _contracts)
