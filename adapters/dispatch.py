@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from adapters.bindings import Codec, Compilable
 from adapters.login import Link
+from adapters.offloading import LARGE, in_thread
 from adapters.proof import StandingUnknown
 from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import ConfigurationError, Endpoint
@@ -93,11 +94,12 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link], settle: Settle = _nobody
         else:
             message, expected = await asyncio.get_running_loop().run_in_executor(codec.thread, codec.write, exchange)
         reply = await links[name].send(message, deadline=exchange.deadline, on_wire=trail.messages)
+        large = len(reply.body) >= LARGE
         try:
-            answer = codec.read(reply, expected)
+            answer = await in_thread(codec.read, reply, expected) if large else codec.read(reply, expected)
         except StandingUnknown as first:
             await settle(first.unknown, exchange.deadline)
-            answer = codec.read(reply, expected)
+            answer = await in_thread(codec.read, reply, expected) if large else codec.read(reply, expected)
         trail.provenance = answer.provenance
         if operation.examine is not None:
             answer.warnings = (*answer.warnings, *operation.examine(exchange.question, answer.data))

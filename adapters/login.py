@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, cast
 
+from adapters.offloading import LARGE, in_thread
 from adapters.schemes import NoLogin, Scheme, Steps, Token
 from adapters.transport import Message, Reply, Transport, Unsent, refusal
 from config.settings import Endpoint
@@ -135,7 +136,9 @@ class Link:
     async def _logged_in(self, message: Message, deadline: float, on_wire: OnWire | None) -> Reply:
         token = await self._login.token(deadline=deadline)
         reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
-        if token is not None and self._scheme.dead(reply):
+        if token is not None and (
+            self._scheme.dead(reply) if len(reply.body) < LARGE else await in_thread(self._scheme.dead, reply)
+        ):
             token = await self._login.token(deadline=deadline, instead_of=token)
             reply = await self._once(message, self._scheme.sign(message, self._endpoint, token), deadline, on_wire)
         return reply

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
+from adapters.offloading import LARGE
 from adapters.transport import Message, Reply
 from config.settings import Endpoint
 from schemas.errors import Text, UpstreamRefused, UpstreamUnreadable
@@ -194,6 +195,9 @@ def _form(path: str, values: Mapping[str, str], headers: Mapping[str, str]) -> M
 
 
 def _members(reply: Reply) -> dict[str, Any]:
+    # It is read on the event loop; no token is so long.
+    if len(reply.body) >= LARGE:
+        raise UpstreamUnreadable(_UNREADABLE)
     try:
         members = json.loads(reply.body)
     except (ValueError, RecursionError):

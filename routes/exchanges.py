@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from multidict import istr
@@ -21,6 +21,7 @@ from routes.recorded import wants_full_receipt
 from routes.signed import SIGNATURE, SIGNATURE_INPUT, Verify, read_signed_json
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, CallerSignature, Database, Exchange, Handler, Operation
+from schemas.fields import Question
 from schemas.ids import new_id
 from schemas.receipt import Receipt
 from security.audit.entries import instant
@@ -63,25 +64,30 @@ def _route(
     database: Database, operation: Operation, handler: Handler, prove: Prove, verify: Verify, max_body: int
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     names = database.name, operation.name
-    read_question = operation.question.model_validate
+    validated = operation.question.model_validate
     # What every answer says about itself whatever was asked: written once.
     told = f',"database":{_json(names[0])},"operation":{_json(names[1])},"answered_at":"'
+
+    def read_question(body: Any) -> Question:
+        try:
+            return validated(body)
+        except ValidationError as error:
+            raise Invalid(flaws=flaws_of(error)) from None
 
     async def ask(request: web.Request) -> web.Response:
         caller = request[CALLER]
         headers = request.headers
         signed: CallerSignature | None = None
-        if SIGNATURE in headers or SIGNATURE_INPUT in headers:
-            body, signed = await read_signed_json(request, max_body, verify)
-        else:
-            body = await read_json(request, max_body)
         try:
-            question = read_question(body)
-        except ValidationError as error:
+            if SIGNATURE in headers or SIGNATURE_INPUT in headers:
+                question, signed = await read_signed_json(request, max_body, verify, read_question)
+            else:
+                question = await read_json(request, max_body, read_question)
+        except Invalid:
             # Who may not ask at all is not taught how to.
             if names not in caller.grants:
                 raise Refused(reason="no-grant") from None
-            raise Invalid(flaws=flaws_of(error)) from None
+            raise
         purpose, dossier, officer, traceparent, wanted = map(headers.get, _TOLD)
         beside = "".join(filter(None, (purpose, dossier, officer, traceparent, wanted)))
         asked_fields: tuple[str, ...] | None = None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 from multidict import istr
 
-from routes.bodies import check_json_type, once, parse_json, read_body
+from adapters.offloading import LARGE, in_thread
+from routes.bodies import check_json_type, once, read, read_body
 from routes.context import CALLER, PEER
 from schemas.exchange import Caller, CallerSignature
 from security.signature_base import HttpRequest, fields_of
+
+T = TypeVar("T")
 
 Verify = Callable[[HttpRequest, Caller], CallerSignature]
 """Verifies the signature of a caller over its request; raises SignatureRejected."""
@@ -22,23 +25,28 @@ SIGNATURE: Final = istr("Signature")
 SIGNATURE_INPUT: Final = istr("Signature-Input")
 
 
-async def read_signed_json(request: web.Request, limit: int, verify: Verify) -> tuple[Any, CallerSignature]:
-    """Return the JSON value that is the body, read only after the signature over it was found to hold.
+async def read_signed_json(
+    request: web.Request, limit: int, verify: Verify, make: Callable[[Any], T]
+) -> tuple[T, CallerSignature]:
+    """Return what `make` makes of the JSON value that is the body, read only after the signature over it held.
 
     Raises as `read_json`, and SignatureRejected.
     """
     check_json_type(request)
     body = await read_body(request, limit)
     headers = request.headers
-    signed = verify(
-        HttpRequest(
-            request.method,
-            request[PEER].scheme,
-            once(headers, "Host") or "",
-            request.raw_path,
-            fields_of(headers.items()),
-            body,
-        ),
-        request[CALLER],
+    sent = HttpRequest(
+        request.method,
+        request[PEER].scheme,
+        once(headers, "Host") or "",
+        request.raw_path,
+        fields_of(headers.items()),
+        body,
     )
-    return parse_json(body), signed
+    caller = request[CALLER]
+
+    def verified() -> tuple[T, CallerSignature]:
+        signed = verify(sent, caller)
+        return read(body, make), signed
+
+    return verified() if len(body) < LARGE else await in_thread(verified)

@@ -7,7 +7,6 @@ while a message is parsed.
 
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,9 +60,10 @@ CONTRACT = Limits(comments=True)
 
 
 class _PerThread(threading.local):
-    """One parser for each thread: lxml serialises the threads that share one."""
+    """One parser and one of each query for each thread: lxml serialises the threads that share one."""
 
     def __init__(self) -> None:
+        self.queries: dict[str, etree.XPath] = {}
         self.parser = _hardened()
         # lxml drops a prefix of a PrefixList that none of this thread's documents has named: teach it the token.
         etree.fromstring(b'<prefix xmlns:known="#default"/>', self.parser)
@@ -105,13 +105,13 @@ def parse(document: bytes, limits: Limits = MESSAGE) -> Element:
         raise XmlRefused("not-well-formed", f"line {line}, column {column}") from None
     # The rest only the tree can say. The XPath runs in C; a Python walk over a large message costs ten times more.
     # Nothing is deeper than there are closing tags, and one for an element that needs none.
-    if document.count(b"</") >= limits.depth and _deeper(limits.depth)(root):
+    if document.count(b"</") >= limits.depth and _holds(_deeper(limits.depth), root):
         raise XmlRefused("too-deep", f"more than {limits.depth} levels")
-    if attributes > limits.attributes and _wider(limits.attributes)(root):
+    if attributes > limits.attributes and _holds(_wider(limits.attributes), root):
         raise XmlRefused("too-many", f"more than {limits.attributes} attributes on one element")
     # The raw bytes may only look like a comment (CDATA, text); they cannot hide one. A search for two characters
     # would stop at every tag.
-    if not limits.comments and (b"!" in document or document.find(b"?", start) >= 0) and _COMMENTS(root):
+    if not limits.comments and (b"!" in document or document.find(b"?", start) >= 0) and _holds(_COMMENTS, root):
         raise XmlRefused("comment", "comments and processing instructions are not accepted")
     if b"&" in document and _AMPERSAND.search(document) and _any_ampersand(root):
         raise XmlRefused("namespace", "a namespace name with an ampersand has no right canonical form here")
@@ -155,21 +155,26 @@ def _any_ampersand(root: Element) -> bool:
     return any("&" in declared[1] for _, declared in etree.iterwalk(root, events=("start-ns",)))
 
 
-_Query = Callable[[Element], object]
+def _holds(query: str, root: Element) -> bool:
+    compiled = _threads.queries.get(query)
+    if compiled is None:
+        compiled = _threads.queries[query] = etree.XPath(query)
+    return bool(compiled(root))
 
-_COMMENTS: _Query = etree.XPath("boolean(//comment()|//processing-instruction())")
+
+_COMMENTS = "boolean(//comment()|//processing-instruction())"
 
 
 @cache
-def _deeper(depth: int) -> _Query:
-    """The compiled question whether anything is deeper than `depth` levels; it stops at the limit."""
-    return etree.XPath("boolean(" + "/*" * (depth + 1) + ")")
+def _deeper(depth: int) -> str:
+    """The question whether anything is deeper than `depth` levels; it stops at the limit."""
+    return "boolean(" + "/*" * (depth + 1) + ")"
 
 
 @cache
-def _wider(attributes: int) -> _Query:
-    """The compiled question whether any element has more attributes; it stops at the limit."""
-    return etree.XPath(f"boolean(//*[@*[{attributes + 1}]])")
+def _wider(attributes: int) -> str:
+    """The question whether any element has more attributes; it stops at the limit."""
+    return f"boolean(//*[@*[{attributes + 1}]])"
 
 
 def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:

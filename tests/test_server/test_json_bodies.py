@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from routes.bodies import MAX_DEPTH, MAX_INTEGER, parse_json
 from routes.flaws import flaws_of, to_pointer
+from routes.strict_json import MAX_DEPTH, MAX_INTEGER, parse_json
 from schemas.errors import Malformed
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

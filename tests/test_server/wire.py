@@ -29,7 +29,7 @@ def application(server: Any) -> web.Application:
     app[RELEASE] = asyncio.Event()
 
     async def echo(request: web.Request) -> web.Response:
-        value = await read_json(request, 1000)
+        value = await read_json(request, 1000, lambda value: value)
         return web.json_response({"value": value, "purpose": single(request, "Lgsp-Purpose")})
 
     async def hold(request: web.Request) -> web.Response:
