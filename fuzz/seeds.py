@@ -10,8 +10,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.ocsp import OCSPResponseBuilder, OCSPResponseStatus
 
-from fuzz.world import DAY, NOW, ROOT, SIGNER, certificate, genuine, revocation_list
+from fuzz.world import DAY, FAR, NOW, ROOT, SIGNER, certificate, genuine, ocsp_response, revocation_list
 from security.signature import SoapVersion
 from security.signature_algorithms import ALGORITHMS, DIGESTS, ECDSA_SHA256, SHA256
 from security.signature_structure import C14N, DS, ENVELOPED, EXC_C14N, WSU
@@ -206,6 +207,17 @@ def revocation() -> tuple[bytes, ...]:
     der = revocation_list([certificate("revoked")])
     pem = b"-----BEGIN X509 CRL-----\n" + base64.encodebytes(der) + b"-----END X509 CRL-----\n"
     return der, revocation_list([]), pem
+
+
+@cache
+def ocsp() -> tuple[bytes, ...]:
+    """OCSP responses: of the issuer and of its responder, good and revoked, and that nothing can be said."""
+    return (
+        ocsp_response(SIGNER, ROOT, "root"),
+        ocsp_response(certificate("revoked"), ROOT, "root", revoked=True),
+        ocsp_response(SIGNER, certificate("responder", responds=True, until=FAR), "responder"),
+        OCSPResponseBuilder.build_unsuccessful(OCSPResponseStatus.TRY_LATER).public_bytes(Encoding.DER),
+    )
 
 
 def words() -> Iterator[str]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 import re
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256, sha512
 from itertools import chain
-from pathlib import Path
 from typing import Final
 from unittest import mock
 
+from cryptography import x509
+from cryptography.x509.ocsp import load_der_ocsp_response
 from lxml import etree
 
 from fuzz import seeds
@@ -31,7 +31,8 @@ from security.soap_plain import SOAP_PARTS
 from security.soap_signature import RELATES_TO, verify_soap
 from security.structured_fields import Unreadable, dictionary, written
 from security.trust import AnchoredTrust, PinnedTrust
-from security.trust_revocation import RevocationLists
+from security.trust_ocsp import Unusable, judged
+from security.trust_revocation import RevocationLists, parse_list
 from security.xml import Limits, XmlRefused, canonical, canonical_inclusive, parse
 from security.xml_signature import verify_enveloped
 
@@ -224,33 +225,38 @@ def presented(data: bytes) -> str:
 
 @cache
 def _revocation() -> RevocationLists:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "root.crl")
-        path.write_bytes(seeds.revocation()[0])
-        return RevocationLists.load([path], [ROOT])
+    return RevocationLists([parse_list(seeds.revocation()[0])], [ROOT])
 
 
 def revocation(data: bytes) -> str:
-    """A revocation list out of a file: what is taken was signed by its issuer and says who is on it."""
-    _file().write_bytes(data)
+    """A revocation list: what is taken was signed by its issuer, and says who is on it."""
     try:
-        lists = RevocationLists.load([_file()], [ROOT])
+        crl = parse_list(data)
+        lists = RevocationLists([crl], [ROOT])
     except ValueError:
         return "unreadable"
+    if crl.tbs_certlist_bytes not in {parse_list(one).tbs_certlist_bytes for one in seeds.revocation()}:
+        raise Broken("a list that nobody signed was taken")
     try:
-        lists.check(certificate("revoked"), NOW)
+        lists.standing(certificate("revoked"), ROOT, NOW)
     except Rejected as refused:
         return refused.reason
     return ACCEPTED
 
 
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="lgsp-fuzz-")
-
-
-def _file() -> Path:
-    return Path(_folder().name, "list")
+def ocsp(data: bytes) -> str:
+    """An OCSP response: what is taken was signed by who may, and is about a certificate of ours."""
+    try:
+        at = load_der_ocsp_response(data).produced_at_utc
+    except (ValueError, x509.InvalidVersion):
+        at = NOW
+    try:
+        answer = judged(data, ROOT, at)
+    except Unusable:
+        return "unusable"
+    if answer.serial not in (SIGNER.serial_number, certificate("revoked").serial_number):
+        raise Broken("an answer that nobody signed was taken")
+    return answer.status
 
 
 TARGETS: Final[dict[str, tuple[Target, Callable[[], tuple[bytes, ...]]]]] = {
@@ -261,5 +267,6 @@ TARGETS: Final[dict[str, tuple[Target, Callable[[], tuple[bytes, ...]]]]] = {
     "fields": (fields, seeds.fields),
     "presented": (presented, seeds.presented),
     "revocation": (revocation, seeds.revocation),
+    "ocsp": (ocsp, seeds.ocsp),
 }
 """Name of a target, what it does and what it starts from."""

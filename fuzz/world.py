@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from lxml import etree
 
 from security.signature_structure import DS, SIGNATURE, WSU_ID
@@ -28,6 +29,7 @@ from security.xml import Element, XmlRefused, canonical, parse
 
 NOW: Final = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
+FAR: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _DETERMINISTIC = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _SHA2 = (sha256, sha384, sha512)
 
@@ -48,6 +50,7 @@ def certificate(
     *,
     issuer: str = "root",
     ca: bool = False,
+    responds: bool = False,
     curve: type[ec.EllipticCurve] = ec.SECP256R1,
     until: datetime = NOW + 30 * DAY,
 ) -> x509.Certificate:
@@ -65,6 +68,9 @@ def certificate(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(_usage(ca=ca), critical=True)
     )
+    if responds:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False)
+        builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
     return builder.sign(key(issuer), hashes.SHA256(), ecdsa_deterministic=True)
 
 
@@ -102,7 +108,32 @@ def revocation_list(revoked: Iterable[x509.Certificate]) -> bytes:
     return signed.public_bytes(Encoding.DER)
 
 
-ROOT: Final = certificate("root", ca=True)
+def ocsp_response(about: x509.Certificate, responder: x509.Certificate, name: str, *, revoked: bool = False) -> bytes:
+    """What the responder with the key of this name says about a certificate of the root, in DER form.
+
+    Time and signature are those of the moment: the library offers no others.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    builder = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            about,
+            ROOT,
+            hashes.SHA1(),
+            ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
+            now,
+            now + DAY,
+            now - DAY if revoked else None,
+            x509.ReasonFlags.key_compromise if revoked else None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, responder)
+    )
+    if responder is not ROOT:
+        builder = builder.certificates([responder])
+    return builder.sign(key(name), hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+ROOT: Final = certificate("root", ca=True, until=FAR)
 SIGNER: Final = certificate("signer")
 TOKEN: Final = base64.b64encode(SIGNER.public_bytes(Encoding.DER))
 

@@ -28,9 +28,10 @@ class Request:
 
 def load_request(raw: bytes) -> x509.CertificateSigningRequest:
     """Read a request in PEM or DER form; raises ValueError."""
-    if raw.lstrip().startswith(b"-----BEGIN"):
-        return x509.load_pem_x509_csr(raw)
-    return x509.load_der_x509_csr(raw)
+    try:
+        return x509.load_pem_x509_csr(raw) if raw.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_csr(raw)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
 
 
 def read_request(raw: bytes) -> Request:

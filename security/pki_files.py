@@ -93,7 +93,7 @@ def _from_pem(raw: bytes) -> Iterator[Thing]:
                     yield Locked() if b"ENCRYPTED" in text else load_pem_private_key(text, None)
                 case _:
                     yield Foreign(f"a block {label}", "leave it out")
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             yield Foreign(f"a broken block {label} ({error})", "have the file sent again")
 
 
@@ -126,5 +126,5 @@ def _from_base64(raw: bytes) -> list[Thing]:
 def _tried(load: Callable[[bytes], T], raw: bytes) -> list[T]:
     try:
         return [load(raw)]
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         return []

@@ -46,7 +46,11 @@ def read_list(path: Path) -> x509.CertificateRevocationList:
 
 def parse_list(raw: bytes) -> x509.CertificateRevocationList:
     """Take a list in PEM or DER form, without looking at who signed it; raises ValueError."""
-    return x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(raw)
+    try:
+        return x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(raw)
+    except x509.InvalidVersion as error:
+        # The library makes it no ValueError.
+        raise ValueError(str(error)) from None
 
 
 def spki(certificate: x509.Certificate) -> bytes:

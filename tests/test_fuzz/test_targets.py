@@ -18,6 +18,7 @@ VERDICTS = {
     "fields": {ACCEPTED: 4},
     "presented": {ACCEPTED: 2, "untrusted": 3, "expired": 1, "revoked": 1},
     "revocation": {ACCEPTED: 1, "revoked": 2},
+    "ocsp": {"good": 2, "revoked": 1, "unusable": 1},
 }
 
 

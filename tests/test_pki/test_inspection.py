@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.x509.oid import NameOID
+from typer.testing import CliRunner
 
+from commands import app
 from sandbox.pki import Pki
 from sandbox.specimens import SPECIMENS, Specimen, Specimens
 from security.issuing import PROFILES, Wanted, signed
@@ -159,10 +162,6 @@ def test_bundles_in_every_form_are_taken_apart(office: Office, tmp_path: Path) -
 
 
 def test_what_cannot_be_read_is_said_with_the_next_step(tmp_path: Path) -> None:
-    from typer.testing import CliRunner
-
-    from commands import app
-
     path = tmp_path / "x.p12"
     path.write_bytes(b"\x30\x82\x01\x00 nothing of use")
     failed = CliRunner().invoke(app, ["pki", "inspect", str(path)])
@@ -179,6 +178,17 @@ def test_what_cannot_be_read_is_said_with_the_next_step(tmp_path: Path) -> None:
     told = problems(inspected(broken, code=1))
     assert "sent again" in told
     assert "leave it out" in told
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
+def test_a_version_that_does_not_exist_is_a_broken_file(office: Office, tmp_path: Path, encoding: Encoding) -> None:
+    certificate = x509.load_pem_x509_certificates((office.directory / "chain.pem").read_bytes())[0]
+    odd = certificate.public_bytes(Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x74", 1)
+    path = tmp_path / "odd"
+    path.write_bytes(odd if encoding is Encoding.DER else ssl.DER_cert_to_PEM_cert(odd).encode())
+    failed = CliRunner().invoke(app, ["pki", "inspect", str(path)])
+    assert failed.exit_code == 1
+    assert failed.exception is None or isinstance(failed.exception, SystemExit)
 
 
 def test_numbers_of_persons_are_masked(tmp_path: Path) -> None:
