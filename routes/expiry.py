@@ -35,7 +35,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class Expiry:
     """One thing that ends: `name` is the setting, the key's id or the client, `since` when it began.
 
-    `paired` certificates belong to a private key of ours, the others to somebody else.
+    `paired` certificates belong to a private key of ours, the others to somebody else. Of those that are `named` only
+    the subject counts, so that their holder may renew them without us.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Expiry:
     path: Path | None = None
     sandbox: bool = False
     paired: bool = False
+    named: bool = False
 
     def left(self, now: datetime) -> timedelta:
         """How long it lasts from now, negative when it is over."""
@@ -68,10 +70,17 @@ def certificate_files(settings: Settings) -> Iterator[tuple[str, Path]]:
         yield "server.tls.certificate", tls.certificate
         if tls.client_ca is not None:
             yield "server.tls.client_ca", tls.client_ca
+    for name, domain in settings.trust.items():
+        for path in domain.anchors:
+            yield f"trust.{name}.anchors", path
+        for path in domain.intermediates:
+            yield f"trust.{name}.intermediates", path
     for name, endpoint in settings.endpoints.items():
         where = f"endpoints.{name}"
         for path in endpoint.trust:
             yield f"{where}.trust", path
+        for path in endpoint.pinned:
+            yield f"{where}.pinned", path
         for setting in ("signer", "certificate", "tls_ca", "tls_certificate"):
             path = getattr(endpoint, setting)
             if path is not None:
@@ -80,6 +89,9 @@ def certificate_files(settings: Settings) -> Iterator[tuple[str, Path]]:
 
 def revocation_files(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Yield setting and path of every revocation list of the configuration."""
+    for name, domain in settings.trust.items():
+        for path in domain.crl:
+            yield f"trust.{name}.crl", path
     for name, endpoint in settings.endpoints.items():
         for path in endpoint.crl:
             yield f"endpoints.{name}.crl", path
@@ -87,13 +99,14 @@ def revocation_files(settings: Settings) -> Iterator[tuple[str, Path]]:
 
 def certificate_expiries(settings: Settings, now: datetime) -> Iterator[Expiry]:
     """Yield the end of every certificate and revocation list that can be read; `lgsp check` names the others."""
+    only_named = {f"endpoints.{name}.signer" for name, one in settings.endpoints.items() if one.domain or one.trust}
     for name, files in _by_setting(certificate_files(settings), load_certificates):
         found = [certificate for certificates in files.values() for certificate in certificates]
         paired = name.endswith("certificate")
         since, ends = _lasting(found, now, paired=paired)
         path = next(path for path, inside in files.items() if any(one.not_valid_after_utc == ends for one in inside))
         marked = any(SANDBOX_MARK in certificate.subject.rfc4514_string() for certificate in found)
-        yield Expiry("certificate", name, ends, since, path, marked, paired)
+        yield Expiry("certificate", name, ends, since, path, marked, paired, name in only_named)
     for name, lists in _by_setting(revocation_files(settings), read_list):
         newest: dict[x509.Name, tuple[datetime, datetime, Path]] = {}
         for path, listed in lists.items():
@@ -168,6 +181,8 @@ def advice(expiry: Expiry) -> str:
             client = expiry.name.split(" ")[1]
             option = "--signing-certificate" if "(signature)" in expiry.name else "--certificate"
             return f"ask for a new one, then `lgsp clients register {client} {option} FILE`"
+    if expiry.named:
+        return f"ask the source whether it has renewed it, and put the new one into {expiry.path}"
     if expiry.paired:
         return f"put the renewed certificate and its key in the place of {expiry.path}, then run `lgsp reload`"
     return f"put the renewed certificate into {expiry.path}, beside the old one, then run `lgsp reload`"

@@ -36,7 +36,7 @@ def ends(expiries: Sequence[Expiry], now: datetime) -> Iterator[Finding]:
             yield problem(expiry.name, text, step, _code(expiry, "not-yet-valid"))
         elif stage == 0:
             # A key beyond its planned age still works, and a caller's certificate is the caller's loss.
-            say = warning if expiry.kind in ("key", "client-certificate") else problem
+            say = warning if expiry.kind in ("key", "client-certificate") or expiry.named else problem
             text = f"the {what} ended {expiry.ends:%Y-%m-%d}{_why(expiry)}"
             yield say(expiry.name, text, step, _code(expiry, "expired"))
         elif stage is not None:
@@ -47,6 +47,8 @@ def ends(expiries: Sequence[Expiry], now: datetime) -> Iterator[Finding]:
 def _why(expiry: Expiry) -> str:
     if expiry.kind == "revocation-list":
         return " (nextUpdate): answers that need it are refused"
+    if expiry.named:
+        return "; answers are believed if the source signs with a renewed one of the same subject"
     return " and works on, older than planned" if expiry.kind == "key" else ""
 
 

@@ -24,6 +24,7 @@ from routes.clock_findings import clock_findings
 from routes.expiry import client_expiries
 from routes.expiry_findings import configured_ends, ends
 from routes.findings import Finding, ok, problem, warning
+from routes.signer_findings import signers
 from routes.source_findings import PATIENCE_S, Looked, look
 from routes.token_findings import token_look
 from storage.commands import status
@@ -42,7 +43,11 @@ async def surroundings(settings: Settings) -> list[Finding]:
         for name, endpoint in settings.endpoints.items()
         if isinstance(endpoint.key, Pkcs11Uri)
     ]
-    looks += [_within("storage", _storage(settings)), _within("redis", _redis(settings))]
+    looks += [
+        _within("trust", _signers(settings)),
+        _within("storage", _storage(settings)),
+        _within("redis", _redis(settings)),
+    ]
     parts = await asyncio.gather(*looks)
     found = [finding for part in parts for finding in part.findings]
     found += clock_findings([part.clock for part in parts if part.clock is not None])
@@ -57,6 +62,10 @@ async def _within(subject: str, looking: Awaitable[Looked]) -> Looked:
     except TimeoutError:
         text = f"the look at it was not finished after {_LONGEST_S:g} s"
         return Looked([problem(subject, text, "ask the network, then run `lgsp doctor` again", "look-timeout")])
+
+
+async def _signers(settings: Settings) -> Looked:
+    return Looked(await signers(settings))
 
 
 async def _token(subject: str, endpoint: Endpoint) -> Looked:

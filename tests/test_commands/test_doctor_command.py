@@ -155,7 +155,7 @@ def _certificate(path: Path, days: float) -> Path:
 @pytest.mark.parametrize(("days", "level"), [(29.5, "warning"), (-0.5, "problem")])
 def test_certificates_near_their_end(settings: Settings, tmp_path: Path, days: float, level: str) -> None:
     short = _certificate(tmp_path / "short.pem", days)
-    found = examined(at(settings, "http://127.0.0.1:1", signer=short))["endpoints.land.signer"]
+    found = examined(at(settings, "http://127.0.0.1:1", tls_ca=short))["endpoints.land.tls_ca"]
     assert found.level == level
     assert str(short) in (found.next or "")
 

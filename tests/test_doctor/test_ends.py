@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import Endpoint, Settings
+from config.settings import Domain, Endpoint, Settings
 from routes.expiry import WARN_DAYS, Expiry, certificate_expiries
 from routes.expiry_findings import ends
 from routes.findings import Finding
@@ -62,6 +62,31 @@ def test_a_key_of_ours_belongs_to_the_first_certificate_only(tmp_path: Path) -> 
     (finding,) = found(certificate=old.file(tmp_path, new))
     assert (finding.code, "and its key" in (finding.next or "")) == ("certificate-expires-soon", True)
     assert found(certificate=new.file(tmp_path, old)) == []
+
+
+def test_what_a_trust_domain_names_ends_too(tmp_path: Path) -> None:
+    root = paper("Root CA", ca=True, ends=12)
+    domain = Domain(
+        anchors=(root.file(tmp_path),),
+        intermediates=(paper("CA", root, ca=True, ends=-1).file(tmp_path),),
+        crl=(listed(tmp_path, root, -9, -2),),
+    )
+    settings = Settings(trust={"public": domain})
+    findings = {one.subject: one.code for one in ends(list(certificate_expiries(settings, NOW)), NOW)}
+    assert findings == {
+        "trust.public.anchors": "certificate-expires-soon",
+        "trust.public.intermediates": "certificate-expired",
+        "trust.public.crl": "crl-stale",
+    }
+
+
+def test_where_only_the_subject_counts_its_end_is_the_source_s(tmp_path: Path) -> None:
+    old, root = paper("signer", ends=-1), paper("Root CA", ca=True)
+    (pinned,) = found(signer=old.file(tmp_path))
+    assert (pinned.level, pinned.code) == ("problem", "certificate-expired")
+    (named,) = found(signer=old.file(tmp_path), trust=(root.file(tmp_path),))
+    assert (named.level, named.code) == ("warning", "certificate-expired")
+    assert "ask the source" in (named.next or "")
 
 
 def test_a_certificate_that_has_not_begun(tmp_path: Path) -> None:
