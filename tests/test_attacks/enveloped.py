@@ -9,10 +9,11 @@ from functools import partial
 from cryptography import x509
 
 from security.signature_structure import DS, WSU
-from tests.test_attacks.attack import LISTENER, MARK, Family, change, signed_anew
+from tests.test_attacks.attack import MARK, Family, change, signed_anew
 from tests.test_attacks.forging import certificate, der_of, own_signing_key, same_kind, showing
 from tests.test_attacks.messages import Document, wrapped
 from tests.test_attacks.parts import twice
+from tests.test_attacks.traps import LISTENER
 
 _KIND = "enveloped"
 WRAPPING = Family("wrapping", "malformed", "not-covered", kinds=_KIND)

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from security.soap_signer import BASE64, WSSE, X509V3
-from tests.test_attacks.attack import LISTENER, Family, Genuine
+from tests.test_attacks.attack import Family, Genuine
 from tests.test_attacks.forging import DAY, certificate, der_of, own_key, own_signing_key, same_kind, showing
 from tests.test_attacks.messages import Envelope
+from tests.test_attacks.traps import FILE, LISTENER
 
 CONFUSION = Family("key confusion", "untrusted", "malformed")
 CERTIFICATES = Family("certificates", "untrusted", kinds="soap enveloped")
@@ -51,7 +52,7 @@ def _forms(message: Envelope) -> dict[str, bytes]:
         "DEREncodedKeyValue": b'<d:DEREncodedKeyValue xmlns:d="http://www.w3.org/2009/xmldsig11#">%b</d:DEREncodedKeyValue>'
         % spki,
         "RetrievalMethod": b'<ds:RetrievalMethod URI="%bkey"/>' % LISTENER,
-        "RetrievalMethod of a file": b'<ds:RetrievalMethod URI="file:///etc/passwd"/>',
+        "RetrievalMethod of a file": b'<ds:RetrievalMethod URI="%b"/>' % FILE,
         "KeyInfoReference": b'<d:KeyInfoReference xmlns:d="http://www.w3.org/2009/xmldsig11#" URI="#elsewhere"/>',
         "X509Data with a certificate": data % (shown % own.token),
         "X509Data with two certificates": data % (shown % own.token + shown % message.source.key.token),
@@ -67,8 +68,7 @@ def _forms(message: Envelope) -> dict[str, bytes]:
         "a token inside the reference": reference % (b"<s:Embedded>%b</s:Embedded>" % _TOKEN.search(message.octets)[0]),  # type: ignore[index]
         "a token at an address": reference
         % (b'<s:Reference URI="%btoken" ValueType="%b"/>' % (LISTENER, X509V3.encode())),
-        "a token in a file": reference
-        % (b'<s:Reference URI="file:///etc/ssl/cert.pem" ValueType="%b"/>' % X509V3.encode()),
+        "a token in a file": reference % (b'<s:Reference URI="%b" ValueType="%b"/>' % (FILE, X509V3.encode())),
         "a token that is not there": reference % (b'<s:Reference URI="#nowhere" ValueType="%b"/>' % X509V3.encode()),
         "a name": reference % b"<s:KeyName>x</s:KeyName>",
         "a serial in the reference": reference % (data % serial),

@@ -4,7 +4,8 @@ import re
 from functools import partial
 
 from security.signature_structure import EXC_C14N
-from tests.test_attacks.attack import LISTENER, Family, Genuine, change, signed_anew
+from tests.test_attacks.attack import Family, Genuine, change, signed_anew
+from tests.test_attacks.traps import FILE, LISTENER
 
 EXTERNAL = Family("external references", "malformed", "not-covered", kinds="soap enveloped")
 TRANSFORMS = Family("transforms", "malformed", kinds="soap enveloped")
@@ -12,13 +13,13 @@ TRANSFORMS = Family("transforms", "malformed", kinds="soap enveloped")
 _URIS = {
     "http": LISTENER + b"x",
     "https": LISTENER.replace(b"http", b"https") + b"x",
-    "file": b"file:///etc/passwd",
-    "file of a host": b"file://localhost/etc/passwd",
-    "path": b"/etc/passwd",
+    "file": FILE,
+    "file of a host": FILE.replace(b"file://", b"file://localhost"),
+    "path": FILE[7:],
     "relative path": b"../../etc/passwd",
     "ftp": LISTENER.replace(b"http", b"ftp") + b"x",
     "UNC": rb"\\127.0.0.1\share\x",
-    "network path": b"//127.0.0.1:1/x",
+    "network path": LISTENER[5:] + b"x",
     "cid": b"cid:part@example",
     "data": b"data:text/xml,&lt;a/>",
     "jar": b"jar:file:///x.jar!/x",
@@ -26,7 +27,7 @@ _URIS = {
     "xpointer of an Id": b"#xpointer(id('ID'))",
     "xpointer scheme": b"#xmlns(u=urn:x)xpointer(//*)",
     "element scheme": b"#element(/1/2)",
-    "fragment of a file": b"file:///etc/passwd#ID",
+    "fragment of a file": FILE + b"#ID",
     "fragment of http": LISTENER + b"#ID",
     "escaped fragment": b"%23ID",
     "escaped Id": b"#%49D",

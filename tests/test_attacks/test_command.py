@@ -14,6 +14,7 @@ from tests.test_attacks import sources
 from tests.test_attacks.attack import MARK, Attack, Genuine
 from tests.test_attacks.costs import MAX_MEGABYTES
 from tests.test_attacks.everything import on_documents, on_envelopes
+from tests.test_attacks.traps import touched
 
 ROOT = Path(__file__).parents[2]
 # One file says neither what was asked nor what came before it; the command takes inclusive forms of documents.
@@ -92,6 +93,7 @@ def judged(command: Command, profile: str, message: Genuine, tried: list[Attack]
     assert MARK.decode() not in json.dumps(told.lines)
     assert told.megabytes - genuine.megabytes < MAX_MEGABYTES
     assert told.seconds / len(forged) < 0.1
+    assert touched() == []
 
 
 @pytest.mark.parametrize(("version", "kind"), [("1.1", "rsa"), ("1.2", "p256")])
