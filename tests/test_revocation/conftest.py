@@ -20,6 +20,7 @@ from security.trust import AnchoredTrust
 from security.trust_signer import ExpectedSigner
 from security.trust_status import StatusRegister
 from tests.test_revocation.issuing import GOOD, HOUR, Holder, der, named, pem
+from tests.test_revocation.two_domains import Files
 
 
 @dataclass
@@ -168,3 +169,8 @@ async def place() -> AsyncIterator[Place]:
 @pytest.fixture(scope="session")
 def root() -> Holder:
     return Holder.root()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)

@@ -60,7 +60,7 @@ class Holder:
         return cls(made, key)
 
     def authority(self, common: str = "CA cấp", *, key: Any = None, **options: Any) -> "Holder":
-        return self.issue(common, key=key, ca=True, **options)
+        return self.issue(common, key=key, **{"ca": True, **options})
 
     def issue(self, common: str = "CSDL thử", *, key: Any = None, subject: x509.Name | None = None, **options: Any):
         key = key or new_key()
