@@ -41,6 +41,11 @@ from security.xml import XmlRefused
 Seal = Callable[[bytes], tuple[bytes, str | None]]
 """Puts a payload into an envelope, signed where the source wants that; the envelope and the signature's value."""
 
+# Whom a fault can blame (SOAP 1.1, section 4.4.1; SOAP 1.2, section 5.4.6).
+_SIDES = frozenset(
+    {"Client", "Server", "Sender", "Receiver", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown"}
+)
+
 Open = Callable[[Reply, Expected], tuple[Trusted, Provenance | None]]
 """Gets the payload out of an envelope, verified where the source signs."""
 
@@ -174,7 +179,8 @@ class Soap:
         if len(faults) != 1:
             return
         side, own = self._fault_codes(faults[0], prefix)
-        shown = own if own.isascii() and own.isalnum() and len(own) <= 32 else side
+        # Nobody signed it: of its text only words that we know already are repeated.
+        shown = own if own in operation.faults else side if side in _SIDES else "?"
         detail = Text(f"Nguồn trả lỗi SOAP {shown}", f"The source answered SOAP fault {shown}")
         declared: type[GatewayError] | None = operation.faults.get(own)
         if declared is not None and not issubclass(declared, ClientError):
