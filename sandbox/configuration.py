@@ -52,6 +52,11 @@ level = "info"
 
 [telemetry]
 endpoint = ""                      # OTLP/HTTP address for traces, for example http://127.0.0.1:4318/v1/traces
+
+[trust.registries]                 # a trust domain: whose certificates count, and who is asked about them
+anchors = [{registries_ca}]
+from_certificates = true           # certificates name a responder (OCSP) and a list (CRL): here {pki_url}
+when_silent = "refuse"             # where neither answers, nobody is believed
 """
 
 _ENDPOINT = """
@@ -65,13 +70,22 @@ breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
 concurrency = 64
 """
 
-_SIGNED = """\
+_BY_FILES = """\
 trust = [{trust}]                  # authorities of the source's signing certificate
-crl = [{crl}]                      # and its revocation list
+crl = [{crl}]                      # and its revocation list, as a file
+"""
+
+_BY_DOMAIN = """\
+domain = "registries"              # whose certificates count: the trust domain above
+"""
+
+_SIGNED = """\
 signer = {signer}                  # whose subject signs its answers
 key = {key}                        # signs our questions
 certificate = {certificate}
 """
+# Both ways to learn of revocations are shown: this source's certificate is asked about, the others' lists are files.
+_ASKED_ABOUT = frozenset({"land"})
 
 
 def _toml(value: object) -> str:
@@ -92,6 +106,8 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
             tls_certificate=_toml(tls.certificate),
             tls_key=_toml(tls.key),
             clients_ca=_toml(pki.clients_ca),
+            registries_ca=_toml(pki.registries_ca),
+            pki_url=running.pki_url,
         )
     ]
     owners = {
@@ -117,9 +133,8 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
 
 def _signed(pki: Pki, name: str) -> str:
     ours = pki.gateway_signing()
-    return _SIGNED.format(
-        trust=_toml(pki.registries_ca),
-        crl=_toml(pki.revocations(())),
+    by_files = _BY_FILES.format(trust=_toml(pki.registries_ca), crl=_toml(pki.revocations(())))
+    return (_BY_DOMAIN if name in _ASKED_ABOUT else by_files) + _SIGNED.format(
         signer=_toml(pki.registry(name).certificate),
         key=_toml(ours.key),
         certificate=_toml(ours.certificate),

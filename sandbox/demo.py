@@ -189,6 +189,7 @@ def _described(
             "clients": str(pki.clients_ca),
             "gateway": str(pki.gateway_ca),
         },
+        "pki": running.pki_url,
         "log_key": str(log_key),
         "config": str(state / "gateway.toml"),
         "database": str(state / "lgsp.sqlite"),

@@ -140,9 +140,10 @@ class Guide:
         headers = {"Authorization": f"Bearer {await self.token(client)}"} if client else {}
         return await self.send(Message("GET", path, headers))
 
-    async def fault(self, database: str, kind: str | None) -> None:
-        """Make a registry misbehave, or None: behave."""
-        way = self.way(self.described["registries"][database]["url"])
+    async def fault(self, name: str, kind: str | None) -> None:
+        """Make a registry, or `pki`, misbehave, or None: behave."""
+        pki = self.described["pki"]
+        way = self.way(pki if name == "pki" else self.described["registries"][name]["url"])
         headers = {"Content-Type": "application/json"}
         told = await self.send(Message("PUT", "/_faults", headers, json.dumps({"fault": kind}).encode()), way)
         expect(told.status, 200)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +48,7 @@ async def tour(described: Mapping[str, Any]) -> int:
         await _bad_input(guide)
         for registry in REGISTRIES:
             await _faults(guide, registry.name, signs=registry.signs)
+        await _revocation(guide)
         await _evidence(guide)
         await _operations(guide)
         return guide.verdict()
@@ -185,6 +187,45 @@ async def _faults(guide: Guide, database: str, *, signs: bool) -> None:
             return f"{answer}, then 200 again"
 
         await guide.stop(f"{database}: {kind}", misbehaving)
+
+
+async def _revocation(guide: Guide) -> None:
+    """Certificates that nobody was asked about before: found out good, found out revoked, and not found out."""
+    database = "land"
+    name = next(name for name in guide.described["samples"] if name.startswith(f"{database}/"))
+    rejected = "502 upstream-signature-rejected"
+
+    async def seen(kind: str, site: str | None = None) -> Told:
+        try:
+            await guide.fault("pki", site)
+            await guide.fault(database, kind)
+            return await guide.ask(name)
+        finally:
+            await guide.fault(database, None)
+            await guide.fault("pki", None)
+
+    async def good() -> str:
+        told = await seen("fresh-cert")
+        expect(told.seen, "200 ok")
+        signature = told.value["exchange"]["signature"]
+        expect((signature["domain"], signature["revocation"]), ("registries", "good"))
+        return f"200, a new certificate of the domain {signature['domain']}: {signature['revocation']} by OCSP"
+
+    async def revoked() -> str:
+        told = await seen("revoked-cert")
+        expect(told.seen, f"{rejected} (revoked)")
+        return f"{told.seen}, by OCSP"
+
+    async def silent(kind: str) -> str:
+        told = await seen("fresh-cert", kind)
+        expect(told.seen, f"{rejected} (untrusted)")
+        expect((await guide.ask(name)).seen, "200 ok")
+        return f"{told.seen}; the certificate that is known already still 200"
+
+    await guide.stop("new certificate", good)
+    await guide.stop("revoked certificate", revoked)
+    for kind in ("down", "stale", "unknown", "wrong-signer"):
+        await guide.stop(f"responder and list: {kind}", partial(silent, kind))
 
 
 async def _evidence(guide: Guide) -> None:

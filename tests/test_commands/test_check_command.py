@@ -97,7 +97,7 @@ def _certificate(setting: str, name: str) -> Callable[[Deployment], None]:
         (_without_endpoint, "endpoints.health-carp", "no operation uses it"),
         (_open_key, "keys.directory", "others may read"),
         (_open_vault, "keys.vault", "chmod 700"),
-        (_certificate("trust", '["empty.pem"]'), "endpoints.land.trust", "holds no PEM certificate"),
+        (_certificate("trust", '["empty.pem"]'), "endpoints.population.trust", "holds no PEM certificate"),
         (_certificate("trust", '["none.pem"]'), "endpoints.tax.trust", "No such file"),
         (_certificate("crl", '["empty.pem"]'), "endpoints.tax.crl", "holds no revocation list"),
         (_certificate("crl", '["none.pem"]'), "endpoints.tax.crl", "No such file"),
