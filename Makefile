@@ -55,6 +55,7 @@ services: .venv/.node ## install the servers that the tests talk to
 	$(call need,command -v redis-server,redis-server)
 	$(call need,test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)",postgresql)
 	$(call need,command -v setpriv,util-linux)
+	$(call need,command -v openssl,openssl)
 	$(call need,command -v softhsm2-util && command -v pkcs11-tool,softhsm2 opensc)
 
 .PHONY: test
