@@ -1,5 +1,6 @@
 """The sandbox's authorities: marked, kept, closed to others, and with certificates that fail for one reason each."""
 
+import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,6 +88,19 @@ def test_a_later_registry_joins_the_revocation_list(directory: Path) -> None:
     crl = x509.load_pem_x509_crl(pki.revocations(("population", "tax", "land")).read_bytes())
     revoked = {entry.serial_number for entry in crl}
     assert {pki.signer(name, "revoked").certificate.serial_number for name in ("population", "tax", "land")} == revoked
+
+
+def test_a_state_directory_of_before_the_index_works_on(directory: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(directory, tmp_path / "pki")
+    for path in (*old.glob("*.index"), old / "site"):
+        path.unlink(missing_ok=True)
+    pki = Pki(old)
+    revoked = {pki.signer(name, "revoked").certificate.serial_number for name in ("population", "tax")}
+    (authority,) = (one for one in pki.store.authorities() if one.name == "registries-ca")
+    assert revoked <= authority.index.revoked.keys()
+    assert pki.signer("tax").certificate.serial_number in authority.index.issued
+    listed = (old / "registries.crl").read_bytes()
+    assert pki.revocations(("population", "tax")).read_bytes() == listed
 
 
 def test_server_names_stand_in_the_certificate(directory: Path) -> None:
