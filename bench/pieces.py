@@ -18,6 +18,7 @@ import uvloop
 from bench.pieces_clock import Clock
 from bench.pieces_inside import access_pieces, evidence_pieces, inside, request_pieces
 from bench.pieces_rivals import library_pieces, other_verify_pieces
+from bench.pieces_trust import trust_pieces
 from bench.pieces_wire import encode_pieces, read_pieces, sign_pieces, verify_pieces, wire
 from config import metrics
 
@@ -53,6 +54,7 @@ def _measured(seconds: float) -> dict[str, dict[str, float]]:
             "sign": sign_pieces(clock, made),
             "verify": {**verify_pieces(clock, made), **other_verify_pieces(clock, made)},
             "read": read_pieces(clock, made),
+            "trust": trust_pieces(clock),
         }
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             at = runner.run(inside(place))

@@ -22,6 +22,12 @@ GROUPS = {
     },
     "read": {f"{piece} {size}" for piece in ("parse", "XSD", "decode") for size in ("2 KB", "10 KB", "100 KB")}
     | {"26 fields, all steps unsigned"},
+    "trust": {
+        f"{piece}, {how} revocation"
+        for piece in ("kept verdict", "message", "new verdict")
+        for how in ("with", "without")
+    }
+    | {"OCSP answer"},
     "access": {"token check", "token check, first time", "grant and mask", "limit"},
     "evidence": {"evidence to canonical entry", "seal, 32 at once", "receipt as JSON"}
     | {f"append, {size} in a commit, {clock}" for size in (1, 8, 32, 100) for clock in ("CPU", "wall")},

@@ -1,5 +1,6 @@
 """Lists, answers and silence together: how a certificate stands, and when verdicts on it end."""
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -208,6 +209,27 @@ def test_a_kept_verdict_ends_with_what_it_rests_on_and_at_once_with_news() -> No
     with pytest.raises(Rejected) as refused:
         trust.accept(der(LEAF.certificate), NOW)
     assert refused.value.reason == "revoked"
+
+
+def test_a_kept_verdict_costs_as_much_with_revocation_as_without() -> None:
+    known = register()
+    known.take_list(ROOT.crl())
+    known.take_answer(ROOT.answer(LEAF), SUBJECT)
+    without = TrustDomain.of("public", [ROOT.certificate], [], None)
+    token = der(LEAF.certificate)
+    counts = []
+    for trust in (trust_in(known), AnchoredTrust.within(without, ExpectedSigner((named("CSDL thử"),)))):
+        trust.accept(token, NOW)
+        steps: list[str] = []
+        sys.setprofile(lambda _frame, event, _what, steps=steps: steps.append(event))
+        try:
+            trust.accept(token, NOW)
+        finally:
+            sys.setprofile(None)
+        counts.append(steps)
+    assert counts[0] == counts[1]
+    # accept, the look into the memory, and the end of the profile itself.
+    assert counts[0].count("call") == 2
 
 
 def test_a_verdict_that_was_under_way_when_news_came_is_not_kept() -> None:
