@@ -27,6 +27,7 @@ _BROKEN_OFF = Text("Nội dung bị ngắt giữa chừng", "The body broke off"
 # A plain text would be brought to its lower case at every look.
 _CONTENT_TYPE = istr("Content-Type")
 _CONTENT_ENCODING = istr("Content-Encoding")
+_TRANSFER_ENCODING = istr("Transfer-Encoding")
 
 # A second one of these would let two readers understand two different requests.
 SINGLE = frozenset(
@@ -83,7 +84,8 @@ def check_repeated(headers: CIMultiDictProxy[str]) -> None:
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the body of at most `limit` bytes; raises TooLarge, UnsupportedMediaType (coded), Malformed (broken off).
+    """Return the body of at most `limit` bytes; raises TooLarge, UnsupportedMediaType (coded), Malformed (broken off, or
+    a transfer coding other than chunks).
 
     A declared length over the limit is refused before a byte is read.
     """
@@ -91,6 +93,12 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         raise UnsupportedMediaType(
             Text("Nội dung không được nén hay mã hóa", "The body must not have a content coding"),
             flaws=[Flaw("", Text("không được dùng", "must be absent"), header="Content-Encoding")],
+        )
+    if _TRANSFER_ENCODING in request.headers and request.headers[_TRANSFER_ENCODING].lower() != "chunked":
+        # The library undoes the chunks alone and would hand over what they were put around as it is.
+        raise Malformed(
+            Text("Nội dung chỉ được gửi dạng chunked", "The body may be sent in chunks only, by no other coding"),
+            flaws=[Flaw("", Text("chỉ được là chunked", "must be chunked"), header="Transfer-Encoding")],
         )
     content = request.content
     if content.is_eof():

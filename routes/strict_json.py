@@ -16,6 +16,8 @@ from routes.flaws import to_pointer
 from schemas.errors import Flaw, Malformed, Text
 
 MAX_DEPTH = 64
+MAX_MEMBERS = 1_000
+"""Of one object. Each name that nobody knows is a complaint, of which few are told but all are made."""
 MAX_INTEGER = 2**53 - 1
 
 
@@ -49,6 +51,8 @@ class _Reader:
 
     def _object(self, pairs: list[tuple[str, Any]]) -> Any:
         members = dict(pairs)
+        if len(pairs) > MAX_MEMBERS:
+            return self._defect("quá nhiều tên", f"more than {MAX_MEMBERS} names")
         if len(members) != len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
