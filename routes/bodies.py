@@ -86,7 +86,8 @@ def check_repeated(headers: CIMultiDictProxy[str]) -> None:
 async def read_body(request: web.Request, limit: int) -> bytes:
     """Return the body of at most `limit` bytes; raises TooLarge, UnsupportedMediaType (coded), Malformed (broken off).
 
-    Malformed too for a transfer coding other than chunks. A declared length over the limit is refused before a byte is read.
+    Malformed too for a transfer coding other than chunks. A declared length over the limit is refused before a byte is
+    read.
     """
     if _CONTENT_ENCODING in request.headers:
         raise UnsupportedMediaType(
