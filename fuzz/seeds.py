@@ -10,7 +10,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.ocsp import OCSPResponseBuilder, OCSPResponseStatus
+from cryptography.x509 import load_der_x509_crl
+from cryptography.x509.ocsp import OCSPResponseBuilder, OCSPResponseStatus, load_der_ocsp_response
 
 from fuzz.world import DAY, FAR, NOW, ROOT, SIGNER, certificate, genuine, ocsp_response, revocation_list
 from security.signature import SoapVersion
@@ -198,7 +199,7 @@ def presented() -> tuple[bytes, ...]:
         certificate("below", issuer="signer"),
     )
     forms = [one.public_bytes(Encoding.DER) for one in made]
-    return (*forms, base64.b64encode(forms[0]))
+    return (*forms, base64.b64encode(forms[0]), *(b"T" + one.tbs_certificate_bytes for one in made[:1]))
 
 
 @cache
@@ -206,14 +207,16 @@ def revocation() -> tuple[bytes, ...]:
     """Revocation lists in DER and PEM."""
     der = revocation_list([certificate("revoked")])
     pem = b"-----BEGIN X509 CRL-----\n" + base64.encodebytes(der) + b"-----END X509 CRL-----\n"
-    return der, revocation_list([]), pem
+    return der, revocation_list([]), pem, b"T" + load_der_x509_crl(der).tbs_certlist_bytes
 
 
 @cache
 def ocsp() -> tuple[bytes, ...]:
     """OCSP responses: of the issuer and of its responder, good and revoked, and that nothing can be said."""
+    good = ocsp_response(SIGNER, ROOT, "root")
     return (
-        ocsp_response(SIGNER, ROOT, "root"),
+        good,
+        b"T" + load_der_ocsp_response(good).tbs_response_bytes,
         ocsp_response(certificate("revoked"), ROOT, "root", revoked=True),
         ocsp_response(SIGNER, certificate("responder", responds=True, until=FAR), "responder"),
         OCSPResponseBuilder.build_unsuccessful(OCSPResponseStatus.TRY_LATER).public_bytes(Encoding.DER),

@@ -133,6 +133,34 @@ def ocsp_response(about: x509.Certificate, responder: x509.Certificate, name: st
     return builder.sign(key(name), hashes.SHA256()).public_bytes(Encoding.DER)
 
 
+_ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+_BASIC_OCSP = bytes.fromhex("06092b0601050507300101")
+
+
+def sealed(text: bytes, *, ocsp_answer: bool = False) -> bytes:
+    """What the root signs: behind a "T" stands what is to be signed of a certificate, list or OCSP answer in DER form.
+
+    Everything else stays as it is.
+    """
+    if not text.startswith(b"T"):
+        return text
+    signed = key("root").sign(text[1:], _DETERMINISTIC)
+    whole = _der(0x30, text[1:], _ECDSA_SHA256, _der(0x03, b"\0", signed))
+    if ocsp_answer:
+        answer = _der(0x30, _BASIC_OCSP, _der(0x04, whole))
+        return _der(0x30, b"\x0a\x01\x00", _der(0xA0, answer))
+    return whole
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
 ROOT: Final = certificate("root", ca=True, until=FAR)
 SIGNER: Final = certificate("signer")
 TOKEN: Final = base64.b64encode(SIGNER.public_bytes(Encoding.DER))

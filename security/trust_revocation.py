@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, Self
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from security.signature import Rejected
@@ -79,9 +80,12 @@ class HeldList:
         entry = self.crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
         if entry is None:
             return None
-        if any(one.critical and one.oid not in _UNDERSTOOD_OF_ENTRIES for one in entry.extensions):
-            raise Rejected("untrusted", "the revocation list says something about it that is not understood")
-        return entry.revocation_date_utc
+        try:
+            if not any(one.critical and one.oid not in _UNDERSTOOD_OF_ENTRIES for one in entry.extensions):
+                return entry.revocation_date_utc
+        except (ValueError, TypeError, x509.DuplicateExtension):
+            pass
+        raise Rejected("untrusted", "the revocation list says something about it that is not understood")
 
 
 class RevocationLists:
@@ -109,7 +113,11 @@ class RevocationLists:
 
         Raises ValueError for a list that cannot be used: not signed by one of the issuers, partial, without an end.
         """
-        checked = self._checked(crl)
+        try:
+            checked = self._checked(crl)
+        except (TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+            # Names, extensions and algorithms are parsed lazily: whatever is broken inside shows here.
+            raise ValueError("the revocation list is malformed") from None
         known = self._held.get((crl.issuer, checked.key))
         if known is not None and known.this_update >= checked.this_update:
             return False

@@ -16,9 +16,9 @@ VERDICTS = {
     "xml": {ACCEPTED: 4, "comment": 1, "doctype": 1, "too-deep": 1, "no canonical form": 1},
     "request": {ACCEPTED: 3},
     "fields": {ACCEPTED: 4},
-    "presented": {ACCEPTED: 2, "untrusted": 3, "expired": 1, "revoked": 1},
-    "revocation": {ACCEPTED: 1, "revoked": 2},
-    "ocsp": {"good": 2, "revoked": 1, "unusable": 1},
+    "presented": {ACCEPTED: 3, "untrusted": 3, "expired": 1, "revoked": 1},
+    "revocation": {ACCEPTED: 1, "revoked": 3},
+    "ocsp": {"good": 3, "revoked": 1, "unusable": 1},
 }
 
 
