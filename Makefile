@@ -56,6 +56,8 @@ services: .venv/.node ## install the servers that the tests talk to
 	$(call need,test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)",postgresql)
 	$(call need,command -v setpriv,util-linux)
 	$(call need,command -v openssl,openssl)
+	$(call need,command -v xmlsec1,xmlsec1)
+	$(call need,test -e /usr/share/java/wss4j.jar -a -n "$$(command -v javac)",default-jdk-headless libwss4j-java)
 	$(call need,command -v softhsm2-util && command -v pkcs11-tool,softhsm2 opensc)
 
 .PHONY: test

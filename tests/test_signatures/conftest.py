@@ -186,7 +186,7 @@ def signxml_accepts() -> Callable[[bytes, SigningKey], list[Any]]:
     """What signxml says was signed; raises if it does not accept the signature."""
 
     def accepts(document: bytes, key: SigningKey) -> list[Any]:
-        count = document.count(b"<ds:Reference ")
+        count = len(list(etree.fromstring(document).iter(f"{{{DS}}}Reference")))
         results = XMLVerifier().verify(
             document,
             x509_cert=key.certificate,

@@ -1,0 +1,78 @@
+"""What we accept, xmlsec and signxml accept as well: generated messages, and what is left of them after a change."""
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from security.signature import Rejected, SignaturePolicy
+from security.soap_signature import verify_soap
+from tests.test_signatures.conftest import DS, NOW, WSU
+from tests.test_signatures.forms import KINDS, WSSE, Message, messages, mutated
+
+ANY = SignaturePolicy()
+USUAL = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+INSERTED = [
+    *["\n ", " ", "&#13;", "x", "<![CDATA[ ]]>", "<![CDATA[x]]>", "\u00a0", "<o/>", '<o xmlns="urn:o"/>', "<!-- -->"],
+    *[' Id="o"', ' xmlns:o="urn:o"', ' xmlns="urn:o"', ' xml:lang="vi"', ' u:Id="b-1"', ' Id="b-1"', ' URI="#b-1"'],
+    *[f' xmlns:u="{WSU}"', f' xmlns:s="{WSSE}"', f' xmlns:ds="{DS}"', ' env:mustUnderstand="0"', ' Algorithm="x"'],
+    *["#", "=", "0", "A", "b-1", "&#98;-1"],
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged(pki, xmlsec_accepts, signxml_accepts):
+    """Our verdict on a message, after both others have agreed where it is that the message is valid."""
+
+    def judge(document: bytes, key) -> bool:
+        try:
+            verify_soap(document, ANY, pki.pinned(key), now=NOW)
+        except Rejected as refused:
+            event(refused.reason)
+            return False
+        event("accepted")
+        xmlsec_accepts(document, key)
+        # Lists of prefixes are not in its schema, and it takes an empty one and #default for something else.
+        if b"PrefixList" not in document:
+            signxml_accepts(document, key)
+        return True
+
+    return judge
+
+
+@pytest.fixture(scope="module")
+def keys(pki):
+    return {kind: pki.signer(kind) for kind in KINDS}
+
+
+@settings(USUAL, max_examples=200)
+@given(data=st.data())
+def test_every_form_of_a_genuine_message_is_accepted_by_all(keys, judged, data):
+    message = data.draw(messages(keys))
+    assert judged(message.signed(NOW), message.key)
+
+
+@settings(USUAL, max_examples=500)
+@given(data=st.data())
+def test_what_is_accepted_after_a_change_is_accepted_by_all(keys, judged, data):
+    """Changed after it was signed; and changed before, so that only its form can be wrong."""
+    message = data.draw(messages(keys))
+    text = data.draw(mutated(message.text, INSERTED))
+    judged(message.filled(text, NOW), message.key)
+    try:
+        document = Message(text, message.key).signed(NOW)
+    except (etree.XMLSyntaxError, etree.C14NError, StopIteration, ValueError, KeyError, TypeError, AttributeError):
+        # It is no longer what can be signed.
+        return
+    judged(document, message.key)
+
+
+@settings(USUAL, max_examples=300)
+@given(data=st.data())
+def test_what_is_accepted_after_a_byte_changed_is_accepted_by_all(keys, judged, data):
+    message = data.draw(messages(keys))
+    document = message.signed(NOW)
+    # Not all signatures are of one length.
+    at = data.draw(st.integers(0, 10_000)) % len(document)
+    put = data.draw(st.binary(max_size=3) | st.sampled_from([b" ", b"\n", b"\r", b"\t", b"&#10;"]))
+    judged(document[:at] + put + document[at + data.draw(st.integers(0, 2)) :], message.key)
