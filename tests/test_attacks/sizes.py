@@ -6,7 +6,7 @@ from functools import partial
 
 from security.signature_structure import EXC_C14N
 from tests.test_attacks.attack import MARK, Family, Genuine, change
-from tests.test_attacks.messages import Envelope, wrapped
+from tests.test_attacks.messages import ANY_ID, Envelope, wrapped
 
 DEPTH = Family("depth", "malformed", kinds="soap enveloped")
 SIZES = Family("sizes and counts", "malformed", kinds="soap enveloped")
@@ -170,6 +170,20 @@ for _name, _many in {
     "3,500,000 letters that begin an Id": wrapped(b"b" * 3_500_000),
 }.items():
     COUNTS.add(_name, partial(_blocks, blocks=_many), "malformed", "altered")
+
+
+@COUNTS.attack("malformed", "altered")
+def sixteen_references_among_45_000_ids(message: Envelope) -> bytes:
+    reference = re.search(rb"<ds:Reference .*?</ds:Reference>", message.signature)[0]  # type: ignore[index]
+    names = [b"i%d" % n for n in range(14)]
+    more = b"".join(re.sub(rb'URI="[^"]*"', b'URI="#%b"' % name, reference) for name in names)
+    blocks = b"".join(b"<b %b'%b' c='&#65;'/>" % (ANY_ID, name) for name in names)
+    blocks += wrapped(b'<b a="i0" b="i1" c="i2" d="i3"/>' * 11_000)
+    signature = message.signature.replace(reference, reference + more)
+    security = message.security(signature=signature)
+    return message.whole(
+        header=message.header(security=security, last=blocks), body=message.forged_with_id(message.body_id)
+    )
 
 
 def _shown(message: Envelope, *, token: bytes) -> bytes:
