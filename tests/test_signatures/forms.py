@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import strategies as st
 from lxml import etree
 
+from security.signature_algorithms import ALGORITHMS, Algorithm, sign
 from security.signature_key import SigningKey
 from security.signature_structure import DS, EXC_C14N, WSU, WSU_ID
 from security.soap_plain import SOAP
@@ -27,10 +28,11 @@ THUMBPRINT = "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1
 
 @dataclass(frozen=True)
 class Message:
-    """The text of a message, with places for what makes it genuine, and the key that will sign it."""
+    """The text of a message, with places for what makes it genuine, the key that will sign it and how it will."""
 
     text: str
     key: SigningKey
+    algorithm: Algorithm
 
     def signed(self, now: datetime) -> bytes:
         """The message with its times, digests and signature value; nothing else is changed."""
@@ -54,7 +56,8 @@ class Message:
             values[f"[digest {uri}]"] = base64.b64encode(digest).decode()
             text = text.replace(f"[digest {uri}]", values[f"[digest {uri}]"])
         info = next(etree.fromstring(text.encode()).iter(f"{{{DS}}}SignedInfo"))
-        return values | {"[value]": base64.b64encode(self.key.sign(_canonical(info, info[0]))).decode()}
+        value = sign(self.algorithm, self.key.private, _canonical(info, info[0]))
+        return values | {"[value]": base64.b64encode(value).decode()}
 
 
 def written(at: datetime) -> str:
@@ -113,7 +116,9 @@ def messages(draw, keys: Mapping[str, SigningKey]) -> Message:
     if one([True, False]):
         pieces.append(CONFIRMATION)
         covered.append("c-1")
-    pieces.append(_signature(draw, key, draw(st.permutations(covered)), named, gap))
+    algorithm = one([each for each in ALGORITHMS.values() if each.kind == key.algorithm.kind])
+    covered = draw(st.permutations(covered))
+    pieces.append(_signature(draw, algorithm.uri, covered, key_info(key, named), gap))
     mandatory = one(["", ' env:mustUnderstand="1"'])
     headers = "".join(f'{gap}<q:B xmlns:q="urn:{name}" xmlns:u="{WSU}" u:Id="{name}">ễ</q:B>' for name in blocks)
     text = (
@@ -125,10 +130,10 @@ def messages(draw, keys: Mapping[str, SigningKey]) -> Message:
         # No prefix at all for SOAP or for signatures, as some stacks write, or odd ones.
         text = re.sub(rf"(</?| ){old}:", rf"\g<1>{new}{':' if new else ''}", text)
         text = text.replace(f"xmlns:{old}=", f"xmlns:{new}=" if new else "xmlns=")
-    return Message(text, key)
+    return Message(text, key, algorithm)
 
 
-def _signature(draw, key: SigningKey, covered: list[str], named: str, gap: str) -> str:
+def _signature(draw, algorithm: str, covered: list[str], named: str, gap: str) -> str:
     def method(name: str) -> str:
         prefixes = draw(st.sampled_from(LISTS))
         if prefixes is None:
@@ -144,9 +149,9 @@ def _signature(draw, key: SigningKey, covered: list[str], named: str, gap: str) 
     )
     return (
         f'<ds:Signature xmlns:ds="{DS}">{gap}<ds:SignedInfo>{gap}{method("CanonicalizationMethod")}{gap}'
-        f'<ds:SignatureMethod Algorithm="{key.algorithm.uri}"/>{references}</ds:SignedInfo>{gap}'
+        f'<ds:SignatureMethod Algorithm="{algorithm}"/>{references}</ds:SignedInfo>{gap}'
         f"<ds:SignatureValue>[value]</ds:SignatureValue>{gap}<ds:KeyInfo>{gap}<s:SecurityTokenReference>"
-        f"{key_info(key, named)}</s:SecurityTokenReference></ds:KeyInfo></ds:Signature>"
+        f"{named}</s:SecurityTokenReference></ds:KeyInfo></ds:Signature>"
     )
 
 
