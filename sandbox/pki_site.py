@@ -10,7 +10,6 @@ import base64
 import binascii
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from urllib.parse import unquote
 
 from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -75,10 +74,8 @@ class _Desk:
 
     async def asked_by_get(self, request: web.Request) -> web.Response:
         """Answer a question in the path, and say how long a cache may keep the answer (RFC 5019, section 6)."""
-        # The raw path: base64 has slashes, one after the other among them.
-        text = unquote(request.raw_path.partition("?")[0].removeprefix("/ocsp/"))
         try:
-            question = base64.b64decode(text, validate=True)
+            question = base64.b64decode(request.match_info["question"], validate=True)
         except (binascii.Error, ValueError):
             question = b""
         answer = self._answer(question)

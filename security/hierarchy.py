@@ -29,7 +29,7 @@ from security.authority_index import Issued, Revocation
 from security.files import write_whole
 from security.issuing import PROFILES, KeyKind, Kind, Wanted, generated
 from security.office import Office, Order, Which
-from security.signature_algorithms import PublicKey, weakness
+from security.signature_algorithms import PublicKey
 
 BACKDATED: Final = timedelta(minutes=5)
 """How long before now a certificate begins: clocks differ."""
@@ -230,9 +230,6 @@ class Hierarchy:
             raise AuthorityRefused(f"{order.name}: a name has small letters, digits and hyphens, at most 63")
         if order.kind == "tls-server" and not order.hosts:
             raise AuthorityRefused("a TLS server needs the names that it is reached by: give --host")
-        reason = None if isinstance(order.key, str) else weakness(order.key)
-        if reason is not None:
-            raise AuthorityRefused(f"the request holds {reason}: use RSA from 2048 bits, ECDSA P-256 or P-384")
 
     def _path(self, name: str, generation: int) -> Path:
         suffix = "" if generation == 1 else f".{generation}"

@@ -180,6 +180,15 @@ def test_an_unknown_fault_is_refused(text: str) -> None:
         read_fault(text, signs=True)
 
 
+def test_a_new_certificate_is_no_fault() -> None:
+    assert "fresh-cert" not in SIGNING_FAULTS
+    faults = Faults(signs=True)
+    faults.set("fresh-cert")
+    assert faults.delivers
+    with pytest.raises(FaultRefused, match="does not sign"):
+        read_fault("fresh-cert", signs=False)
+
+
 @pytest.mark.parametrize("kind", SIGNING_FAULTS)
 def test_signing_faults_need_a_source_that_signs(kind: str) -> None:
     assert read_fault(kind, signs=True).kind == kind
