@@ -18,6 +18,14 @@ KEEP_ALIVE = 4.0
 _NEXT_ADDRESS = 0.25
 
 
+async def reached(host: str, port: int) -> socket.socket:
+    """Return a connected socket, to whichever address of the host answers first; raises OSError, gaierror for names."""
+    loop = asyncio.get_running_loop()
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    # uvloop's create_connection tries one address after the other, each until it fails by itself.
+    return await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1, loop=loop)
+
+
 class Connections:
     """Every connection to the address of `requests`; those that wait for the next question wait KEEP_ALIVE seconds."""
 
@@ -43,16 +51,11 @@ class Connections:
 
     async def fresh(self, tls: ssl.SSLContext | None) -> Connection:
         """Open a connection; raises OSError, of which the errors of names and of TLS are kinds."""
-        loop = asyncio.get_running_loop()
         host = self._requests.host
-        addresses = await loop.getaddrinfo(
-            host, self._requests.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-        )
-        # uvloop's create_connection tries one address after the other, each until it fails by itself.
-        opened = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1, loop=loop)
+        opened = await reached(host, self._requests.port)
         try:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _, connection = await loop.create_connection(
+            _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: Connection(self._max_answer, self._lost),
                 sock=opened,
                 ssl=tls,

@@ -59,7 +59,8 @@ def _tell(findings: Sequence[Finding], as_json: bool) -> None:
         show({"findings": [dataclasses.asdict(finding) for finding in found], "counts": counted})
     else:
         for finding in found:
-            typer.echo(f"{finding.level:<8} {finding.subject}: {finding.text}")
+            code = f" [{finding.code}]" if finding.code else ""
+            typer.echo(f"{finding.level:<8} {finding.subject}: {finding.text}{code}")
             if finding.next:
                 typer.echo(f"         next: {finding.next}")
         typer.echo(f"{counted['problem']} problems, {counted['warning']} warnings, {counted['ok']} in order")

@@ -34,6 +34,7 @@ class Metrics:
     http_seconds: Histogram
     http_in_flight: Gauge
     tls_failures: Counter
+    tls_failed_at: Gauge
     exchanges: Counter
     exchange_seconds: Histogram
     upstream_attempts: Counter
@@ -66,7 +67,17 @@ def metrics() -> Metrics:
             "lgsp_http_request_seconds", "From request head to answer.", ("route",), buckets=_SECONDS
         ),
         http_in_flight=Gauge("lgsp_http_in_flight", "Requests being worked on.", multiprocess_mode="livesum"),
-        tls_failures=Counter("lgsp_tls_handshake_failures", "TLS handshakes that failed, by reason.", ("reason",)),
+        tls_failures=Counter(
+            "lgsp_tls_handshake_failures",
+            "TLS handshakes that failed, by reason; `verification` is what was wrong with a client certificate.",
+            ("reason", "verification"),
+        ),
+        tls_failed_at=Gauge(
+            "lgsp_tls_handshake_failure_timestamp_seconds",
+            "When a TLS handshake last failed for a reason, in POSIX seconds.",
+            ("reason", "verification"),
+            multiprocess_mode="max",
+        ),
         exchanges=Counter(
             "lgsp_exchanges", "Exchanges, outcome is `answered` or an error code.", ("database", "operation", "outcome")
         ),

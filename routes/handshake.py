@@ -22,6 +22,9 @@ class Handshake(ssl.SSLObject):
             raise
         except ssl.SSLError as error:
             reason = (error.reason or "CLOSED").lower()
-            metrics().tls_failures.labels(reason).inc()
-            log.warning("tls-handshake-failed", reason=reason, verification=getattr(error, "verify_message", None))
+            # OpenSSL's words for a certificate that it refuses: a few dozen, none of them the client's.
+            verification = getattr(error, "verify_message", None)
+            metrics().tls_failures.labels(reason, verification or "").inc()
+            metrics().tls_failed_at.labels(reason, verification or "").set_to_current_time()
+            log.warning("tls-handshake-failed", reason=reason, verification=verification)
             raise

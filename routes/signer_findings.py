@@ -24,6 +24,7 @@ from routes.certificate_facts import is_authority, may_sign, purposes, read, sel
 from routes.findings import Finding, ok, problem, warning
 from routes.revocation_findings import asked
 from routes.source_findings import PATIENCE_S
+from routes.trust_findings import usable_domains
 from security.signature import Rejected
 from security.trust import Trust
 from security.trust_path import Authorities, check_leaf
@@ -35,10 +36,13 @@ _FOLLOW = "follow it, then run `lgsp check`"
 async def signers(settings: Settings) -> list[Finding]:
     """Judge every signer that is named, after everybody was asked who can say whether they were revoked."""
     found = [finding for name, one in settings.endpoints.items() for finding in _own(name, one)]
+    broken = False
     try:
         domains = await asyncio.to_thread(TrustDomains.load, settings.trust)
     except ConfigurationError as failure:
-        return [*found, problem("trust", str(failure), _FOLLOW, "trust-unusable")]
+        broken = True
+        found.append(problem("trust", str(failure), _FOLLOW, "trust-unusable"))
+        domains = await asyncio.to_thread(usable_domains, settings)
     believed: dict[str, Trust] = {}
     for name, endpoint in settings.endpoints.items():
         if not (endpoint.signer or endpoint.pinned):
@@ -46,11 +50,13 @@ async def signers(settings: Settings) -> list[Finding]:
         try:
             believed[name] = await asyncio.to_thread(trust_of, name, endpoint, domains)
         except (ConfigurationError, ValueError, OSError) as failure:
-            found.append(problem(f"endpoints.{name}", str(failure), _FOLLOW, "trust-unusable"))
+            # That a domain is not to be had follows from what was said of it.
+            if not (broken and endpoint.domain):
+                found.append(problem(f"endpoints.{name}", str(failure), _FOLLOW, "trust-unusable"))
     fetching = settings.revocation.model_copy(update={"timeout": min(settings.revocation.timeout, PATIENCE_S)})
     fetcher = Fetcher(fetching)
-    used = {endpoint.domain for endpoint in settings.endpoints.values() if endpoint.domain in settings.trust}
-    parts = await asyncio.gather(*(asked(domains.named(name, "trust"), fetcher) for name in sorted(used)))
+    used = sorted({settings.endpoints[name].domain for name in believed} - {""})
+    parts = await asyncio.gather(*(asked(domains.named(name, "trust"), fetcher) for name in used))
     found += [finding for part in parts for finding in part]
     return found + await asyncio.to_thread(lambda: list(_judged(settings.endpoints, believed, domains)))
 

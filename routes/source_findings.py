@@ -11,19 +11,20 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from aiohappyeyeballs import start_connection
 from cryptography import x509
 
+from adapters.http_connections import reached
 from adapters.transport import client_tls
 from config.settings import ConfigurationError, Endpoint
 from routes.clock_findings import Clock
 from routes.expiry import WARN_DAYS
 from routes.findings import Finding, ok, problem, warning
+from routes.knocking import Streams, knocking
 from routes.source import Source
 from routes.tls_findings import not_believed, presented, refused
 
@@ -34,10 +35,10 @@ _SOON = timedelta(days=WARN_DAYS[0])
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What there is to say about a source, and its clock where it told the time."""
+    """What a look found, and the clocks of others that it saw."""
 
     findings: list[Finding]
-    clock: Clock | None = None
+    clocks: tuple[Clock, ...] = ()
 
 
 class _Stopped(Exception):
@@ -72,10 +73,10 @@ async def _verified(source: Source, tls: ssl.SSLContext | None) -> Looked:
             found = [ok(source.subject, text, "connected")]
             if tls is not None:
                 found += _ends_soon(source, presented(writer.get_extra_info("ssl_object")))
-            return Looked(found, await _clock(source, reader, writer))
+            return Looked(found, await _clocks(source, reader, writer))
     except ssl.SSLCertVerificationError as failure:
         return await _unverified(source, failure)
-    except (ssl.SSLError, ConnectionError) as failure:
+    except OSError as failure:
         return Looked([refused(source, await _told(source, tls, failure))])
 
 
@@ -103,49 +104,36 @@ async def _unverified(source: Source, failure: ssl.SSLCertVerificationError) -> 
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     chain: list[x509.Certificate] = []
-    clock = None
+    clocks: tuple[Clock, ...] = ()
     try:
         async with _connected(source, context) as (reader, writer):
             chain = presented(writer.get_extra_info("ssl_object"))
-            clock = await _clock(source, reader, writer)
+            clocks = await _clocks(source, reader, writer)
     except (_Stopped, OSError):
         # It is no longer there, or wants our certificate first: what was found before says enough.
         pass
-    return Looked([not_believed(source, failure, chain)], clock)
+    return Looked([not_believed(source, failure, chain)], clocks)
 
 
 @asynccontextmanager
-async def _connected(
-    source: Source, tls: ssl.SSLContext | None
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def _connected(source: Source, tls: ssl.SSLContext | None) -> AsyncIterator[Streams]:
     """Open a connection for the block; _Stopped where the network is in the way, OSError where TLS is."""
     patience = min(source.endpoint.timeout.connect, PATIENCE_S)
     opened = await _socket(source, patience)
-    try:
-        async with asyncio.timeout(patience):
-            host = source.host if tls is not None else None
-            reader, writer = await asyncio.open_connection(sock=opened, ssl=tls, server_hostname=host)
-    except TimeoutError:
-        opened.close()
-        text = f"{source.where} takes connections, but does not answer the TLS handshake within {patience:g} s"
-        step = f"ask the source; is this a port for TLS? See `openssl s_client -connect {source.where}`"
-        raise _Stopped(problem(source.subject, text, step, "tls-no-answer")) from None
-    except BaseException:
-        opened.close()
-        raise
-    try:
-        yield reader, writer
-    finally:
-        # Not `close`: that waits for the other side to say goodbye.
-        writer.transport.abort()
+    async with AsyncExitStack() as stack:
+        try:
+            streams = await stack.enter_async_context(knocking(opened, patience, tls, source.host))
+        except TimeoutError:
+            text = f"{source.where} takes connections, but does not answer the TLS handshake within {patience:g} s"
+            step = f"ask the source; is this a port for TLS? See `openssl s_client -connect {source.where}`"
+            raise _Stopped(problem(source.subject, text, step, "tls-no-answer")) from None
+        yield streams
 
 
 async def _socket(source: Source, patience: float) -> socket.socket:
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(patience):
-            addresses = await loop.getaddrinfo(source.host, source.port, type=socket.SOCK_STREAM)
-            return await start_connection(addresses, happy_eyeballs_delay=0.25, interleave=1, loop=loop)
+            return await reached(source.host, source.port)
     except TimeoutError:
         text = f"no connection to {source.where} within {patience:g} s"
         step = f"ask the network: is {source.where} open from this machine? Try `{_nc(source)}`"
@@ -176,8 +164,8 @@ def _ends_soon(source: Source, chain: list[x509.Certificate]) -> list[Finding]:
     return [warning(source.subject, text, "remind who runs the source", "tls-expires-soon")]
 
 
-async def _clock(source: Source, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Clock | None:
-    """Ask for anything at all, for the sake of the Date in the answer; _Stopped if there is none."""
+async def _clocks(source: Source, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[Clock, ...]:
+    """Ask for anything at all, for the sake of the Date in the answer, if it has one; _Stopped without an answer."""
     request = f"HEAD / HTTP/1.1\r\nHost: {source.where}\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(_read_patience(source)):
@@ -196,7 +184,7 @@ async def _clock(source: Source, reader: asyncio.StreamReader, writer: asyncio.S
     try:
         said = parsedate_to_datetime(dates[0])
     except (IndexError, ValueError):
-        return None
+        return ()
     said = said.replace(tzinfo=said.tzinfo or UTC)
     # The header has whole seconds.
-    return Clock.between(source.subject, said, asked, answered, timedelta(seconds=1))
+    return (Clock.between(source.subject, said, asked, answered, timedelta(seconds=1)),)

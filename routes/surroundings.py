@@ -21,12 +21,15 @@ from adapters.tables import open_storage
 from config.pkcs11_uri import Pkcs11Uri
 from config.settings import Endpoint, Settings
 from routes.clock_findings import clock_findings
+from routes.evidence_findings import recent, refusals, signed_clocks
 from routes.expiry import client_expiries
 from routes.expiry_findings import configured_ends, ends
+from routes.face_findings import accepted, face
 from routes.findings import Finding, ok, problem, warning
 from routes.signer_findings import signers
 from routes.source_findings import PATIENCE_S, Looked, look
 from routes.token_findings import token_look
+from security.client_store import load_all
 from storage.commands import status
 from storage.engine import Storage, directory_of
 from storage.errors import StorageError
@@ -44,13 +47,14 @@ async def surroundings(settings: Settings) -> list[Finding]:
         if isinstance(endpoint.key, Pkcs11Uri)
     ]
     looks += [
-        _within("trust", _signers(settings)),
+        _within("trust", _only(signers(settings))),
+        _within("server.tls", _only(face(settings))),
         _within("storage", _storage(settings)),
         _within("redis", _redis(settings)),
     ]
     parts = await asyncio.gather(*looks)
     found = [finding for part in parts for finding in part.findings]
-    found += clock_findings([part.clock for part in parts if part.clock is not None])
+    found += clock_findings([clock for part in parts for clock in part.clocks])
     return [*found, *configured_ends(settings, datetime.now(UTC)), *_space(settings)]
 
 
@@ -62,10 +66,13 @@ async def _within(subject: str, looking: Awaitable[Looked]) -> Looked:
     except TimeoutError:
         text = f"the look at it was not finished after {_LONGEST_S:g} s"
         return Looked([problem(subject, text, "ask the network, then run `lgsp doctor` again", "look-timeout")])
+    except Exception as failure:  # noqa: BLE001 - a look that breaks is a finding; the others are worth seeing
+        text = f"the look at it broke ({type(failure).__name__})"
+        return Looked([problem(subject, text, "report this; the other findings hold", "look-broken")])
 
 
-async def _signers(settings: Settings) -> Looked:
-    return Looked(await signers(settings))
+async def _only(looking: Awaitable[list[Finding]]) -> Looked:
+    return Looked(await looking)
 
 
 async def _token(subject: str, endpoint: Endpoint) -> Looked:
@@ -81,22 +88,30 @@ async def _storage(settings: Settings) -> Looked:
         storage = await open_storage(settings.storage.url)
         try:
             await storage.write(_nothing)
-            clients = await _clients(storage)
+            seen = await _stored(storage, settings)
         finally:
             await storage.close()
     except StorageError as failure:
         step = "check permissions, space and who holds the lock"
         return Looked([problem("storage", f"cannot be written: {failure}", step, "storage-unwritable")])
-    return Looked([ok("storage", f"{found.url} can be written, {found.size or 0} bytes", "storage-writable"), *clients])
+    writable = ok("storage", f"{found.url} can be written, {found.size or 0} bytes", "storage-writable")
+    return Looked([writable, *seen.findings], seen.clocks)
 
 
 def _nothing(_connection: Connection) -> None:
     """The lock, the beginning and the commit are the test."""
 
 
-async def _clients(storage: Storage) -> list[Finding]:
+async def _stored(storage: Storage, settings: Settings) -> Looked:
+    """Look at what the database knows of clients and of the answers of the last day."""
     now = datetime.now(UTC)
-    return list(ends(await storage.read(lambda connection: client_expiries(connection, now)), now))
+    entries = await storage.read(lambda connection: recent(connection, now))
+    found = [
+        *ends(await storage.read(lambda connection: client_expiries(connection, now)), now),
+        *accepted(await storage.read(load_all), settings),
+        *refusals(entries),
+    ]
+    return Looked(found, tuple(signed_clocks(entries)))
 
 
 async def _redis(settings: Settings) -> Looked:

@@ -7,6 +7,7 @@ import time
 from threading import Thread
 
 from config.settings import Endpoint
+from routes.certificate_facts import shown
 from routes.findings import Finding, ok, problem
 from security.signature_key import KeyRefused, load_signer
 
@@ -19,10 +20,10 @@ def token_finding(subject: str, endpoint: Endpoint) -> Finding:
         # Loading it signs a probe, which the certificate has to verify.
         signer = load_signer(endpoint.key, endpoint.certificate, endpoint.key_pin.get_secret_value())
     except KeyRefused as refused:
-        return problem(subject, refused.text, refused.step)
+        return problem(subject, refused.text, refused.step, "token-silent")
     took = (time.monotonic() - began) * 1000
-    named = signer.certificate.subject.rfc4514_string()
-    return ok(subject, f"{endpoint.key} signed a probe for {named} in {took:.1f} ms")
+    named = shown(signer.certificate.subject)
+    return ok(subject, f"{endpoint.key} signed a probe for {named} in {took:.1f} ms", "token-signs")
 
 
 async def token_look(subject: str, endpoint: Endpoint) -> Finding:

@@ -168,14 +168,15 @@ class AuditTrail:
 
 
 def _details(exchange: Exchange) -> dict[str, JSON]:
-    """Say who signed: at the source as `signer` with `signer_domain` and `signer_revocation`, where they are known.
+    """Say who signed: at the source as `signer` at `signed_at`, the caller as `caller_signer` at `caller_signed_at`.
 
-    The caller is `caller_signer`, with `caller_signed_at`.
+    `signer_domain` and `signer_revocation` say how far the source's signer was vouched for, where that is known.
     """
     details: dict[str, JSON] = {}
     proven = exchange.trail.provenance
     if proven is not None:
         details["signer"] = proven.certificate
+        details["signed_at"] = instant(proven.signed_at)
         if proven.domain is not None:
             details["signer_domain"] = proven.domain
         if proven.revocation is not None:

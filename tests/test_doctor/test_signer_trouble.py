@@ -289,6 +289,7 @@ async def test_a_domain_that_asks_nobody(world: World) -> None:
 
 async def test_a_domain_that_cannot_be_read(world: World) -> None:
     (finding,) = await world.found(world.authority.issue(), anchors=(world.folder / "nowhere.pem",))
+    assert finding.subject == "trust"
     assert (finding.level, finding.code, "nowhere.pem" in finding.text) == ("problem", "trust-unusable", True)
 
 

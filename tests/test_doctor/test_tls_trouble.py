@@ -113,8 +113,7 @@ async def test_an_expired_certificate_and_what_time_it_is_there(root: Paper, tmp
     assert (finding.code, "it ended 2" in finding.text) == ("tls-expired", True)
     assert "renew" in (finding.next or "")
     # The source has told the time although its certificate is refused: it says that our clock may be the reason.
-    assert seen.clock is not None
-    (clock,) = clock_findings([seen.clock])
+    (clock,) = clock_findings(seen.clocks)
     assert (clock.level, clock.code) == ("problem", "clock-skew")
     assert "timedatectl" in (clock.next or "")
 

@@ -65,7 +65,7 @@ def test_only_one_place_opens_connections() -> None:
     assert all_called({"ClientSession", "TCPConnector"}) == set()
     assert all_called({"create_connection", "start_connection"}) == {"adapters/http_connections.py"}
     # The diagnosis knocks at addresses, the supervisor at its own workers; neither sends a question.
-    assert all_called({"open_connection"}) == {"routes/server.py", "routes/surroundings.py"}
+    assert all_called({"open_connection"}) == {"routes/server.py", "routes/knocking.py"}
     others = {"requests", "httpx", "urllib3", "http.client", "urllib.request"}
     assert {shown(path) for path in product() for name, _ in imported(tree(path)) if name in others} == set()
 

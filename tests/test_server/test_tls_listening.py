@@ -116,7 +116,9 @@ async def test_a_failed_handshake_is_explained_in_the_log(
         assert (await ask(serving, trusting(ca))).status == 200
     failures = [line for line in lines() if line["event"] == "tls-handshake-failed"]
     assert [(line["reason"], line["verification"]) for line in failures] == [(reason, verification)]
-    assert f'lgsp_tls_handshake_failures_total{{reason="{reason}"}}'.encode() in render()
+    labels = f'{{reason="{reason}",verification="{verification}"}}'
+    assert f"lgsp_tls_handshake_failures_total{labels}".encode() in render()
+    assert f"lgsp_tls_handshake_failure_timestamp_seconds{labels}".encode() in render()
 
 
 async def test_plain_http_on_the_tls_port_is_explained_too(
