@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from cryptography import x509
@@ -45,6 +46,14 @@ def trust_of(name: str, endpoint: Endpoint, domains: TrustDomains) -> Trust:
         raise ConfigurationError(f"{where} needs signer: the certificate whose subject signs its answers")
     revocation = RevocationLists.load(endpoint.crl, anchors) if endpoint.crl else None
     return AnchoredTrust(anchors, subject=None, expected=expected, pinned=pinned, revocation=revocation)
+
+
+def trusts_in_callers(names: Sequence[str], domains: TrustDomains) -> list[Trust]:
+    """Make what vouches for the signing certificates of callers, one for each domain that `[callers]` names.
+
+    Who signs is known by registration, so any signer of a domain will do. Raises ConfigurationError.
+    """
+    return [AnchoredTrust.within(domains.named(name, "[callers] domains"), ExpectedSigner()) for name in names]
 
 
 def _expected(where: str, endpoint: Endpoint, signers: list[x509.Certificate]) -> ExpectedSigner:

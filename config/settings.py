@@ -199,6 +199,12 @@ class Expected(Section):
     policies: tuple[Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9]\d*))+$")], ...] = ()
 
 
+class Callers(Section):
+    """Callers' own signatures: where `domains` are named, a registered certificate counts while one vouches for it."""
+
+    domains: tuple[str, ...] = ()
+
+
 class Endpoint(Section):
     """One address of one source and everything that belongs to the way there (điểm kết nối).
 
@@ -271,6 +277,7 @@ class Settings(BaseSettings):
     telemetry: Telemetry = Field(default_factory=Telemetry)
     trust: dict[str, Domain] = Field(default_factory=dict)
     revocation: Revocation = Field(default_factory=Revocation)
+    callers: Callers = Field(default_factory=Callers)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
 
     @classmethod

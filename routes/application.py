@@ -14,6 +14,7 @@ from aiohttp import web
 from adapters.bindings import Codec
 from adapters.breakers import Breakers, SqlBreakerStore
 from adapters.dispatch import compile_codecs, dispatch, served
+from adapters.endpoint_trust import trusts_in_callers
 from adapters.login import Link
 from adapters.resilience import retried
 from adapters.revocation import RevocationKeeper
@@ -34,6 +35,7 @@ from routes.problems import add_problems
 from routes.quota import quota
 from routes.readiness import health_checks
 from routes.recorded import recorded
+from routes.signed import Signatures
 from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
 from security.assertions import Assertions, UsedAssertions
@@ -73,6 +75,7 @@ class Gateway:
     breakers: Breakers
     replays: Replays
     revocation: RevocationKeeper
+    signatures: RequestSignatures
     links: Mapping[str, Link]
     handler: Handler
 
@@ -86,8 +89,10 @@ class Gateway:
         await self.revocation.prepare(domains)
         endpoints = self.settings.endpoints
         codecs = await asyncio.to_thread(compile_codecs, self.databases, endpoints, self.replays, domains)
+        trusts = trusts_in_callers(self.settings.callers.domains, domains)
         self.revocation.take(domains)
         self.codecs.update(codecs)
+        self.signatures.believe(trusts)
         for link in self.links.values():
             link.reload()
         self.keys.reload()
@@ -134,6 +139,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         registry = ClientRegistry(storage)
         await registry.refresh()
         _in_background(opened, registry.follow(lost=_clients_not_read))
+        trusts = trusts_in_callers(settings.callers.domains, revocation.domains)
+        signatures = RequestSignatures(registry, trusts=trusts)
         issuer = settings.tokens.issuer or frame.public_url(settings.server)
         identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
         audiences = frozenset({issuer, f"{frame.public_url(settings.server)}/oauth2/token"})
@@ -160,6 +167,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             breakers,
             replays,
             revocation,
+            signatures,
             links,
             handler,
         )
@@ -175,8 +183,10 @@ def application(gateway: Gateway) -> web.Application:
         return gateway.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
 
     app.middlewares.extend((quota, recorded(identify, gateway.trail, gateway.databases), frame.unrepeated))
-    verify = RequestSignatures(gateway.identity.registry).verify
-    add_exchanges(app.router, gateway.databases, gateway.handler, gateway.trail.proof, verify, settings.server.max_body)
+    signatures = Signatures(gateway.signatures.verify, gateway.revocation.settle)
+    add_exchanges(
+        app.router, gateway.databases, gateway.handler, gateway.trail.proof, signatures, settings.server.max_body
+    )
     tokens.setup(
         app,
         tokens.TokenEndpoint(gateway.identity, gateway.assertions, gateway.log.record, gateway.trail.anonymous),

@@ -18,7 +18,7 @@ from routes.context import CALLER, REQUEST_ID
 from routes.direct import Whole
 from routes.flaws import flaws_of
 from routes.recorded import wants_full_receipt
-from routes.signed import SIGNATURE, SIGNATURE_INPUT, Verify, read_signed_json
+from routes.signed import SIGNATURE, SIGNATURE_INPUT, Signatures, read_signed_json
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, CallerSignature, Database, Exchange, Handler, Operation
 from schemas.fields import Question
@@ -49,19 +49,20 @@ def add_exchanges(
     databases: Iterable[Database],
     handler: Handler,
     prove: Prove,
-    verify: Verify,
+    signatures: Signatures,
     max_body: int,
 ) -> None:
     """Add one route for each operation, so that paths, metrics and 404 follow the declarations."""
     for database in databases:
         for operation in database.operations:
             router.add_post(
-                f"/v1/{database.name}/{operation.name}", _route(database, operation, handler, prove, verify, max_body)
+                f"/v1/{database.name}/{operation.name}",
+                _route(database, operation, handler, prove, signatures, max_body),
             )
 
 
 def _route(
-    database: Database, operation: Operation, handler: Handler, prove: Prove, verify: Verify, max_body: int
+    database: Database, operation: Operation, handler: Handler, prove: Prove, signatures: Signatures, max_body: int
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     names = database.name, operation.name
     validated = operation.question.model_validate
@@ -80,7 +81,7 @@ def _route(
         signed: CallerSignature | None = None
         try:
             if SIGNATURE in headers or SIGNATURE_INPUT in headers:
-                question, signed = await read_signed_json(request, max_body, verify, read_question)
+                question, signed = await read_signed_json(request, max_body, signatures, read_question)
             else:
                 question = await read_json(request, max_body, read_question)
         except Invalid:

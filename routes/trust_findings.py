@@ -36,8 +36,14 @@ def trust_findings(settings: Settings) -> Iterator[Finding]:
             yield problem(subject, str(failure), "mend the file or the setting that is named")
             continue
         yield from _policy(subject, section)
-        if not any(endpoint.domain == name for endpoint in settings.endpoints.values()):
+        used = name in settings.callers.domains
+        if not used and not any(endpoint.domain == name for endpoint in settings.endpoints.values()):
             yield warning(subject, "no endpoint names this domain", f'write domain = "{name}" where it is meant')
+    for name in settings.callers.domains:
+        if name not in settings.trust:
+            known = ", ".join(settings.trust) or "none"
+            text = f"there is no section [trust.{name}]; known are {known}"
+            yield problem("callers.domains", text, "correct the name, or add the section")
     if broken or not settings.trust:
         return
     try:

@@ -93,13 +93,16 @@ class CallerSignature:
     """The caller's own signature over its request, as verified (chữ ký của bên gọi).
 
     `certificate` names the registered one (`sha256:` and hexadecimal), `signed_at` is UTC. `nonce` counts once for this
-    certificate; from `forget_at` (POSIX seconds) on nothing signed with it would be accepted any more.
+    certificate; from `forget_at` (POSIX seconds) on nothing signed with it would be accepted any more. `domain` and
+    `revocation` as in Provenance.
     """
 
     certificate: str
     signed_at: datetime
     nonce: str
     forget_at: int
+    domain: str | None = None
+    revocation: Literal["good", "indeterminate"] | None = None
 
 
 @dataclass(slots=True)

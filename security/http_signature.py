@@ -23,7 +23,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from security.content_digest import check_content_digest
-from security.signature import Rejected, SignaturePolicy
+from security.signature import Assurance, Rejected, SignaturePolicy
 from security.signature_algorithms import (
     ALGORITHMS,
     ECDSA_SHA256,
@@ -54,18 +54,21 @@ _LONGEST = 4096
 _MOST_COMPONENTS = 32
 _LONGEST_NAME = 256
 _DEFAULTS = SignaturePolicy()
+_REGISTERED = Assurance()
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSigner:
     """Who may sign requests: subject (RFC 4514) and SHA-256 (hexadecimal) of the certificate, and its key's checks.
 
-    `checks` are by algorithm name of RFC 9421, only those that fit the key.
+    `checks` are by algorithm name of RFC 9421, only those that fit the key; `assurance` says how far somebody else than
+    the registration vouches for the certificate.
     """
 
     subject: str
     fingerprint: str
     checks: Mapping[str, Check]
+    assurance: Assurance = _REGISTERED
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Self:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from math import ceil
@@ -23,6 +24,8 @@ from security.http_signature import RequestSigner, verify_request
 from security.registry import ClientRegistry
 from security.signature import Reason, Rejected, SignaturePolicy, utc_now
 from security.signature_base import HttpRequest
+from security.trust import Trust
+from security.trust_status import Unsettled
 from storage.errors import StorageError
 
 _HEXADECIMAL = re.compile(r"(?:signature-)?sha256:([0-9a-fA-F]{64})")
@@ -56,16 +59,23 @@ class RequestSignatures:
         registry: ClientRegistry,
         policy: SignaturePolicy | None = None,
         *,
+        trusts: Sequence[Trust] = (),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._registry = registry
         self._policy = policy or SignaturePolicy()
+        self._trusts = tuple(trusts)
         self._clock = clock
+
+    def believe(self, trusts: Sequence[Trust]) -> None:
+        """Let registered certificates count only where one of `trusts` vouches for them; none: registered is enough."""
+        self._trusts = tuple(trusts)
 
     def verify(self, request: HttpRequest, caller: Caller) -> CallerSignature:
         """Verify the signature that a caller put on its request; raises SignatureRejected with the reason.
 
-        That it was not used before is seen where it is used (`counted_once`).
+        It is CallerUnsettled where it can be asked whether the certificate was revoked. That the signature was not used
+        before is seen where it is used (`counted_once`).
         """
         now = self._clock()
         try:
@@ -74,7 +84,10 @@ class RequestSignatures:
             raise rejected(rejection) from None
         # A node whose clock runs ahead must not forget what one that lags behind would still accept.
         forget_at = ceil((signed.fresh_until + self._policy.skew).timestamp())
-        return CallerSignature(f"sha256:{signed.signer.fingerprint}", signed.signed_at, signed.nonce, forget_at)
+        domain, revocation = signed.signer.assurance
+        return CallerSignature(
+            f"sha256:{signed.signer.fingerprint}", signed.signed_at, signed.nonce, forget_at, domain, revocation
+        )
 
     def _signer(self, caller: Caller, keyid: str, now: datetime) -> RequestSigner:
         client = self._registry.get(caller.client_id)
@@ -88,7 +101,17 @@ class RequestSignatures:
         not_before, signer = _loaded(credential.material["certificate"])
         if now < not_before:
             raise Rejected("expired", "the signing certificate is not valid yet")
-        return signer
+        return self._vouched(credential.material["certificate"], signer, now) if self._trusts else signer
+
+    def _vouched(self, certificate: str, signer: RequestSigner, now: datetime) -> RequestSigner:
+        refusals = []
+        for trust in self._trusts:
+            try:
+                return replace(signer, assurance=trust.accept(certificate, now).assurance)
+            except Rejected as refused:
+                refusals.append(refused)
+        # That a domain knows the certificate and refuses it says more than that another one does not know it.
+        raise max(refusals, key=lambda refused: (isinstance(refused, Unsettled), refused.reason != "untrusted"))
 
 
 @lru_cache(maxsize=4096)
@@ -109,16 +132,24 @@ def fingerprint_named(keyid: str) -> str:
     raise Rejected("untrusted", "keyid is no name of a certificate: sha256: and 64 hexadecimal digits, or an x5t#S256")
 
 
+class CallerUnsettled(SignatureRejected):
+    """It can be asked whether the certificate was revoked; until then the request is not believed."""
+
+    unknown: Unsettled
+
+
 def rejected(rejection: Rejected) -> SignatureRejected:
     """Turn a verdict into the error that the caller sees, with the reason of the published list."""
     vi = _REASONS.get(rejection.reason, "không hợp lệ")
-    return SignatureRejected(
-        Text(
-            f"Chữ ký của yêu cầu bị từ chối: {vi} ({rejection.detail})",
-            f"The signature of the request was rejected: {rejection.detail}",
-        ),
-        reason=rejection.reason,
+    detail = Text(
+        f"Chữ ký của yêu cầu bị từ chối: {vi} ({rejection.detail})",
+        f"The signature of the request was rejected: {rejection.detail}",
     )
+    if not isinstance(rejection, Unsettled):
+        return SignatureRejected(detail, reason=rejection.reason)
+    failure = CallerUnsettled(detail, reason=rejection.reason)
+    failure.unknown = rejection
+    return failure
 
 
 def counted_once(used: Used, *, clock: Callable[[], datetime] = utc_now) -> Stage:
