@@ -60,8 +60,12 @@ services: .venv/.node ## install the servers that the tests talk to
 	$(call need,test -e /usr/share/java/wss4j.jar -a -n "$$(command -v javac)",default-jdk-headless libwss4j-java)
 	$(call need,command -v softhsm2-util && command -v pkcs11-tool,softhsm2 opensc)
 
+.PHONY: vectors
+vectors: .venv/bin/python ## fetch other people's signed documents, which the tests need, into .venv/vectors
+	@$(BIN)/python -m tests.test_vectors.fetch
+
 .PHONY: test
-test: .venv/.dev services ## install what the tests need and run the whole suite; options in ARGS="..."
+test: .venv/.dev services vectors ## install what the tests need and run the whole suite; options in ARGS="..."
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
