@@ -95,5 +95,5 @@ def _line(told: dict[str, Any]) -> str:
         if told["reason"] in _TIMELY:
             found += "; to judge it as of the time when it came, add --at TIME"
     text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in f"{told['file']}: {found}")
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
