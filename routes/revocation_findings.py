@@ -23,6 +23,7 @@ from security.trust_status import StatusRegister, Subject
 
 # Authorities that issue to others publish lists every day or week; only roots, which do not, may be slower.
 _OLD = timedelta(days=30)
+_SOON = timedelta(days=7)
 _NONCE = 16
 # Longer than it takes to judge the signers afterwards.
 _SILENCE = timedelta(minutes=5)
@@ -104,6 +105,11 @@ class _Asking:
             text = f"the OCSP responder at {where} does not know the certificate of {who}: it is refused"
             step = f"ask the authority {issuer} whether it issued it, and whether this is its responder"
             return _Trouble("ocsp-unknown", text, step)
+        ends = _responder_ends(body)
+        if ends is not None:
+            text = f"the OCSP responder at {where} answers, but its own certificate ends {ends:%Y-%m-%d %H:%M} UTC"
+            step = "tell the authority: from then on its answers prove nothing"
+            return warning(self._subject, text, step, "ocsp-responder-expires-soon")
         # What `revoked` means for whom is said where the certificate is named.
         return ok(self._subject, f"the OCSP responder at {where} answers: {answer.status} is {who}", "ocsp-answers")
 
@@ -147,6 +153,16 @@ class _Asking:
             return warning(self._subject, text, step, "crl-old")
         text = f"the list at {where} is current: {age}, next {ends:%Y-%m-%d %H:%M} UTC"
         return ok(self._subject, text, "crl-current")
+
+
+def _responder_ends(body: bytes) -> datetime | None:
+    """Return when the certificate of a responder ends, where that is near: they live for weeks and renew themselves."""
+    now = datetime.now(UTC)
+    for one in ocsp.load_der_ocsp_response(body).certificates:
+        begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
+        if ends - now < min(_SOON, (ends - begins) / 8):
+            return ends
+    return None
 
 
 def _unknown(subject: str, register: StatusRegister, about: Subject) -> Finding:

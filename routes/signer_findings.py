@@ -124,7 +124,7 @@ class _Signer:
             text = f"{who} is believed, but nobody says whether its certificate was revoked"
             step = f"see what is said about trust.{held.domain}"
             return warning(f"{self.subject}.{self.setting}", text, step, "revocation-unknown")
-        until = f" until {signer.not_after:%Y-%m-%d %H:%M} UTC, then it is asked about again" if held.revocation else ""
+        until = f" until {signer.not_after:%Y-%m-%d %H:%M} UTC, as far as is known now" if held.revocation else ""
         return ok(f"{self.subject}.{self.setting}", f"{who} is believed{until}", "signer-believed")
 
     def _flaw(self, held: _Held) -> Finding | None:

@@ -165,6 +165,14 @@ async def test_an_answer_that_proves_nothing(world: World, place: Place, what: s
     assert step in (finding.next or "")
 
 
+@pytest.mark.parametrize(("left", "code"), [(6, "ocsp-responder-expires-soon"), (8, "ocsp-answers")])
+async def test_a_responder_whose_certificate_ends(world: World, place: Place, left: int, code: str) -> None:
+    responder = world.authority.responder(before=NOW - 80 * DAY, after=NOW + left * DAY)
+    place.answer, place.listed = fresh(responder=responder), lists(world.authority)
+    findings = await world.found(place.issue(world.authority))
+    assert {one.code for one in findings} == {code, "crl-current", "signer-believed"}
+
+
 async def test_a_responder_that_does_not_know_the_certificate(world: World, place: Place) -> None:
     place.answer, place.listed = fresh(UNKNOWN), lists(world.authority)
     findings = await world.found(place.issue(world.authority))
