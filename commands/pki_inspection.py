@@ -11,7 +11,10 @@ from commands.common import AsJson, fail, pairs, show
 
 
 def inspect(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="PEM or DER: one thing or many in each.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="PEM or DER, one thing or many in each; - is standard input."),
+    ],
     trust: Annotated[
         list[Path] | None, typer.Option(metavar="PEM", help="Authorities that are trusted; repeatable.")
     ] = None,

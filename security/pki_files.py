@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
 )
 
+STANDARD_INPUT: Final = Path("-")
 T = TypeVar("T")
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----", re.DOTALL)
 # Revocation lists of large authorities have tens of megabytes.
@@ -58,9 +60,12 @@ Thing = (
 
 
 def things_in(path: Path) -> list[Thing]:
-    """Return everything in a file, in its order; raises OSError, FileUnreadable."""
-    with path.open("rb") as file:
-        raw = file.read(_LARGEST + 1)
+    """Return everything in a file (`-` is standard input), in its order; raises OSError, FileUnreadable."""
+    if path == STANDARD_INPUT:
+        raw = sys.stdin.buffer.read(_LARGEST + 1)
+    else:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
     if len(raw) > _LARGEST:
         raise FileUnreadable(f"{path} is larger than {_LARGEST // 1024 // 1024} MiB")
     found = list(_from_pem(raw)) if b"-----BEGIN " in raw else list(_from_der(raw) or _from_base64(raw))

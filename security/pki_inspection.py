@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from security.keys import SANDBOX_MARK
 from security.pki_facts import extension, hosts, key_kind, name_of, places, public_mark, text_of, usages
-from security.pki_files import Foreign, Locked, Thing
+from security.pki_files import STANDARD_INPUT, Foreign, Locked, Thing
 from security.signature import Rejected
 from security.signature_algorithms import weakness
 from security.trust_path import SHA2, Authorities, check_leaf, issued
@@ -57,7 +58,26 @@ class Inspection:
 
     def explain(self) -> list[Explained]:
         """Explain every piece."""
-        return [self._explained(piece) for piece in self._pieces]
+        found = [self._explained(piece) for piece in self._pieces]
+        for place, next_place in pairwise(range(len(found))):
+            if self._breaks_chain(self._pieces[place], self._pieces[next_place]):
+                found[place].findings.append(
+                    "the certificate after it in the file did not issue it: a TLS server sends its own first, then the"
+                    " one that issued it, and so on"
+                )
+        return found
+
+    def _breaks_chain(self, one: Piece, after: Piece) -> bool:
+        """Tell whether an authority follows a certificate in one file that it did not issue.
+
+        A list of roots is in no order: it begins with an authority.
+        """
+        first = next(piece.thing for piece in self._pieces if piece.path == one.path)
+        if not (isinstance(first, x509.Certificate) and isinstance(one.thing, x509.Certificate)):
+            return False
+        if one.path != after.path or not isinstance(after.thing, x509.Certificate) or _is_authority(first):
+            return False
+        return _is_authority(after.thing) and not issued(after.thing, one.thing)
 
     def _explained(self, piece: Piece) -> Explained:
         thing, file = piece.thing, str(piece.path)
@@ -228,11 +248,21 @@ class Inspection:
 
 
 def _guarded(path: Path, said: Explained) -> Explained:
+    if path == STANDARD_INPUT:
+        return said
     mode = stat.S_IMODE(path.stat().st_mode)
     said.facts["mode"] = f"{mode:04o}"
     if mode & 0o077:
         said.findings.append(f"others can read it (mode {mode:04o}): run chmod 600 {path}")
     return said
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        constraints = extension(certificate, x509.BasicConstraints)
+    except (ValueError, x509.DuplicateExtension):
+        return False
+    return constraints is not None and constraints.ca
 
 
 def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

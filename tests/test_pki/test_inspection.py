@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import ssl
 from pathlib import Path
 
@@ -159,6 +160,27 @@ def test_bundles_in_every_form_are_taken_apart(office: Office, tmp_path: Path) -
         found = inspected(path)
         assert len(found) == wanted
         assert all(one["facts"]["authority"] for one in found)
+
+
+def test_a_chain_out_of_order_is_pointed_out(office: Office, tmp_path: Path) -> None:
+    told = office.did("issue", "gw", "--kind", "tls-server", "--host", "gw.example", *SIGNER)
+    paths = (Path(told["certificate"]), office.directory / "issuing.pem", office.directory / "root.pem")
+    path = tmp_path / "chain.pem"
+    for order, wrong in (("012", []), ("01", []), ("021", [0, 1]), ("02", [0]), ("12", []), ("210", [])):
+        path.write_bytes(b"".join(paths[int(place)].read_bytes() for place in order))
+        found = inspected(path, code=1 if wrong else 0)
+        assert [place for place, one in enumerate(found) if "sends its own first" in problems([one])] == wrong
+    inspected(told["chain"])
+
+
+def test_standard_input_is_a_file_as_well(office: Office) -> None:
+    told = office.did("issue", "tax", *SIGNER)
+    both = Path(told["certificate"]).read_bytes() + Path(told["key"]).read_bytes()
+    result = CliRunner().invoke(app, ["pki", "inspect", "-", "--json"], input=both)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [one["kind"] for one in found] == ["certificate", "private-key"]
+    assert "mode" not in found[1]["facts"]
 
 
 def test_what_cannot_be_read_is_said_with_the_next_step(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from security.signature import utc_now
+from security.signature import Rejected, utc_now
 from security.signature_key import SigningKey
 from security.trust import AnchoredTrust
+from security.trust_signer import ExpectedSigner
 from tests.test_pki.conftest import PASSPHRASE, Office, made, openssl
 
 SIGNER = ("--common-name", "Trục LGSP", "--agency", "H26.12")
@@ -86,10 +88,12 @@ def test_the_gateway_signs_with_it_and_believes_it(office: Office) -> None:
     told = office.did("issue", "tax", *SIGNER, "--rsa")
     key = SigningKey.load(Path(told["key"]), Path(told["certificate"]))
     assert key.certificate.public_key().key_size == 3072  # type: ignore[union-attr]
-    anchors = x509.load_pem_x509_certificates((office.directory / "chain.pem").read_bytes())
-    assert AnchoredTrust(anchors[1:], subject=None, intermediates=anchors[:1]).accept(
-        key.certificate.public_bytes(Encoding.DER), utc_now()
-    )
+    issuing, root = x509.load_pem_x509_certificates((office.directory / "chain.pem").read_bytes())
+    for agency, believed in (("H26.12", True), ("H26", False)):
+        expected = ExpectedSigner(agency=agency, content_commitment=True, rsa_bits=3072)
+        trust = AnchoredTrust([root], subject=None, intermediates=[issuing], expected=expected)
+        with nullcontext() if believed else pytest.raises(Rejected):
+            trust.accept(key.certificate.public_bytes(Encoding.DER), utc_now())
 
 
 def test_days_are_kept_and_nothing_outlives_the_authority(office: Office) -> None:
