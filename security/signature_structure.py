@@ -13,7 +13,7 @@ from lxml import etree
 from security.signature import Rejected
 from security.signature_algorithms import check_of, digest, encode, strict_base64
 from security.trust import Signer
-from security.xml import WHITESPACE, XML_BASE, Element, blank, canonical, canonical_inclusive
+from security.xml import WHITESPACE, XML_BASE, Element, XmlRefused, blank, canonical, canonical_inclusive
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -152,6 +152,7 @@ _GAP = r"[ \t\n]*"
 _TEXT = r'"([^"&<]*)"'
 # No digest is longer than 64 bytes; for each repetition the pattern would need eighty.
 _BASE64 = r"(?=[^<])((?:[A-Za-z0-9+/]{4}){0,21}(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?)"
+_MAX_PLAIN = 64 * 1024
 _PLAIN_HEAD = re.compile(
     rf'{_PREFIXED}SignedInfo xmlns(?::{_NAME})?="{re.escape(DS)}">{_GAP}'
     rf'<\1CanonicalizationMethod Algorithm="{re.escape(EXC_C14N)}"></\1CanonicalizationMethod>{_GAP}'
@@ -173,6 +174,8 @@ def plain_signed_info(element: Element) -> SignedInfo | None:
     """
     try:
         octets = canonical(element)
+        if len(octets) > _MAX_PLAIN:
+            return None
         text = octets.decode()
     except (etree.C14NError, UnicodeDecodeError):
         return None
@@ -242,8 +245,9 @@ def _method(element: Element, what: str) -> Method:
 
 def check_signature(parts: SignatureParts, signer: Signer, *, inclusive: bool) -> bytes:
     """The canonical form of SignedInfo, which the signer signed; Rejected if he did not."""
+    check = check_of(parts.said.signature_method, signer.checks)
     octets = parts.said.canonical or canonical_by(parts.said.method, parts.signed_info, inclusive=inclusive)
-    check_of(parts.said.signature_method, signer.checks)(parts.value, octets)
+    check(parts.value, octets)
     return octets
 
 
@@ -259,6 +263,8 @@ def canonical_by(method: Method, element: Element, *, inclusive: bool) -> bytes:
     except etree.C14NError:
         # Relative namespace names, for example: they have no canonical form.
         raise malformed("a part has no canonical form") from None
+    except XmlRefused as refused:
+        raise malformed(str(refused)) from None
     raise malformed("a canonicalisation that is not accepted")
 
 

@@ -195,16 +195,24 @@ def canonical(element: Element, prefixes: list[str] | None = None) -> bytes:
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 XML_BASE = f"{_XML}base"
+_MAX_PART = 256 * 1024
 _INHERITED_BY_1_1 = frozenset({f"{_XML}lang", f"{_XML}space"})
 
 
 def canonical_inclusive(element: Element, version: Literal["1.0", "1.1"] = "1.0") -> bytes:
-    """Inclusive C14N without comments of the element, computed on a copy that is a document of its own.
+    """Inclusive C14N without comments of a root, or of a small part: XmlRefused for one of more than 256 KiB.
 
-    The copy carries the namespaces in scope, and the `xml:*` attributes that the version has it inherit: all for 1.0,
-    `xml:lang` and `xml:space` for 1.1. Below an `xml:base`, which 1.1 would resolve, the caller must not ask for 1.1.
+    A part is copied into a document of its own, with the namespaces in scope and the `xml:*` attributes that the
+    version has it inherit: all for 1.0, `xml:lang` and `xml:space` for 1.1. Below an `xml:base`, which 1.1 would
+    resolve, the caller must not ask for 1.1.
     """
-    alone = etree.fromstring(etree.tostring(element, with_tail=False, encoding="utf-8"), _threads.parser)
+    if element.getparent() is None:
+        return etree.tostring(element, method="c14n", exclusive=False, with_comments=False)
+    text = etree.tostring(element, with_tail=False, encoding="utf-8")
+    # Escaped it can be six times as long as it was: more than the parser takes.
+    if len(text) > _MAX_PART:
+        raise XmlRefused("too-large", f"a part of more than {_MAX_PART} bytes")
+    alone = etree.fromstring(text, _threads.parser)
     for above in element.iterancestors():
         for name, value in above.items():
             inherited = name in _INHERITED_BY_1_1 or (version == "1.0" and str(name).startswith(_XML))

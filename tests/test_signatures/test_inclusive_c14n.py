@@ -158,3 +158,19 @@ def test_the_land_registry_may_sign_as_java_and_dotnet_do(pki, tmp_path, c14n, t
     with pytest.raises(UpstreamSignatureRejected) as refused:
         codec.read(Reply(200, {}, signed.replace("Không".encode(), b"Khong")), expected)
     assert refused.value.reason == "altered"
+
+
+@pytest.mark.parametrize("place", [f'Algorithm="{RSA}"', 'w="-"', "<SignedInfo>"])
+@pytest.mark.parametrize("letter", ['"', ">", "\n", "ễ"])
+def test_what_grows_when_it_is_escaped_has_a_verdict(pki, place, letter):
+    """A part is written out and read again: six times as long, it is more than a parser takes."""
+    key = pki.signer("rsa")
+    root = '<e w="-" xmlns="urn:1" issuedAt="2026-11-22T08:00:00Z">%s</e>'
+    signed = filled(root % template(key.token, C14N, C14N), key).decode()
+    assert signed.count(place) == 1
+    name, _, _ = place.partition("=")
+    long = letter * (4_000_000 // len(letter.encode()))
+    changed = signed.replace(place, f"{name}='{long}'" if "=" in place else f"<SignedInfo Id='{long}'>")
+    with pytest.raises(Rejected) as refused:
+        verify_enveloped(changed.encode(), POLICY, pki.pinned(key), now=NOW)
+    assert refused.value.reason in ("malformed", "altered")
