@@ -1,10 +1,9 @@
-"""How our own TLS face looks to callers: its certificate, whether what runs has it, and whom it would refuse."""
+"""How our own TLS face looks to callers: its certificate, and whether what runs has it."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
@@ -26,7 +25,6 @@ from routes.knocking import knocking
 from routes.listening import tls_context
 from routes.refusal_findings import handshakes, local
 from routes.tls_findings import presented
-from security.clients import Client
 
 _PATIENCE_S = 5.0
 _NAME_DIFFERS = (62, 64)
@@ -120,28 +118,3 @@ async def _running(tls: Tls, chain: Sequence[x509.Certificate]) -> list[Finding]
         return [ok("server.tls", f"{where} shows the certificate of {tls.certificate}", "face-shown")]
     text = f"{where} shows another certificate than the one in {tls.certificate}"
     return [warning("server.tls.certificate", text, "run `lgsp reload`", "face-not-reloaded")]
-
-
-def accepted(clients: Sequence[Client], settings: Settings) -> Iterator[Finding]:
-    """Yield which registered clients our TLS face would refuse in the handshake, for the authority they come from."""
-    tls = settings.server.tls
-    if tls is None or settings.server.trusted_proxies:
-        return
-    held = set(read(tls.client_ca)) if tls.client_ca is not None else set()
-    for client in clients:
-        known = [one for one in client.credentials if one.kind == "mtls" and one.revoked_at is None]
-        if client.revoked_at is not None or not known:
-            continue
-        if tls.client_ca is None:
-            text = "has a certificate for mTLS, but nobody is asked for one: server.tls.client_ca is not set"
-            step = "name the authorities of clients in server.tls.client_ca, then restart"
-            yield warning(f"client {client.client_id}", text, step, "client-ca-missing")
-            continue
-        for credential in known:
-            if "issuer" not in credential.material:
-                continue
-            issuer = x509.load_der_x509_certificate(b64decode(credential.material["issuer"]))
-            if issuer not in held:
-                text = f"its certificates come from {shown(issuer.subject)}, which is not in server.tls.client_ca"
-                step = f"append the certificate of that authority to {tls.client_ca}, then run `lgsp reload`"
-                yield problem(f"client {client.client_id}", text, step, "client-unknown-authority")

@@ -20,11 +20,12 @@ from sqlalchemy import Connection
 from adapters.tables import open_storage
 from config.pkcs11_uri import Pkcs11Uri
 from config.settings import Endpoint, Settings
+from routes.caller_findings import accepted, vouched
 from routes.clock_findings import clock_findings
 from routes.evidence_findings import recent, refusals, signed_clocks
 from routes.expiry import client_expiries
 from routes.expiry_findings import configured_ends, ends
-from routes.face_findings import accepted, face
+from routes.face_findings import face
 from routes.findings import Finding, ok, problem, warning
 from routes.signer_findings import signers
 from routes.source_findings import PATIENCE_S, Looked, look
@@ -106,9 +107,11 @@ async def _stored(storage: Storage, settings: Settings) -> Looked:
     """Look at what the database knows of clients and of the answers of the last day."""
     now = datetime.now(UTC)
     entries = await storage.read(lambda connection: recent(connection, now))
+    clients = await storage.read(load_all)
     found = [
         *ends(await storage.read(lambda connection: client_expiries(connection, now)), now),
-        *accepted(await storage.read(load_all), settings),
+        *accepted(clients, settings),
+        *await asyncio.to_thread(lambda: list(vouched(clients, settings))),
         *refusals(entries),
     ]
     return Looked(found, tuple(signed_clocks(entries)))

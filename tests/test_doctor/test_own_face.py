@@ -17,14 +17,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from config.settings import Server, Settings, Tls
-from routes.face_findings import accepted, face
+from routes.face_findings import face
 from routes.findings import Finding
 from routes.frame import setup
 from routes.health import add_health
 from routes.listening import Serving, running
 from routes.refusal_findings import explained, local
-from security.clients import Client
-from security.credentials import certificate_credential, subject_credential
 from tests.test_doctor.papers import CLIENT, Paper, paper
 
 CODES_OF_WHAT_RUNS = {"face-not-running", "face-shown", "gateway-not-running", "handshakes-fine"}
@@ -237,23 +235,3 @@ def test_reasons_of_refusals_are_explained_for_a_day() -> None:
 )
 def test_where_this_machine_reaches_what_listens(listen: str, address: tuple[str, int] | None) -> None:
     assert local(listen) == address
-
-
-def client(name: str, *credentials: Any) -> Client:
-    return Client(client_id=name, name=name, agency="H26", created_at=datetime.now(UTC), credentials=credentials)
-
-
-def test_clients_that_the_face_would_refuse(root: Paper, tmp_path: Path) -> None:
-    now, other = datetime.now(UTC), paper("Other CA", ca=True)
-    clients = [
-        client("fine", subject_credential("CN=a", root.certificate, now)),
-        client("foreign", subject_credential("CN=b", other.certificate, now)),
-        client("pinned", certificate_credential(paper("c", root).certificate, now)),
-    ]
-    (finding,) = accepted(clients, settings(tmp_path, paper("gateway", root), asks=root))
-    assert (finding.subject, finding.level, finding.code) == ("client foreign", "problem", "client-unknown-authority")
-    assert '"Other CA"' in finding.text
-    assert "lgsp reload" in (finding.next or "")
-    nobody = list(accepted(clients[:1], settings(tmp_path, paper("gateway", root))))
-    assert [one.code for one in nobody] == ["client-ca-missing"]
-    assert list(accepted(clients, settings(tmp_path, paper("gateway", root), trusted_proxies=("10.0.0.1",)))) == []
