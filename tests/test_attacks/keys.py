@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from security.soap_signer import BASE64, WSSE, X509V3
 from tests.test_attacks.attack import Family, Genuine
@@ -232,6 +232,15 @@ CERTIFICATES.add("for encryption only", lambda m: _of(m, usage=("key_enciphermen
 CERTIFICATES.add("for key agreement only", lambda m: _of(m, usage=("key_agreement",)))
 CERTIFICATES.add("for issuing too", lambda m: _of(m, usage=("digital_signature", "key_cert_sign")))
 CERTIFICATES.add("for revocation lists only", lambda m: _of(m, usage=("crl_sign",)))
+for _purpose, _oid in {
+    "TLS servers": ExtendedKeyUsageOID.SERVER_AUTH,
+    "programs": ExtendedKeyUsageOID.CODE_SIGNING,
+    "OCSP": ExtendedKeyUsageOID.OCSP_SIGNING,
+    "time-stamps": ExtendedKeyUsageOID.TIME_STAMPING,
+}.items():
+    CERTIFICATES.add(
+        f"for {_purpose} only", lambda m, oid=_oid: _of(m, further=((x509.ExtendedKeyUsage([oid]), True),))
+    )
 CERTIFICATES.add("without a usage", lambda m: _of(m, usage=None))
 CERTIFICATES.add("of an authority", lambda m: _of(m, authority=True))
 CERTIFICATES.add(
