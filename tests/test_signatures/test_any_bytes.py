@@ -50,7 +50,7 @@ def enveloped(keys) -> str:
     return sign_enveloped(DOCUMENT, keys["rsa"]).decode()
 
 
-@settings(USUAL, max_examples=300)
+@settings(USUAL, max_examples=200)
 @given(document=st.binary() | trees().map(str.encode), profile=PROFILES)
 def test_bytes_that_are_no_message_are_refused(trust, document, profile):
     verdict = judge(document, profile, trust, NOW)

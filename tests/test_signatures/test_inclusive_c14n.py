@@ -82,7 +82,7 @@ TEXTS = st.sampled_from(["", "", "x", "\r\n", "&#13;\t", "&lt;ễ&gt;", "<![CDAT
 IDS = st.integers(0, 2**40)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     document=documents(),
     c14n=st.sampled_from([C14N, C14N_1_1, EXC_C14N]),

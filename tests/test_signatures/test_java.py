@@ -144,7 +144,7 @@ def test_what_we_sign_is_accepted_by_the_jdk(ask, keys, kind):
             ask("jdk-verify", kind, signed.replace(b"\xe1\xbb\x85", b"e"))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_form_that_we_accept_is_accepted_by_the_jdk(ask, pki, keys, data):
     message = data.draw(messages(keys))
