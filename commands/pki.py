@@ -179,9 +179,20 @@ def crl(
 
 
 @app.command("list")
-def list_issued(directory: Directory, as_json: AsJson = False) -> None:
+def list_issued(
+    directory: Directory,
+    openssl: Annotated[bool, typer.Option("--openssl", help="As the index that `openssl ocsp -index` reads.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List every certificate that was issued, with its standing now."""
     with _sentences():
+        if openssl:
+            from commands.pki_orders import openssl_line
+
+            opened, at = _open(directory, None), datetime.now(UTC)
+            for _, one in opened.held():
+                typer.echo(openssl_line(one, opened.authorities["issuing"].index, at))
+            return
         hierarchy, now = _open(directory, None), datetime.now(UTC)
         revoked = hierarchy.authorities["issuing"].index.revoked
         rows = []

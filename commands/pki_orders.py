@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.x509.oid import NameOID
@@ -11,6 +11,7 @@ from cryptography.x509.oid import NameOID
 from config.logging import identifier_shaped
 from schemas.codes.agencies import check_agency_code
 from security.authority import AuthorityRefused
+from security.authority_index import AuthorityIndex, Issued
 from security.certificate_request import Request
 from security.hierarchy import Papers
 from security.issuing import Kind
@@ -19,6 +20,7 @@ from security.office import Office, Order
 _DAYS = 365
 # Nobody can ask about a responder's certificate, so it lives a short time (RFC 6960, 4.2.2.2.1).
 _RESPONDER_DAYS = 90
+_OPENSSL_TIME = "%y%m%d%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,19 @@ def ordered(
         timedelta(days=days) if lasting is None else lasting,
         hosts,
     )
+
+
+def openssl_line(issued: Issued, index: AuthorityIndex, now: datetime) -> str:
+    """Return a certificate as a line of the index of `openssl ca`: a responder is `openssl ocsp` away."""
+    made, revocation = issued.certificate, index.revoked.get(issued.certificate.serial_number)
+    state, since = ("E" if made.not_valid_after_utc < now else "V"), ""
+    if revocation is not None and revocation.at <= now:
+        state, since = "R", f"{revocation.at:{_OPENSSL_TIME}},{revocation.reason}"
+    digits = f"{made.serial_number:X}"
+    # OpenSSL wants pairs of digits, and of each subject only one that is valid.
+    serial = digits.zfill(len(digits) + len(digits) % 2)
+    subject = f"/CN={issued.name}/serialNumber={serial}"
+    return "\t".join((state, f"{made.not_valid_after_utc:{_OPENSSL_TIME}}", since, serial, "unknown", subject))
 
 
 def told_of(name: str, papers: Papers) -> dict[str, Any]:

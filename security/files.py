@@ -17,8 +17,12 @@ def write_whole(path: Path, content: bytes, mode: int) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
-    # The new name must survive as well: it lies in the directory.
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_names(path.parent)
+
+
+def sync_names(directory: Path) -> None:
+    """Make durable which names a directory holds: a new one lies there and not in the file. Raises OSError."""
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from security.authority import Authority, AuthorityRefused, write_private
 from security.authority_index import Issued, Revocation
-from security.files import write_whole
+from security.files import sync_names, write_whole
 from security.issuing import PROFILES, KeyKind, Kind, Wanted, generated
 from security.office import Office, Order, Which
 from security.signature_algorithms import PublicKey
@@ -80,8 +80,11 @@ class Hierarchy:
 
         Raises AuthorityRefused for a directory with something in it, OSError.
         """
-        if directory.exists() and any(directory.iterdir()):
-            raise AuthorityRefused(f"{directory} is not empty: name a directory that does not exist yet")
+        directory = directory.resolve()
+        if directory == Path.cwd() or (directory.exists() and any(directory.iterdir())):
+            raise AuthorityRefused(
+                f"{directory} is not empty, or where you are: name a directory that does not exist yet"
+            )
         draft = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}")
         draft.mkdir(mode=0o700, parents=True)
         begin = now - BACKDATED
@@ -119,6 +122,7 @@ class Hierarchy:
             for which, days in LIST_DAYS.items():
                 made.publish_list(which, timedelta(days=days), now)
             draft.replace(directory)
+            sync_names(directory.parent)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise

@@ -47,6 +47,18 @@ def test_only_the_owner_can_read_keys(office: Office) -> None:
     assert stat.S_IMODE(office.directory.stat().st_mode) == 0o700
 
 
+def test_init_takes_an_empty_directory_but_not_the_one_it_runs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir(mode=0o755)
+    made(tmp_path / "empty").did("list")
+    assert stat.S_IMODE((tmp_path / "empty").stat().st_mode) == 0o700
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    refused = Office(Path()).run("init", "--organization", "X")
+    assert (refused.exit_code, "where you are" in refused.stderr) == (2, True)
+
+
 def test_init_touches_no_directory_with_something_in_it(office: Office) -> None:
     before = (office.directory / "root.pem").read_bytes()
     refused = office.run("init", "--organization", "X")
