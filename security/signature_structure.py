@@ -127,8 +127,8 @@ def text_of(element: Element, attributes: frozenset[str], what: str) -> str:
     return (element.text or "").strip(WHITESPACE)
 
 
-def read_signature(signature: Element) -> SignatureParts:
-    """The parts of a ds:Signature; Rejected("malformed") for anything beyond the profile."""
+def read_signature(signature: Element, size: int) -> SignatureParts:
+    """The parts of a ds:Signature in a document of `size` bytes; Rejected("malformed") for anything beyond the profile."""
     signed_info, value, key_info = expect(signature, _SIGNATURE_PARTS, _ID_ONLY, "the Signature")
     if not 3 <= len(signed_info) <= MAX_REFERENCES + 2:
         raise malformed(f"SignedInfo must hold one to {MAX_REFERENCES} references")
@@ -138,7 +138,7 @@ def read_signature(signature: Element) -> SignatureParts:
         raise malformed("SignedInfo holds more elements than the profile knows")
     return SignatureParts(
         signed_info,
-        plain_signed_info(signed_info) or walked_signed_info(signed_info),
+        (plain_signed_info(signed_info) if size <= _MAX_DOCUMENT else None) or walked_signed_info(signed_info),
         strict_base64(text_of(value, _ID_ONLY, "SignatureValue"), "SignatureValue"),
         key_info,
     )
@@ -153,6 +153,8 @@ _TEXT = r'"([^"&<]*)"'
 # No digest is longer than 64 bytes; for each repetition the pattern would need eighty.
 _BASE64 = r"(?=[^<])((?:[A-Za-z0-9+/]{4}){0,21}(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?)"
 _MAX_PLAIN = 64 * 1024
+# Canonical text can be six times as long as what was written, and is made before anything is known of what it holds.
+_MAX_DOCUMENT = 1024 * 1024
 _PLAIN_HEAD = re.compile(
     rf'{_PREFIXED}SignedInfo xmlns(?::{_NAME})?="{re.escape(DS)}">{_GAP}'
     rf'<\1CanonicalizationMethod Algorithm="{re.escape(EXC_C14N)}"></\1CanonicalizationMethod>{_GAP}'
