@@ -21,6 +21,7 @@ def list_keys(config: Config = None, as_json: AsJson = False) -> None:
 
     from config.settings import load
     from routes.expiry import certificate_expiries
+    from routes.token_findings import token_expiries
     from security.keys import KeyRing
 
     now = datetime.now(UTC)
@@ -47,7 +48,7 @@ def list_keys(config: Config = None, as_json: AsJson = False) -> None:
             "expires_at": found.ends.isoformat(),
             "sandbox": found.sandbox,
         }
-        for found in certificate_expiries(settings, now)
+        for found in (*certificate_expiries(settings, now), *token_expiries(settings))
     ]
     if as_json:
         show(rows)

@@ -21,7 +21,7 @@ from routes.findings import Finding, ok, problem, warning
 from routes.listening import tls_context
 from routes.loopback import listens_on_loopback_only, sandbox_clients, sandbox_material
 from routes.peers import networks
-from routes.token_findings import token_finding
+from routes.token_findings import token_findings
 from routes.trust_findings import trust_findings, usable_domains
 from schemas.exchange import Database
 from security.audit.assembly import log_signer
@@ -176,7 +176,7 @@ def _connection(subject: str, endpoint: Endpoint) -> Iterator[Finding]:
         if isinstance(place, Path):
             yield from _closed(f"{subject}.{setting}", place)
         elif place is not None:
-            yield token_finding(f"{subject}.{setting}", endpoint)
+            yield from token_findings(subject, endpoint)
     if endpoint.tls_certificate is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(endpoint.tls_certificate, endpoint.tls_key)

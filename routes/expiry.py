@@ -183,6 +183,10 @@ def advice(expiry: Expiry) -> str:
             return f"ask for a new one, then `lgsp clients register {client} {option} FILE`"
     if expiry.named:
         return f"ask the source whether it has renewed it, and put the new one into {expiry.path}"
+    if expiry.path is None:
+        return (
+            "put the renewed certificate on the token, with the id of its key, in place of the old one; `lgsp reload`"
+        )
     if expiry.paired:
         return f"put the renewed certificate and its key in the place of {expiry.path}, then run `lgsp reload`"
     return f"put the renewed certificate into {expiry.path}, beside the old one, then run `lgsp reload`"

@@ -23,6 +23,7 @@ from adapters.tables import open_storage
 from config.metrics import metrics
 from config.settings import Settings
 from routes.expiry import KINDS, WARN_DAYS, Expiry, advice, certificate_expiries, client_expiries, key_expiries
+from routes.token_findings import token_expiries
 from security.assertions import USED
 from security.audit.tables import HEAD
 from security.client_store import REVOKED_TOKENS
@@ -73,7 +74,7 @@ class Housekeeper:
             await asyncio.sleep(EVERY_S)
 
     def _expiries(self, now: datetime) -> list[Expiry]:
-        found = list(certificate_expiries(self._settings, now))
+        found = [*certificate_expiries(self._settings, now), *token_expiries(self._settings)]
         try:
             found.extend(key_expiries(KeyRing(self._settings.keys.directory)))
         except KeysUnusable as failure:

@@ -43,7 +43,7 @@ async def surroundings(settings: Settings) -> list[Finding]:
     """Look at endpoints, clock, certificates, storage and Redis, all at once."""
     looks = [_within(f"endpoints.{name}", look(name, endpoint)) for name, endpoint in settings.endpoints.items()]
     looks += [
-        _within(f"endpoints.{name}.key", _token(f"endpoints.{name}.key", endpoint))
+        _within(f"endpoints.{name}.key", _token(f"endpoints.{name}", endpoint))
         for name, endpoint in settings.endpoints.items()
         if isinstance(endpoint.key, Pkcs11Uri)
     ]
@@ -77,7 +77,7 @@ async def _only(looking: Awaitable[list[Finding]]) -> Looked:
 
 
 async def _token(subject: str, endpoint: Endpoint) -> Looked:
-    return Looked([await token_look(subject, endpoint)])
+    return Looked(await token_look(subject, endpoint))
 
 
 async def _storage(settings: Settings) -> Looked:

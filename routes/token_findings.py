@@ -4,40 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Thread
 
-from config.settings import Endpoint
+from cryptography import x509
+
+from config.pkcs11_uri import Pkcs11Uri
+from config.settings import Endpoint, Settings
 from routes.certificate_facts import shown
+from routes.expiry import Expiry
+from routes.expiry_findings import ends
 from routes.findings import Finding, ok, problem
-from security.signature_key import KeyRefused, load_signer
+from security.keys import SANDBOX_MARK
+from security.signature_key import KeyRefused, load_signer, token_certificate
 
 
-def token_finding(subject: str, endpoint: Endpoint) -> Finding:
-    """Log in to the token of an endpoint's key, once, and let it sign something."""
+def token_expiries(settings: Settings) -> Iterator[Expiry]:
+    """Yield the end of every certificate that is on a token and in no file; those that cannot be read are left out."""
+    for name, endpoint in settings.endpoints.items():
+        if isinstance(endpoint.key, Pkcs11Uri) and endpoint.certificate is None:
+            with suppress(KeyRefused):
+                found = token_certificate(endpoint.key, endpoint.key_pin.get_secret_value())
+                yield _expiry(f"endpoints.{name}.certificate", found)
+
+
+def _expiry(name: str, found: x509.Certificate) -> Expiry:
+    marked = SANDBOX_MARK in found.subject.rfc4514_string()
+    since, ends = found.not_valid_before_utc, found.not_valid_after_utc
+    return Expiry("certificate", name, ends, since, sandbox=marked, paired=True)
+
+
+def token_findings(subject: str, endpoint: Endpoint) -> list[Finding]:
+    """Log in to the token of an endpoint's key, once, and let it sign something; `subject` is the endpoint."""
     assert endpoint.key is not None
     began = time.monotonic()
     try:
         # Loading it signs a probe, which the certificate has to verify.
         signer = load_signer(endpoint.key, endpoint.certificate, endpoint.key_pin.get_secret_value())
     except KeyRefused as refused:
-        return problem(subject, refused.text, refused.step, "token-silent")
+        return [problem(f"{subject}.key", refused.text, refused.step, "token-silent")]
     took = (time.monotonic() - began) * 1000
     named = shown(signer.certificate.subject)
-    return ok(subject, f"{endpoint.key} signed a probe for {named} in {took:.1f} ms", "token-signs")
+    found = [ok(f"{subject}.key", f"{endpoint.key} signed a probe for {named} in {took:.1f} ms", "token-signs")]
+    if endpoint.certificate is None:
+        found += ends([_expiry(f"{subject}.certificate", signer.certificate)], datetime.now(UTC))
+    return found
 
 
-async def token_look(subject: str, endpoint: Endpoint) -> Finding:
+async def token_look(subject: str, endpoint: Endpoint) -> list[Finding]:
     """Look beside the event loop; whoever has waited long enough may give the look up."""
     loop = asyncio.get_running_loop()
-    found: asyncio.Future[Finding] = loop.create_future()
+    found: asyncio.Future[list[Finding]] = loop.create_future()
 
-    def tell(finding: Finding) -> None:
+    def tell(findings: list[Finding]) -> None:
         if not found.done():
-            found.set_result(finding)
+            found.set_result(findings)
 
     def look() -> None:
-        finding = token_finding(subject, endpoint)
-        loop.call_soon_threadsafe(tell, finding)
+        findings = token_findings(subject, endpoint)
+        loop.call_soon_threadsafe(tell, findings)
 
     # Not a thread of the pool: the end of this process would wait for a module that never returns.
     Thread(target=look, daemon=True).start()

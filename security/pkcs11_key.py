@@ -153,6 +153,20 @@ def load_token_key(uri: Pkcs11Uri, certificate: Path | None, pin: str | None, *,
     )
 
 
+def token_certificate(uri: Pkcs11Uri, pin: str | None) -> x509.Certificate:
+    """The certificate on the token that goes with the key that a URI names; KeyRefused.
+
+    A process that logged in before stays logged in as it is.
+    """
+    at = login(uri)
+    try:
+        if at.pin is None:
+            at.use(_pin(uri, pin))
+        return TokenKey(uri, at).certificate()
+    except KeySilent as silent:
+        raise KeyRefused(f"{uri}: {silent}", "see `lgsp doctor`") from None
+
+
 def _pin(uri: Pkcs11Uri, given: str | None) -> str | None:
     if uri.pin_source is None:
         return given or None

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Self
 
 from cryptography import x509
@@ -25,7 +27,16 @@ from security.signature_algorithms import (
     weakness,
 )
 
-__all__ = ["KeyRefused", "KeySilent", "Signer", "SigningKey", "algorithm_of", "first_certificate", "load_signer"]
+__all__ = [
+    "KeyRefused",
+    "KeySilent",
+    "Signer",
+    "SigningKey",
+    "algorithm_of",
+    "first_certificate",
+    "load_signer",
+    "token_certificate",
+]
 
 
 class KeySilent(Exception):
@@ -117,9 +128,19 @@ def load_signer(key: Path | Pkcs11Uri, certificate: Path | None, pin: str | None
         if certificate is None:
             raise KeyRefused(f"{key} needs a certificate", "name it in `certificate`")
         return SigningKey.load(key, certificate)
+    signer: Signer = _tokens(key).load_token_key(key, certificate, pin)
+    return signer
+
+
+def token_certificate(key: Pkcs11Uri, pin: str | None = None) -> x509.Certificate:
+    """The certificate on a token that goes with a key there; KeyRefused."""
+    found: x509.Certificate = _tokens(key).token_certificate(key, pin)
+    return found
+
+
+def _tokens(key: Pkcs11Uri) -> ModuleType:
     try:
-        from security.pkcs11_key import load_token_key
+        return import_module("security.pkcs11_key")
     except ModuleNotFoundError:
         step = "run pip install 'lgsp-gateway[hsm]'"
         raise KeyRefused(f"{key}: keys on tokens need the package python-pkcs11", step) from None
-    return load_token_key(key, certificate, pin)

@@ -26,13 +26,13 @@ KEYS: dict[str, Any] = {
 NUMBERS = itertools.count(1)
 
 
-def certificate(private: Any) -> x509.Certificate:
-    """A certificate for a key, signed by itself."""
+def certificate(private: Any, days: int) -> x509.Certificate:
+    """A certificate for a key, signed by itself, good for so many days."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "LGSP thử")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(now).not_valid_after(now + timedelta(days=90)).sign(private, hashes.SHA256())
+    return builder.not_valid_before(now).not_valid_after(now + timedelta(days=days)).sign(private, hashes.SHA256())
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Token:
     def certified(self, kind: str) -> Path:
         """The PEM file of a certificate for a key."""
         path = self.folder / f"{kind}.pem"
-        path.write_bytes(certificate(KEYS[kind]).public_bytes(Encoding.PEM))
+        path.write_bytes(certificate(KEYS[kind], 90).public_bytes(Encoding.PEM))
         return path
 
-    def holds_certificate(self, kind: str, identifier: str = "01", label: str = "certificate") -> None:
+    def holds_certificate(self, kind: str, identifier: str = "01", label: str = "certificate", days: int = 90) -> None:
         """Put a certificate for a key on the token."""
         path = self.folder / f"{kind}-{next(NUMBERS)}.der"
-        path.write_bytes(certificate(KEYS[kind]).public_bytes(Encoding.DER))
+        path.write_bytes(certificate(KEYS[kind], days).public_bytes(Encoding.DER))
         self.hsm.tool(self.label, "--write-object", str(path), "--type", "cert", "--id", identifier, "--label", label)
 
     def uri(self, label: str = "key", more: str = "") -> Pkcs11Uri:

@@ -109,7 +109,7 @@ def test_the_commands_say_whether_the_token_answers(live: Live, softhsm: SoftHsm
         (each,) = [each for each in findings if each["subject"] == "endpoints.tax.key"]
         return dict(each)
 
-    for command in ("check",):
+    for command in ("check", "doctor"):
         each = found(command)
         assert each["level"] == "ok"
         assert "pkcs11:token=gateway;object=questions signed a probe" in each["text"]
