@@ -49,9 +49,9 @@ from security.keys import KeyRing, KeysUnusable
 from security.limits import Limiter, LocalLimiter, limited
 from security.policy import authorised
 from security.registry import ClientRegistry
-from security.request_signatures import RequestSignatures, counted_once
+from security.request_signatures import RequestSignatures, Used, counted_once, longest_life
 from security.shared_signatures import BUCKETS_OF_A_WORKER, SharedSignatures
-from security.signature import Replays
+from security.signature import Replays, SignaturePolicy
 from security.tokens import Tokens
 from storage.engine import Storage
 from storage.errors import StorageError
@@ -151,7 +151,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
         used = UsedAssertions(storage)
-        passed = stages(trail, _limiter(settings, opened), counted_once(used), retried(breakers, endpoints))
+        once = counted_once(_signatures(settings, opened, storage) or used)
+        passed = stages(trail, _limiter(settings, opened), once, retried(breakers, endpoints))
         handler = compose(passed, dispatch(codecs, links, revocation.settle))
         assertions = Assertions(registry, used, audiences)
         yield Gateway(
@@ -235,6 +236,19 @@ def _limiter(settings: Settings, opened: AsyncExitStack) -> Limiter:
 
     shared = RedisLimiter.at(url, local)
     opened.push_async_callback(shared.close)
+    return shared
+
+
+def _signatures(settings: Settings, opened: AsyncExitStack, storage: Storage) -> Used | None:
+    """Return the memory of signed requests that nodes share, None where the SQL storage is theirs."""
+    url = settings.redis.url.get_secret_value()
+    if not url:
+        return None
+    from security.redis_signatures import RedisSignatures
+
+    shared = RedisSignatures.at(url, storage, longest_life(SignaturePolicy()))
+    opened.push_async_callback(shared.close)
+    _in_background(opened, shared.follow())
     return shared
 
 

@@ -227,4 +227,10 @@ REASONS: dict[str, dict[str, Text]] = {
         "replayed": Text("nonce đã được dùng", "the nonce was used before"),
     },
     "upstream-signature-rejected": _SIGNATURE_REASONS,
+    "evidence-unavailable": {
+        "replay-memory": Text(
+            "yêu cầu có chữ ký: hiện không biết chữ ký nào đã được dùng; ký lại và gửi sau Retry-After",
+            "a signed request: it is not known at present which signatures were used; sign again after Retry-After",
+        ),
+    },
 }

@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from math import ceil
 from typing import Protocol
@@ -31,7 +31,10 @@ from storage.errors import StorageError
 _HEXADECIMAL = re.compile(r"(?:signature-)?sha256:([0-9a-fA-F]{64})")
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
-_NOT_REMEMBERED = Text("Không ghi nhớ được chữ ký đã dùng", "It cannot be remembered which signatures were used")
+_NOT_REMEMBERED = Text(
+    "Hiện không biết chữ ký nào đã được dùng", "It is not known at present which signatures were used before"
+)
+_UNSURE = "replay-memory"
 _REASONS: dict[Reason, str] = {
     "altered": "nội dung đã bị thay đổi sau khi ký",
     "not-covered": "chữ ký không bao gồm mọi phần phải ký",
@@ -44,11 +47,31 @@ _REASONS: dict[Reason, str] = {
 }
 
 
+class NotRemembered(Exception):
+    """It cannot be told whether something was used before; ask again in `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class Used(Protocol):
-    """A memory of what counts once, shared by all processes and nodes, as `security.assertions.UsedAssertions`."""
+    """A memory of what counts once: `security.assertions.UsedAssertions`, `security.redis_signatures.RedisSignatures`.
+
+    All processes and nodes share it.
+    """
 
     async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
-        """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at`."""
+        """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at`.
+
+        Raises NotRemembered, StorageUnavailable.
+        """
+
+
+def longest_life(policy: SignaturePolicy) -> timedelta:
+    """How long after its use a signed request could at most be accepted again, by a node with another clock."""
+    # It may come from the future, is tolerated beyond its age, and is remembered for nodes whose clocks lag.
+    return policy.max_age + 3 * policy.skew
 
 
 class RequestSignatures:
@@ -168,7 +191,9 @@ def counted_once(used: Used, *, clock: Callable[[], datetime] = utc_now) -> Stag
             try:
                 new = await used.first_use(f"signature:{signed.certificate}", signed.nonce, signed.forget_at, now)
             except StorageError:
-                raise EvidenceUnavailable(_NOT_REMEMBERED, retry_after=1) from None
+                raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=1) from None
+            except NotRemembered as lost:
+                raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=lost.retry_after) from None
             if not new:
                 raise rejected(Rejected("replayed", "the nonce was used before"))
             return await handler(exchange)

@@ -72,14 +72,18 @@ class Postgres:
 
 
 class Redis:
-    """One Redis server without persistence."""
+    """One Redis server without persistence; `options` are more of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lgsp-redis-"))
         self.socket = self.folder / "s"
+        self.start(*options)
+
+    def start(self, *options: str) -> None:
+        """Start and wait until connections are accepted."""
         command = ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(
-            [*command, "--dir", str(self.folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*command, "--dir", str(self.folder), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         assert self._process.stdout is not None
         said = b""
@@ -98,18 +102,37 @@ class Redis:
         """The address as `redis.url` takes it."""
         return f"unix://{self.socket}"
 
+    def ask(self, *command: str) -> str:
+        """Return what the server answers to a command."""
+        done = subprocess.run(
+            ["redis-cli", "-s", str(self.socket), *command], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
     def flush(self) -> None:
         """Forget everything."""
-        subprocess.run(["redis-cli", "-s", str(self.socket), "flushall"], check=True, capture_output=True)
+        self.ask("flushall")
+
+    def signal(self, number: int) -> None:
+        """Send a signal, such as SIGSTOP."""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End at once, as a crash does; `start` starts it again."""
+        self._process.kill()
+        self._ended()
 
     def close(self) -> None:
         """Stop the server and remove its files."""
         self._process.terminate()
+        self._ended()
+        shutil.rmtree(self.folder)
+
+    def _ended(self) -> None:
         self._process.wait()
         self._drain.join()
         assert self._process.stdout is not None
         self._process.stdout.close()
-        shutil.rmtree(self.folder)
 
 
 class SoftHsm:

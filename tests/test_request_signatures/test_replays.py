@@ -13,7 +13,7 @@ from adapters.tables import open_storage, upgrade
 from schemas.errors import EvidenceUnavailable, SignatureRejected
 from schemas.exchange import Answer, Caller, CallerSignature, Credential, Exchange, Handler
 from security.assertions import UsedAssertions
-from security.request_signatures import counted_once
+from security.request_signatures import NotRemembered, counted_once
 from storage.engine import Storage
 from storage.errors import StorageUnavailable
 from tests.test_request_signatures.callers import CREATED, NOW
@@ -109,14 +109,19 @@ async def test_it_is_remembered_until_it_may_be_forgotten(faces: list[Handler], 
 
 
 class Lost:
-    """The memory of a gateway whose database is gone."""
+    """A memory that cannot be asked: the database is gone, or Redis may have forgotten something."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
 
     async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
-        raise StorageUnavailable("gone")
+        raise self.failure
 
 
-async def test_without_a_memory_nothing_signed_passes() -> None:
-    face = counted_once(Lost())(source)
-    with pytest.raises(EvidenceUnavailable):
+@pytest.mark.parametrize(("failure", "wait"), [(StorageUnavailable("gone"), 1), (NotRemembered(370.5), 370.5)])
+async def test_without_a_memory_nothing_signed_passes(failure: Exception, wait: float) -> None:
+    face = counted_once(Lost(failure))(source)
+    with pytest.raises(EvidenceUnavailable) as caught:
         await face(exchange(SIGNED))
+    assert (caught.value.reason, caught.value.retry_after) == ("replay-memory", wait)
     assert (await face(exchange(None))).data == {}
