@@ -128,7 +128,7 @@ def text_of(element: Element, attributes: frozenset[str], what: str) -> str:
 
 
 def read_signature(signature: Element, size: int) -> SignatureParts:
-    """The parts of a ds:Signature in a document of `size` bytes; Rejected("malformed") for anything beyond the profile."""
+    """The parts of a ds:Signature; Rejected("malformed") for anything beyond the profile. `size`: of the document."""
     signed_info, value, key_info = expect(signature, _SIGNATURE_PARTS, _ID_ONLY, "the Signature")
     if not 3 <= len(signed_info) <= MAX_REFERENCES + 2:
         raise malformed(f"SignedInfo must hold one to {MAX_REFERENCES} references")
