@@ -92,6 +92,10 @@ async def test_ends_are_counted_by_how_near_they_are(settings: Settings, storage
             held = StoredCredential("mtls", f"sha256:{number}", {"sha256": str(number)}, now, now + left)
             made = Client(client_id=f"c{number}", name="c", agency="H26", created_at=now, credentials=(held,))
             store(connection, made)
+        # Known by its subject as well, it may renew its certificate without us.
+        near = StoredCredential("mtls", "sha256:near", {"sha256": "near"}, now, now + timedelta(days=3))
+        named = StoredCredential("mtls", "subject-x", {"subject": "CN=x", "issuer": ""}, now)
+        store(connection, Client(client_id="x", name="x", agency="H26", created_at=now, credentials=(near, named)))
 
     await storage.write(register)
     await Housekeeper(settings, storage).round(now)

@@ -204,6 +204,14 @@ async def test_a_source_that_refuses_our_certificate(
     assert "openssl x509 -in" in (finding.next or "")
 
 
+async def test_a_source_that_refuses_no_certificate_asks_for_one(root: Paper, tmp_path: Path) -> None:
+    """What TLS libraries say about a certificate that did not come differs; here it is bad_certificate."""
+    tls = secured(tmp_path, paper("land", root, hosts=("localhost",)))
+    tls.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_BAD_CERTIFICATE
+    finding = await found(tls, host="localhost", tls_ca=root.file(tmp_path))
+    assert finding.code == "tls-client-certificate-required"
+
+
 async def test_a_source_with_an_old_tls_only(root: Paper, tmp_path: Path) -> None:
     tls = secured(tmp_path, paper("land", root))
     tls.set_ciphers("DEFAULT:@SECLEVEL=0")
