@@ -4,6 +4,7 @@ Nothing here asks anybody: verification runs on the event loop. Where something 
 verdict is `Unsettled`; `adapters.revocation` asks, tells the answer here, and the message is verified again.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class StatusRegister:
         self._answers: dict[tuple[bytes, int], Answer] = {}
         self._silent_until: dict[tuple[bytes, int], datetime] = {}
         self._asked: OrderedDict[tuple[bytes, int], Subject] = OrderedDict()
+        self._keeping = threading.Lock()
 
     def standing(self, certificate: x509.Certificate, issuer: x509.Certificate | None, at: datetime) -> Standing:
         """How the certificate stands by lists and answers together: one current word suffices, a bad one decides.
@@ -100,10 +102,7 @@ class StatusRegister:
             return self.lists.standing(certificate, None, at)
         subject = Subject(certificate, issuer)
         mark = subject.mark
-        self._asked[mark] = subject
-        self._asked.move_to_end(mark)
-        if len(self._asked) > _MOST_ASKED:
-            self._asked.popitem(last=False)
+        self._keep(mark, subject)
         until = self._good_until(subject, mark, at)
         if until is not None:
             return Standing("good", until)
@@ -114,6 +113,14 @@ class StatusRegister:
             # Without anybody to ask it stays so until a list comes, which ends the verdict by itself.
             return Standing("indeterminate", silent_until or certificate.not_valid_after_utc)
         raise Rejected("untrusted", "nobody says whether the certificate was revoked: no current list, no OCSP answer")
+
+    def _keep(self, mark: tuple[bytes, int], subject: Subject) -> None:
+        # Large messages are verified in threads.
+        with self._keeping:
+            self._asked[mark] = subject
+            self._asked.move_to_end(mark)
+            if len(self._asked) > _MOST_ASKED:
+                self._asked.popitem(last=False)
 
     def known(self, subject: Subject, at: datetime) -> bool:
         """Whether there is a current word, good or bad, about a certificate."""
@@ -139,7 +146,7 @@ class StatusRegister:
 
     def expect(self, subject: Subject) -> None:
         """Keep a certificate known before the first message that it signed."""
-        self._asked.setdefault(subject.mark, subject)
+        self._keep(subject.mark, subject)
 
     def inherit(self, other: "StatusRegister") -> None:
         """Go on where another register of the same domain was: what it kept known, and whose silence is known."""

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientSession
 
 from tests.test_gateway.evidence import proven
-from tests.test_gateway.live import Caller, Live, Reply
+from tests.test_gateway.live import Caller, Live, Reply, lgsp
 
 LAND = "land/parcel"
 
@@ -81,11 +81,15 @@ async def test_what_was_found_out_lies_in_files_that_survive_a_restart(caller: C
     await told(caller)
     kept = sorted((trusting.state / "revocation").glob("*.ocsp"))
     assert kept
+    # The responder is silent from then on, and need not be asked: not by new processes, not after a reload.
     assert trusting.stop() == 0
     trusting.start()
-    # The responder is silent from the first moment, and need not be asked.
     await site(caller, "down")
     try:
         assert (await told(caller))[0]["revocation"] == "good"
+        assert lgsp("reload", "--config", caller.live.described["config"]).returncode == 0
+        for _ in range(8):
+            reply = await caller.ask(LAND, headers={"Connection": "close"})
+            assert reply.json["exchange"]["signature"]["revocation"] == "good"
     finally:
         await site(caller, None)

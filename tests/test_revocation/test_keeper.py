@@ -52,7 +52,12 @@ async def test_a_certificate_never_seen_before_is_asked_about_once(place: Place,
     place.answer = fresh()
     leaf = place.issue(root)
     async with Deployment(tmp_path, root).worker() as worker:
-        found = await asyncio.gather(*(settled(worker, leaf) for _ in range(20)))
+        place.wait = asyncio.Event()
+        asking = [asyncio.create_task(settled(worker, leaf)) for _ in range(20)]
+        await place.waiting.wait()
+        assert len(worker.keeper._learning) == 1
+        place.wait.set()
+        found = await asyncio.gather(*asking)
         assert {signer.assurance for signer in found} == {("public", "good")}
         assert await settled(worker, leaf) is await settled(worker, leaf)
         assert place.asked == ["ocsp"]

@@ -291,6 +291,21 @@ def test_where_two_paths_lead_up_the_one_that_holds_counts() -> None:
     assert refused.value.reason == "revoked"
 
 
+def test_a_path_that_is_known_to_be_good_counts_more_than_one_that_is_not_known() -> None:
+    old = ROOT.authority()
+    new = Holder(ROOT.issue("CA cấp", key=old.key, ca=True).certificate, old.key)
+    leaf = old.issue()
+    for order in ([old, new], [new, old]):
+        known = register(ROOT, *order, from_certificates=False, when_silent="accept")
+        known.take_list(old.crl())
+        domain = TrustDomain.of("public", [ROOT.certificate], [one.certificate for one in order], known)
+        trust = AnchoredTrust.within(domain, ExpectedSigner((named("CSDL thử"),)))
+        assert trust.accept(der(leaf.certificate), NOW).assurance.revocation == "indeterminate"
+        # The issuer says good of one of its two certificates, and nothing of the other.
+        known.take_answer(ROOT.answer(new), Subject(new.certificate, ROOT.certificate))
+        assert trust.accept(der(leaf.certificate), NOW).assurance.revocation == "good"
+
+
 def test_an_answer_about_another_certificate_is_not_taken_for_this_one() -> None:
     known = register()
     with pytest.raises(ValueError, match="another certificate"):
