@@ -28,6 +28,7 @@ from tests.test_attacks.everything import (
     on_envelopes,
 )
 from tests.test_attacks.traps import touched
+from tests.test_docs.pages import rows, section, text_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -127,3 +128,8 @@ def test_there_are_enough_attacks_of_each_family() -> None:
     assert len(attacks("soap")) >= 300
     assert len(attacks("enveloped")) >= 150
     assert min(FAMILIES.values()) >= 6
+    counted = [
+        [str(sum(one.family == name for one in attacks(kind))) for kind in ("soap", "enveloped")] for name in FAMILIES
+    ]
+    told = rows(section(text_of("docs/security.md"), "### Attacks that are tried"))
+    assert told == [[name, *numbers] for name, numbers in zip(FAMILIES, counted, strict=True)]
