@@ -170,7 +170,8 @@ class AuditTrail:
 def _details(exchange: Exchange) -> dict[str, JSON]:
     """Say who signed: at the source as `signer` at `signed_at`, the caller as `caller_signer` at `caller_signed_at`.
 
-    `signer_domain` and `signer_revocation` say how far the source's signer was vouched for, where that is known.
+    `signer_domain` and `signer_revocation` say how far the source's signer was vouched for, where that is known; the
+    same with `caller_` before it of the caller's.
     """
     details: dict[str, JSON] = {}
     proven = exchange.trail.provenance
@@ -184,6 +185,10 @@ def _details(exchange: Exchange) -> dict[str, JSON]:
     if exchange.signed is not None:
         details["caller_signer"] = exchange.signed.certificate
         details["caller_signed_at"] = instant(exchange.signed.signed_at)
+        if exchange.signed.domain is not None:
+            details["caller_signer_domain"] = exchange.signed.domain
+        if exchange.signed.revocation is not None:
+            details["caller_signer_revocation"] = exchange.signed.revocation
     return details
 
 

@@ -10,7 +10,17 @@ from uuid import uuid4
 import pytest
 
 from schemas.errors import GatewayError
-from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Grant, compose
+from schemas.exchange import (
+    Answer,
+    Caller,
+    CallerSignature,
+    Credential,
+    Database,
+    Exchange,
+    Grant,
+    Provenance,
+    compose,
+)
 from security.audit.anonymous import BulkCounter
 from security.audit.assembly import open_sealer
 from security.audit.reading import AuditReader
@@ -32,10 +42,13 @@ async def recorded(
     grant: Grant,
     purpose: str | None,
     said: object = "A",
+    signed: CallerSignature | None = None,
+    proven: Provenance | None = None,
 ) -> Mapping[str, Any]:
-    """Ask a source that says this code once under this grant; return the entry."""
+    """Ask a source that says this code once under this grant, signed or not on either side; return the entry."""
 
-    async def source(_: Exchange) -> Answer:
+    async def source(asked: Exchange) -> Answer:
+        asked.trail.provenance = proven
         return Answer({"code": said, "colour": None, "place": {"street": "", "owners": []}, "tags": []})
 
     operation = declared.operations[0]
@@ -48,6 +61,7 @@ async def recorded(
         purpose=purpose,
         asked_at=datetime.now(UTC),
         deadline=0.0,
+        signed=signed,
     )
     trail = AuditTrail(deployment.log, BulkCounter(deployment.log))
     with suppress(GatewayError):
@@ -89,3 +103,19 @@ async def test_an_answer_without_canonical_form_leaves_evidence_and_no_data(
     entry = await recorded(deployment, reader, declared, grant, "inspection", said=2**60)
     assert entry["outcome"] == {"code": "internal", "status": 500}
     assert "data" not in entry["commitments"]
+
+
+@pytest.mark.parametrize("domain", ["government", None])
+@pytest.mark.parametrize("revocation", ["good", "indeterminate", None])
+async def test_the_entry_says_how_far_signers_were_vouched_for(
+    deployment: Deployment, reader: AuditReader, declared: Database, grant: Grant, domain: Any, revocation: Any
+) -> None:
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    ours = CallerSignature("sha256:aa", at, "n", 0, domain, revocation)
+    theirs = Provenance("CN=CSDL", "sha256:bb", at, domain, revocation)
+    entry = await recorded(deployment, reader, declared, grant, next(iter(grant.purposes)), signed=ours, proven=theirs)
+    details = entry["details"]
+    assert (details["signer"], details["caller_signer"]) == ("sha256:bb", "sha256:aa")
+    for before in ("", "caller_"):
+        assert details.get(f"{before}signer_domain") == domain
+        assert details.get(f"{before}signer_revocation") == revocation
