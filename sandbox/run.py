@@ -87,9 +87,9 @@ async def start(
     async with AsyncExitStack() as stack:
         world.names.begin()
         stack.callback(world.names.close)
-        present[pki_site.NAME] = Faults(signs=False, more=PKI_FAULTS)
-        present[pki_site.NAME].current = (faults or {}).get(pki_site.NAME)
-        published = pki_site.site(Context(world, pki, present[pki_site.NAME], vault.get))
+        of_pki = Faults(signs=False, more=PKI_FAULTS)
+        of_pki.current = (faults or {}).get(pki_site.NAME)
+        published = pki_site.site(Context(world, pki, of_pki, vault.get))
         pki_url = await _listen(stack, published, host, (ports or {}).get(pki_site.NAME, 0))
         # Certificates say where that is, so it is known before any of them is used.
         pki.publish_at(pki_url)
