@@ -111,12 +111,21 @@ def _fuzz(name: str, seconds: int) -> int:
     with atheris.instrument_imports(include=["security"]):
         from fuzz.targets import TARGETS
 
+    from fuzz.mutations import mutated
+
+    def changed(data: bytes, longest: int, seed: int) -> bytes:
+        return mutated(data, longest, seed) if seed % 2 else atheris.Mutate(data, longest)
+
     target = TARGETS[name][0]
     options = (
         f"-max_total_time={seconds} -timeout={_PATIENCE} -rss_limit_mb={_MEMORY} -max_len={_LONGEST} -len_control=0"
         f" -dict={FOLDER / 'dictionary'} -artifact_prefix={FOUND}/{name}- -use_value_profile=1"
     )
-    atheris.Setup([sys.argv[0], *options.split(), *(str(FOLDER / kind / name) for kind in ("corpus", "seeds"))], target)
+    atheris.Setup(
+        [sys.argv[0], *options.split(), *(str(FOLDER / kind / name) for kind in ("corpus", "seeds"))],
+        target,
+        custom_mutator=changed,
+    )
     atheris.Fuzz()
     return 0
 

@@ -27,7 +27,7 @@ from security.content_digest import content_digest
 from security.http_signature import RequestSigner, signature_of, verify_request
 from security.signature import Rejected, SignaturePolicy, Verified
 from security.signature_base import HttpRequest, fields_of, signature_base
-from security.soap_plain import SOAP_PARTS
+from security.soap_plain import SOAP_PARTS, TIMESTAMP
 from security.soap_signature import RELATES_TO, verify_soap
 from security.structured_fields import Unreadable, dictionary, written
 from security.trust import AnchoredTrust, PinnedTrust
@@ -73,9 +73,9 @@ def soap(data: bytes) -> str:
     signed = _signed_by_signer(made, usual, seeds.soap())
     if body is None or body.tag not in SOAP_PARTS or list(body) != [usual.element]:
         raise Broken("what is handed over is not the one element of a Body")
-    for element in (body, *usual.headers):
+    for element in (body, *usual.headers, *parse(made.document).iter(TIMESTAMP)):
         if not vouched(element, signed):
-            raise Broken("a part that is handed over was not signed")
+            raise Broken("a part that counts was not signed")
     if confirms is not None and usual.confirms != (confirms,):
         raise Broken("another question than ours is answered")
     related = [(one.text or "").strip() for one in usual.headers if one.tag == RELATES_TO]

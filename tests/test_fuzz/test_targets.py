@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from fuzz import targets, world
+from fuzz.mutations import mutated
 from fuzz.targets import ACCEPTED, TARGETS, Broken
 from security import http_signature, soap_signature, xml_signature
 from security.signature import Rejected
@@ -41,7 +42,17 @@ def test_changed_inputs_end_in_a_verdict(name):
             start = chance.randrange(len(seed))
             put = chance.choice([b"", b"<", b"\0", b"\xff", b'"', seed[start : start + 40], chance.randbytes(3)])
             target(seed[:start] + put + seed[start + chance.choice([0, 0, 1, 5]) :])
+            target(mutated(seed, 16_384, chance.randrange(1 << 32)))
     assert target(b"") != ACCEPTED or name == "fields"
+
+
+@pytest.mark.parametrize("name", ["soap", "enveloped", "request", "xml"])
+def test_whole_pieces_are_changed_so_that_genuine_messages_come_out(name):
+    target, seeds = TARGETS[name]
+    found = Counter(target(mutated(seeds()[0], 16_384, number)) for number in range(400))
+    assert found[ACCEPTED] > 4
+    assert len(found) > 2
+    assert all(len(mutated(seed, 100, number)) <= 100 for seed in seeds() for number in range(20))
 
 
 def nothing(*_, **__):

@@ -67,7 +67,7 @@ def main() -> int:
         except Unavailable as reason:
             print(f"{package} could not be fetched: {reason}", file=sys.stderr)
     left = [vector for vector in missing if not vector.present()]
-    for vector in left[:20]:
+    for vector in left[:5]:
         print(f"{vector.package}: {vector.path} is not there, or not the file that the table names", file=sys.stderr)
     if left:
         print(
