@@ -1,12 +1,12 @@
-"""What the log tells of the answers of the last day: whose were refused and why, and what time they were signed at.
+"""What the log tells of the last day's signatures: whose were refused and why, and what time answers were signed at.
 
-Only endpoint, time, outcome and the time of the signature are looked at, never whom an exchange was about.
+Only endpoint, client, time, outcome and the time of the signature are looked at, never whom an exchange was about.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,15 +34,29 @@ _STEPS = {
     "not-covered": "ask the source what it signs and since when; `lgsp signature verify FILE --trust PEM` explains one",
     "malformed": "ask the source what it changed; `lgsp signature verify FILE --trust PEM` explains a message",
 }
+_OF_CALLER = "signature-rejected"
+_STEPS_OF_CALLERS = {
+    "stale": "tell the caller to compare its clock; where that is right, ours is wrong (`timedatectl`)",
+    "untrusted": "see `lgsp clients show {client}`, and register what it signs with: `lgsp clients register {client} "
+    "--signing-certificate FILE`; see also what is said about callers.domains",
+    "expired": "ask the caller for its renewed certificate, then `lgsp clients register {client} --signing-certificate "
+    "FILE`",
+    "revoked": "ask the caller for a new certificate, then `lgsp clients register {client} --signing-certificate FILE`",
+    "altered": "tell the caller; where a proxy stands between, it must leave Host, path, query and body as they are",
+    "replayed": "tell the caller to draw a new nonce for every request, also when it asks again",
+    "not-covered": "tell the caller what has to be signed: section 6 of docs/callers.md",
+    "malformed": "tell the caller what has to be signed: section 6 of docs/callers.md",
+}
+_KINDS = ("exchange", "refusal", "unreadable")
 # Many sources write whole seconds.
 _GRAIN = timedelta(seconds=1)
 
 
 def recent(connection: Connection, now: datetime) -> list[dict[str, Any]]:
-    """Read the entries of the newest exchanges of the last day, the newest first."""
+    """Read the newest entries about exchanges and refusals of the last day, the newest first."""
     query = (
         select(ENTRIES.c.body)
-        .where(ENTRIES.c.kind == "exchange", ENTRIES.c.at >= instant(now - _PERIOD))
+        .where(ENTRIES.c.kind.in_(_KINDS), ENTRIES.c.at >= instant(now - _PERIOD))
         .order_by(ENTRIES.c.idx.desc())
         .limit(_MOST)
     )
@@ -51,33 +65,52 @@ def recent(connection: Connection, now: datetime) -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class _Refusals:
-    """How often answers of one endpoint were refused for one reason; `healed`: one was believed after the last."""
+    """How often signatures of one party were refused for one reason; `healed`: one was believed after the last."""
 
     newest: str
     healed: bool
     times: int = 0
 
+    def told(self) -> str:
+        """How often and when, in words."""
+        after = "; since then others were believed" if self.healed else ""
+        return f"{self.times} within a day, the last {self.newest[:16].replace('T', ' ')} UTC{after}"
+
 
 def refusals(entries: Sequence[dict[str, Any]]) -> Iterator[Finding]:
-    """Yield what signed answers were refused for: a problem while the last one was, a warning afterwards."""
+    """Yield why answers of sources were refused: a problem while the last one was, a warning afterwards."""
+    for (endpoint, reason), found in _counted(entries, _REFUSED, "signer", lambda entry: entry.get("endpoint")):
+        subject = f"endpoints.{endpoint}"
+        step = _STEPS.get(reason, "see docs/security.md, section 3").format(subject=subject)
+        say = warning if found.healed else problem
+        yield say(subject, f"answers were refused as {reason}: {found.told()}", step, f"answers-{reason}")
+
+
+def refusals_of_callers(entries: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+    """Yield why requests were refused that their callers signed: always a warning, since it is theirs to mend."""
+    counted = _counted(entries, _OF_CALLER, "caller_signer", lambda entry: entry.get("caller", {}).get("client"))
+    for (client, reason), found in counted:
+        step = _STEPS_OF_CALLERS.get(reason, "see section 6 of docs/callers.md").format(client=client)
+        text = f"requests that it signed were refused as {reason}: {found.told()}"
+        yield warning(f"client {client}", text, step, f"requests-{reason}")
+
+
+def _counted(
+    entries: Sequence[dict[str, Any]], code: str, proof: str, party: Callable[[dict[str, Any]], str | None]
+) -> Iterable[tuple[tuple[str, str], _Refusals]]:
+    """Count refusals with this code by party and reason; `proof` is what `details` have where one was believed."""
     believed: set[str] = set()
     seen: dict[tuple[str, str], _Refusals] = {}
     for entry in entries:
-        endpoint, outcome = entry.get("endpoint"), entry["outcome"]
-        if endpoint is None:
+        who, outcome = party(entry), entry["outcome"]
+        if who is None:
             continue
-        if outcome["code"] == _REFUSED:
-            key = endpoint, str(outcome.get("reason"))
-            seen.setdefault(key, _Refusals(entry["at"], endpoint in believed)).times += 1
-        elif "signer" in entry.get("details", {}):
-            believed.add(endpoint)
-    for (endpoint, reason), found in seen.items():
-        subject = f"endpoints.{endpoint}"
-        often = "1 answer was" if found.times == 1 else f"{found.times} answers were"
-        after = ", since then others were believed" if found.healed else ""
-        text = f"{often} refused as {reason} within a day, the last {found.newest[:16].replace('T', ' ')} UTC{after}"
-        step = _STEPS.get(reason, "see docs/security.md, section 3").format(subject=subject)
-        yield (warning if found.healed else problem)(subject, text, step, f"answers-{reason}")
+        if outcome["code"] == code:
+            key = who, str(outcome.get("reason"))
+            seen.setdefault(key, _Refusals(entry["at"], who in believed)).times += 1
+        elif proof in entry.get("details", {}):
+            believed.add(who)
+    return seen.items()
 
 
 def signed_clocks(entries: Sequence[dict[str, Any]]) -> Iterator[Clock]:

@@ -22,7 +22,7 @@ from config.pkcs11_uri import Pkcs11Uri
 from config.settings import Endpoint, Settings
 from routes.caller_findings import accepted, vouched
 from routes.clock_findings import clock_findings
-from routes.evidence_findings import recent, refusals, signed_clocks
+from routes.evidence_findings import recent, refusals, refusals_of_callers, signed_clocks
 from routes.expiry import client_expiries
 from routes.expiry_findings import configured_ends, ends
 from routes.face_findings import face
@@ -113,6 +113,7 @@ async def _stored(storage: Storage, settings: Settings) -> Looked:
         *accepted(clients, settings),
         *await asyncio.to_thread(lambda: list(vouched(clients, settings))),
         *refusals(entries),
+        *refusals_of_callers(entries),
     ]
     return Looked(found, tuple(signed_clocks(entries)))
 
@@ -128,7 +129,10 @@ async def _redis(settings: Settings) -> Looked:
         finally:
             await client.aclose()
     except (RedisError, OSError, TimeoutError, ValueError) as failure:
-        text = f"does not answer ({type(failure).__name__}); limits count on each node alone until it does"
+        text = (
+            f"does not answer ({type(failure).__name__}): until it does, limits count on each node alone, and requests "
+            "that callers sign get 503"
+        )
         return Looked([problem("redis", text, "start it, or correct redis.url", "redis-silent")])
     return Looked([ok("redis", "answers", "redis-answers")])
 

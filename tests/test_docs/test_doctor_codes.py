@@ -11,7 +11,14 @@ _ENDS = ("expired", "expires-soon")
 MADE = {f"{kind}-{end}" for kind in ("certificate", "client-certificate", "key") for end in _ENDS}
 MADE |= {"certificate-not-yet-valid", "crl-expires-soon", "crl-not-yet-valid", "crl-unreachable", "ocsp-unreachable"}
 # Names of settings, commands, reasons and kinds that look like codes.
-OTHERS = {"client-certificate", "revocation-list", "not-yet-valid", "expires-soon", "upstream-signature-rejected"}
+OTHERS = {
+    "client-certificate",
+    "revocation-list",
+    "not-yet-valid",
+    "expires-soon",
+    "signature-rejected",
+    "upstream-signature-rejected",
+}
 # What other parts of the page explain: network, storage, disk, Redis, the token of a key.
 ELSEWHERE = re.compile(r"(connect|name|no|storage|redis|disk|look|token)-.*")
 FINE = {

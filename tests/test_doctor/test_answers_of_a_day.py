@@ -14,7 +14,7 @@ from adapters.proof import _REASONS
 from adapters.tables import open_storage
 from config.settings import Settings, load
 from routes.clock_findings import clock_findings
-from routes.evidence_findings import recent, refusals, signed_clocks
+from routes.evidence_findings import recent, refusals, refusals_of_callers, signed_clocks
 from routes.surroundings import surroundings
 from security.audit.canonical import canonical
 from security.audit.entries import instant
@@ -46,7 +46,7 @@ MINUTE = timedelta(minutes=1)
 def test_every_reason_has_a_next_step(reason: str) -> None:
     (finding,) = refusals([refused(2 * MINUTE, reason), refused(3 * MINUTE, reason)])
     assert (finding.subject, finding.level, finding.code) == ("endpoints.land", "problem", f"answers-{reason}")
-    assert f"2 answers were refused as {reason}" in finding.text
+    assert f"answers were refused as {reason}: 2 within a day" in finding.text
     assert finding.next
     assert "docs/security.md" not in finding.next
     assert "{" not in finding.next
@@ -59,6 +59,19 @@ def test_what_was_believed_since_then_makes_a_warning_of_it() -> None:
     assert finding.level == "problem"
     # That a source without signatures answers proves nothing about one with.
     assert [one.level for one in refusals([entry(MINUTE), refused(2 * MINUTE, "stale")])] == ["problem"]
+
+
+@pytest.mark.parametrize("reason", sorted(set(_REASONS) - {"not-answer-to-request"}))
+def test_every_reason_of_a_caller_has_a_next_step(reason: str) -> None:
+    caller = {"client": "so-noi-vu"}
+    asked = [entry(MINUTE, "signature-rejected", reason, caller=caller)] * 2
+    (finding,) = refusals_of_callers([*asked, entry(2 * MINUTE, caller=caller, details={"caller_signer": "sha256:0"})])
+    assert (finding.subject, finding.level, finding.code) == ("client so-noi-vu", "warning", f"requests-{reason}")
+    assert f"refused as {reason}: 2 within a day" in finding.text
+    assert "since then" not in finding.text
+    assert (finding.next or "see section")[:11] != "see section"
+    assert "{" not in (finding.next or "")
+    assert list(refusals(asked)) == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from routes.findings import Finding
 from routes.surroundings import surroundings
 from tests.test_doctor.papers import CLIENT, paper
 from tests.test_gateway.live import Caller, lgsp
+from tests.test_gateway.test_e2e_signed import Signing
 
 
 async def doctor(caller: Caller) -> list[Finding]:
@@ -46,6 +48,14 @@ async def test_refused_answers_and_what_became_of_them(caller: Caller) -> None:
         await caller.healed(["tax"])
     found = {each.code: each for each in await doctor(caller) if each.subject == "endpoints.tax"}
     assert found["answers-expired"].level == "warning"
+
+
+async def test_a_caller_whose_clock_is_wrong(caller: Caller) -> None:
+    reply = await Signing(caller, "ministry").ask(created=int(time.time()) - 400)
+    assert (reply.problem["code"], reply.problem["reason"]) == ("signature-rejected", "stale")
+    (found,) = [each for each in await doctor(caller) if each.code == "requests-stale"]
+    assert (found.subject, found.level) == ("client ministry", "warning")
+    assert "clock" in (found.next or "")
 
 
 def site(certificate: Path) -> URL:
