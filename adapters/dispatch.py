@@ -99,6 +99,8 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link], settle: Settle = _nobody
             answer = await in_thread(codec.read, reply, expected) if large else codec.read(reply, expected)
         except StandingUnknown as first:
             await settle(first.unknown, exchange.deadline)
+            # Meanwhile there may have been a reload.
+            codec = codecs[exchange.database.name, operation.name]
             answer = await in_thread(codec.read, reply, expected) if large else codec.read(reply, expected)
         trail.provenance = answer.provenance
         if operation.examine is not None:

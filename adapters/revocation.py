@@ -14,12 +14,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import structlog
 
 from adapters.revocation_fetch import Fetcher, Unfetched
-from adapters.revocation_files import Kept, KeptFiles, name_of
+from adapters.revocation_files import RETRY, Freshness, Kept, KeptFiles, name_of
 from adapters.trust_domains import TrustDomains
 from config.metrics import metrics
 from config.settings import Revocation
@@ -33,22 +33,13 @@ log = structlog.get_logger()
 POLL = 0.5
 """Seconds between two looks at what other processes fetched."""
 _REFRESH = 5.0
-_RETRY = 30.0
-_SILENCE = timedelta(seconds=4 * _RETRY)
+_SILENCE = timedelta(seconds=4 * RETRY)
 """How long nobody's answer is waited for again; asked again it is all the while, in the background."""
-_SHORTEST = 5.0
 _USELESS_AFTER = 8 * 86_400.0
 _NONCE = 16
 
 _Outcome = Literal["fetched", "unfetched", "unusable"]
-_Learning = tuple[int, tuple[bytes, int]]
-
-
-class _Held(NamedTuple):
-    """When a file was fetched (POSIX seconds) and until when its content is current (UTC)."""
-
-    fetched_at: float
-    until: datetime
+_Learning = tuple[str, tuple[bytes, int]]
 
 
 class RevocationKeeper:
@@ -67,13 +58,12 @@ class RevocationKeeper:
         self._fetcher = fetcher or Fetcher(settings)
         self._clock = clock
         self._files = KeptFiles(settings.directory)
-        self._held: dict[str, _Held] = {}
-        self._given: dict[Path, tuple[int, int, int]] = {}
-        self._retry_at: dict[str, float] = {}
+        self._fresh = Freshness(settings.refresh, clock)
+        self._given: dict[tuple[str, Path], tuple[int, int, int]] = {}
         self._learning: dict[_Learning, asyncio.Task[None]] = {}
         self._silent: set[tuple[bytes, int]] = set()
         self._reading = asyncio.Lock()
-        self._needed = any(True for _ in domains.registers())
+        self._needed = bool(domains.registers())
 
     @property
     def domains(self) -> TrustDomains:
@@ -91,28 +81,32 @@ class RevocationKeeper:
 
         All who wait for one certificate share the asking; it goes on when nobody waits any more.
         """
-        names = {id(register): name for name, register in self._domains.registers()}
-        name = names.get(id(unknown.register))
-        if name is None:
-            return  # A verdict of before a reload; its question is asked again under the new domains.
-        tasks = [self._learn_once(name, unknown.register, subject) for subject in unknown.subjects]
+        # After a reload another register is in force, and the codec that is used then believes by that.
+        register = self._domains.registers().get(unknown.register.name)
+        if register is None:
+            return
+        tasks = [self._learn_once(register, subject) for subject in unknown.subjects]
         # What is left of the time is needed for the verdict.
         patience = max(0.0, deadline - asyncio.get_running_loop().time() - 0.02)
         await asyncio.wait(tasks, timeout=patience)
 
     async def prepare(self, domains: TrustDomains) -> None:
         """Tell new domains everything that is known; `take` puts them in force."""
-        for name, register in domains.registers():
-            for old_name, old in self._domains.registers():
-                if old_name == name:
-                    register.inherit(old)
+        old = self._domains.registers()
+        for name, register in domains.registers().items():
+            if name in old:
+                register.inherit(old[name])
         if self._needed:
             async with self._reading:
+                self._files.forget()
                 await asyncio.to_thread(self._fill, domains)
 
     def take(self, domains: TrustDomains) -> None:
         """Keep these domains from now on instead."""
         self._domains = domains
+        # What came in since `prepare` was told to the old ones only.
+        self._files.forget()
+        self._given.clear()
 
     async def follow(self) -> None:
         """Read what others fetched and fetch what comes to its end, until cancelled."""
@@ -131,10 +125,9 @@ class RevocationKeeper:
             await asyncio.to_thread(self._read_changed)
 
     def _read_changed(self) -> None:
-        for kept in self._files.changed():
-            self._tell(kept, self._domains)
-        for name, register in self._domains.registers():
-            for path in self._domains.lists.get(name, ()):
+        self._fill(self._domains)
+        for register in self._domains.registers().values():
+            for path in self._domains.lists.get(register.name, ()):
                 self._read_given(register, path)
 
     def _read_given(self, register: StatusRegister, path: Path) -> None:
@@ -144,21 +137,21 @@ class RevocationKeeper:
             mark = facts.st_ino, facts.st_mtime_ns, facts.st_size
         except OSError:
             mark = 0, 0, 0
-        if self._given.get(path) == mark:
+        if self._given.get((register.name, path)) == mark:
             return
-        self._given[path] = mark
+        self._given[register.name, path] = mark
         try:
             register.take_list(read_list(path))
         except (OSError, ValueError) as failure:
             log.warning("revocation-list-unusable", path=str(path), hint=str(failure))
 
     def _fill(self, domains: TrustDomains) -> None:
-        for kept in self._files.everything():
+        for kept in self._files.changed():
             self._tell(kept, domains)
 
     def _tell(self, kept: Kept, domains: TrustDomains) -> None:
         """Give a file to every domain; only the one that its signer belongs to takes it."""
-        for _, register in domains.registers():
+        for register in domains.registers().values():
             with suppress(ValueError):
                 if kept.name.endswith(".crl"):
                     crl = parse_list(kept.body)
@@ -166,43 +159,35 @@ class RevocationKeeper:
                     until = crl.next_update_utc
                 else:
                     until = register.take_answer(kept.body).until
-                self._held[kept.name] = _Held(kept.fetched_at, until or self._clock())
+                self._fresh.note(kept.name, kept.fetched_at, until or self._clock())
                 return
         if time.time() - kept.fetched_at > _USELESS_AFTER:
             self._files.remove(kept.name)
 
     async def _refresh(self) -> None:
         asked: list[Coroutine[Any, Any, None]] = []
-        for name, register in self._domains.registers():
-            asked += [
-                self._renewed(name, register, source)
-                for source in (Source("crl", url) for url in register.policy.list_urls)
-                if self._due(name_of(source, None))
-            ]
-            for subject in register.asked_about():
-                if self._wanting(register, subject):
-                    task = self._learn_once(name, register, subject)
-                    asked.append(_ended(task))
+        for register in self._domains.registers().values():
+            lists = (Source("crl", url) for url in register.policy.list_urls)
+            asked += [self._fetch(register, one, None) for one in lists if self._fresh.due(name_of(one, None))]
+            wanting = [subject for subject in register.asked_about() if self._wanting(register, subject)]
+            asked += [_ended(self._learn_once(register, subject)) for subject in wanting]
         await asyncio.gather(*asked)
-
-    async def _renewed(self, name: str, register: StatusRegister, source: Source) -> None:
-        await self._fetch(name, register, source, None)
 
     def _wanting(self, register: StatusRegister, subject: Subject) -> bool:
         """Whether something has to be fetched so that a certificate stays known."""
         for source in register.sources(subject):
-            name = name_of(source, subject)
-            if self._due(name):
+            file = name_of(source, subject)
+            if self._fresh.due(file):
                 return True
-            if self._current(name) and register.known(subject, self._clock()):
+            if self._fresh.current(file) and register.known(subject, self._clock()):
                 return False
         return not register.known(subject, self._clock())
 
-    def _learn_once(self, name: str, register: StatusRegister, subject: Subject) -> asyncio.Task[None]:
-        key = id(register), subject.mark
+    def _learn_once(self, register: StatusRegister, subject: Subject) -> asyncio.Task[None]:
+        key = register.name, subject.mark
         task = self._learning.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._learn(name, register, subject))
+            task = asyncio.get_running_loop().create_task(self._learn(register, subject))
             self._learning[key] = task
             task.add_done_callback(partial(self._learnt, key))
         return task
@@ -212,34 +197,36 @@ class RevocationKeeper:
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("revocation-keeping-failed", exc_info=failure)
 
-    async def _learn(self, name: str, register: StatusRegister, subject: Subject) -> None:
+    async def _learn(self, register: StatusRegister, subject: Subject) -> None:
         """Ask one after the other until there is a current word about a certificate, or nobody is left to ask."""
         with suppress(TimeoutError):
             async with asyncio.timeout(2 * self._settings.timeout):
                 for source in register.sources(subject):
                     file = name_of(source, subject)
-                    if self._due(file):
-                        await self._fetch(name, register, source, subject)
-                    if self._current(file) and register.known(subject, self._clock()):
+                    if self._fresh.due(file):
+                        await self._fetch(register, source, subject)
+                    if self._fresh.current(file) and register.known(subject, self._clock()):
                         break
         mark = subject.mark
         if register.known(subject, self._clock()):
             if mark in self._silent:
                 self._silent.discard(mark)
-                log.info("revocation-known-again", domain=name, serial=f"{subject.certificate.serial_number:x}")
+                log.info(
+                    "revocation-known-again", domain=register.name, serial=f"{subject.certificate.serial_number:x}"
+                )
             return
         register.silent(subject, self._clock() + _SILENCE)
         if mark not in self._silent:
             self._silent.add(mark)
             log.warning(
                 "revocation-unknown",
-                domain=name,
+                domain=register.name,
                 serial=f"{subject.certificate.serial_number:x}",
                 policy=register.policy.when_silent,
                 hint="see the addresses that could not be asked, or give lists as files",
             )
 
-    async def _fetch(self, name: str, register: StatusRegister, source: Source, subject: Subject | None) -> None:
+    async def _fetch(self, register: StatusRegister, source: Source, subject: Subject | None) -> None:
         """Ask one address and keep what it says; nothing is kept that proves nothing."""
         file = name_of(source, subject)
         outcome: _Outcome = "fetched"
@@ -248,20 +235,18 @@ class RevocationKeeper:
             async with self._files.alone(file):
                 # While we waited for our turn, another process may have asked.
                 await self._read()
-                if not self._due(file):
+                if not self._fresh.due(file):
                     return
                 await self._ask(register, source, subject, file)
         except Unfetched as failure:
             outcome, hint = "unfetched", str(failure)
         except (ValueError, OSError) as failure:
             outcome, hint = "unusable", str(failure)
-        metrics().revocation_fetches.labels(name, source.kind, outcome).inc()
+        metrics().revocation_fetches.labels(register.name, source.kind, outcome).inc()
         if outcome == "fetched":
-            self._retry_at.pop(file, None)
-            return
-        if file not in self._retry_at:
-            log.warning("revocation-not-fetched", domain=name, kind=source.kind, url=source.url, hint=hint)
-        self._retry_at[file] = time.monotonic() + _RETRY
+            self._fresh.succeeded(file)
+        elif self._fresh.failed(file):
+            log.warning("revocation-not-fetched", domain=register.name, kind=source.kind, url=source.url, hint=hint)
 
     async def _ask(self, register: StatusRegister, source: Source, subject: Subject | None, file: str) -> None:
         if source.kind == "ocsp" and subject is not None:
@@ -273,22 +258,9 @@ class RevocationKeeper:
             body = await self._fetcher.fetch_list(source.url)
             until = await asyncio.to_thread(_taken, register, body)
         await asyncio.to_thread(self._files.write, file, body)
-        self._held[file] = _Held(time.time(), until)
+        self._fresh.note(file, time.time(), until)
         if until <= self._clock():
             raise ValueError("what came is out of date")
-
-    def _due(self, file: str) -> bool:
-        if self._retry_at.get(file, 0.0) > time.monotonic():
-            return False
-        held = self._held.get(file)
-        if held is None:
-            return True
-        lasts = held.until.timestamp() - held.fetched_at
-        return time.time() >= held.fetched_at + min(self._settings.refresh, max(lasts / 2, _SHORTEST))
-
-    def _current(self, file: str) -> bool:
-        held = self._held.get(file)
-        return held is not None and held.until > self._clock()
 
 
 def _taken(register: StatusRegister, body: bytes) -> datetime:

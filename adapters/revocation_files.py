@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +20,9 @@ from typing import NamedTuple
 
 from security.trust_status import Source, Subject
 
+RETRY = 30.0
+"""Seconds after which an address is asked again that had nothing good."""
+_SHORTEST = 5.0
 _LOOK_AGAIN = 0.05
 _KINDS = (".crl", ".ocsp")
 
@@ -76,10 +81,9 @@ class KeptFiles:
                     found.append(Kept(entry.name, Path(entry.path).read_bytes(), facts.st_mtime))
         return found
 
-    def everything(self) -> list[Kept]:
-        """Return all files."""
+    def forget(self) -> None:
+        """Let all files be new at the next call of `changed`."""
         self._seen.clear()
-        return self.changed()
 
     def remove(self, name: str) -> None:
         """Delete a file that is of no use any more."""
@@ -99,3 +103,41 @@ class KeptFiles:
             yield
         finally:
             os.close(lock)
+
+
+class Freshness:
+    """When each file has to be fetched again: at half of what it lasts, at the latest after `refresh` seconds."""
+
+    def __init__(self, refresh: float, clock: Callable[[], datetime]) -> None:
+        self._refresh = refresh
+        self._clock = clock
+        self._held: dict[str, tuple[float, datetime]] = {}
+        self._retry_at: dict[str, float] = {}
+
+    def note(self, file: str, fetched_at: float, until: datetime) -> None:
+        """Take note that a file was fetched (POSIX seconds) and until when its content is current (UTC)."""
+        self._held[file] = fetched_at, until
+
+    def failed(self, file: str) -> bool:
+        """Take note that it could not be fetched, and tell whether that is news."""
+        news = file not in self._retry_at
+        self._retry_at[file] = time.monotonic() + RETRY
+        return news
+
+    def succeeded(self, file: str) -> None:
+        """Forget that it could not be fetched."""
+        self._retry_at.pop(file, None)
+
+    def due(self, file: str) -> bool:
+        """Tell whether it is time to fetch a file."""
+        if self._retry_at.get(file, 0.0) > time.monotonic():
+            return False
+        if file not in self._held:
+            return True
+        fetched_at, until = self._held[file]
+        lasts = until.timestamp() - fetched_at
+        return time.time() >= fetched_at + min(self._refresh, max(lasts / 2, _SHORTEST))
+
+    def current(self, file: str) -> bool:
+        """Tell whether what a file says still counts."""
+        return file in self._held and self._held[file][1] > self._clock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
@@ -53,11 +53,9 @@ class TrustDomains:
         """Return every domain but this one."""
         return [domain for domain in self._domains.values() if domain.name != name]
 
-    def registers(self) -> Iterator[tuple[str, StatusRegister]]:
-        """Yield what is known about revocation in each domain where that is asked for."""
-        for name, domain in self._domains.items():
-            if domain.register is not None:
-                yield name, domain.register
+    def registers(self) -> dict[str, StatusRegister]:
+        """Return what is known about revocation in each domain where that is asked for."""
+        return {name: domain.register for name, domain in self._domains.items() if domain.register is not None}
 
 
 NO_DOMAINS = TrustDomains()
@@ -70,7 +68,7 @@ def loaded(name: str, section: Domain) -> TrustDomain:
     intermediates = _certificates(where, "intermediates", section.intermediates)
     policy = StatusPolicy(section.crl_urls, section.ocsp_url, section.from_certificates, section.when_silent)
     held = Authorities(anchors, intermediates).certificates
-    register = StatusRegister(held, policy) if section.revocation == "check" else None
+    register = StatusRegister(held, policy, name=name) if section.revocation == "check" else None
     try:
         domain = TrustDomain.of(name, anchors, intermediates, register)
     except ValueError as error:

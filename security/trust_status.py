@@ -72,7 +72,7 @@ class Unsettled(Rejected):
 class StatusRegister:
     """Revocation lists and OCSP answers of one trust domain, all signed by its authorities, and silences.
 
-    `on_change` functions are called when something comes in that may change a verdict.
+    `name` is that of the domain. `on_change` functions are called when something comes in that may change a verdict.
     """
 
     def __init__(
@@ -80,8 +80,10 @@ class StatusRegister:
         authorities: Sequence[x509.Certificate],
         policy: StatusPolicy,
         *,
+        name: str = "",
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        self.name = name
         self.policy = policy
         self.lists = RevocationLists((), authorities)
         self.on_change: list[Callable[[], None]] = []

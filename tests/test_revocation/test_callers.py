@@ -98,7 +98,7 @@ async def test_a_revoked_certificate_signs_no_more(office: Office, files: Files)
     domains = two(files, revocation="check", from_certificates=False)
     office.signatures.believe(trusts_in_callers(["public", "government"], domains))
     assert office.refused(OURS).reason == "untrusted"
-    registers = dict(domains.registers())
+    registers = domains.registers()
     registers["public"].take_list(PUBLIC.crl())
     registers["government"].take_list(GOVERNMENT.crl(THEIRS))
     found = office.verify(OURS)

@@ -125,7 +125,7 @@ async def test_an_indeterminate_signer_becomes_good_when_the_responder_is_back(p
     async with Deployment(tmp_path, root, when_silent="accept").worker() as worker:
         assert (await settled(worker, leaf)).assurance.revocation == "indeterminate"
         place.answer = fresh()
-        worker.keeper._retry_at.clear()
+        worker.keeper._fresh._retry_at.clear()
         with capture_logs() as logs:
             await worker.keeper._refresh()
         assert worker.accept(leaf).assurance.revocation == "good"
@@ -347,9 +347,32 @@ async def test_a_reload_forgets_nothing(place: Place, root, tmp_path) -> None:
             renewed.accept(silent)
         assert not isinstance(again.value, Unsettled)
         assert [subject.certificate for subject in register.asked_about()] == [leaf.certificate, silent.certificate]
-        # An exchange that began before the reload ends under the old rules, and asks nobody any more.
+        # What an exchange that began before the reload wants to know is found out for the new domains.
+        late = place.issue(root)
         with pytest.raises(Unsettled):
-            await settled(worker, place.issue(root))
+            await settled(worker, late)
+        assert renewed.accept(late).assurance == ("public", "good")
+    assert place.asked == ["ocsp", "ocsp"]
+
+
+async def test_what_comes_in_during_a_reload_is_not_missed(place: Place, root, tmp_path) -> None:
+    path = tmp_path / "ca.crl"
+    path.write_bytes(der(root.crl(since=now() - HOUR)))
+    deployment = Deployment(tmp_path, root, crl=(path,))
+    fetched, listed = place.issue(root), root.issue()
+    async with deployment.worker() as one, deployment.worker() as other:
+        domains, trust, register = deployment.load()
+        await one.keeper.prepare(domains)
+        place.answer = fresh(REVOKED)
+        other.register.expect(Subject(fetched.certificate, root.certificate))
+        await other.keeper._refresh()
+        path.write_bytes(der(root.crl(listed, since=now())))
+        await one.keeper._read()
+        one.keeper.take(domains)
+        await one.keeper._read()
+        renewed = Worker(one.keeper, domains, trust, register)
+        for holder in (fetched, listed):
+            assert (await refused(renewed, holder)).reason == "revoked"
     assert place.asked == ["ocsp"]
 
 

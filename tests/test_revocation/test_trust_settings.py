@@ -44,7 +44,7 @@ def test_expected_signers_are_asked_about_before_the_first_message(files: Files)
     leaf = middle.issue(ocsp_url="http://127.0.0.1:9/")
     domains = TrustDomains.load({"public": Domain(anchors=(files(PUBLIC),), intermediates=(files(middle),))})
     judge = trust(files, domains, domain="public", signer=files(leaf))
-    ((_, register),) = domains.registers()
+    register = domains.registers()["public"]
     assert register.asked_about() == [
         (leaf.certificate, middle.certificate), (middle.certificate, PUBLIC.certificate)
     ]  # fmt: skip
