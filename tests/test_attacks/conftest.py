@@ -19,7 +19,8 @@ def forger() -> Iterator[Forger]:
 @pytest.fixture(scope="session")
 def deceived(forger: Forger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The demo; its gateway is the one that somebody tries to deceive."""
-    demo = Live(tmp_path_factory.mktemp("deceived") / "state", seed=9, people=40, environment=forger.environment)
+    state = tmp_path_factory.mktemp("deceived") / "state"
+    demo = Live(state, seed=9, people=40, environment=forger.environment(state))
     forger.follow(demo.state)
     yield demo
     assert demo.stop() == 0

@@ -40,13 +40,21 @@ class Forger:
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What makes a gateway ask here."""
-        return {
-            f"LGSP_ENDPOINTS__{name.upper()}__URL": f"http://127.0.0.1:{server.server_port}"
-            for name, server in self._servers.items()
-        }
+    def environment(self, state: Path) -> dict[str, str]:
+        """What makes the gateway of a demo ask here.
+
+        Land's certificates are looked for in a file, so that those which a forger has made can be held against it;
+        about those of tax the responder is asked, which knows none of them.
+        """
+        anchor, lists = (json.dumps([str(state / "pki" / name)]) for name in ("registries-ca.pem", "registries.crl"))
+        trusted = {"land": ("", anchor, lists), "tax": ("registries", "[]", "[]")}
+        found = {}
+        for name, server in self._servers.items():
+            found[f"LGSP_ENDPOINTS__{name.upper()}__URL"] = f"http://127.0.0.1:{server.server_port}"
+        for name, values in trusted.items():
+            for setting, value in zip(("DOMAIN", "TRUST", "CRL"), values, strict=True):
+                found[f"LGSP_ENDPOINTS__{name.upper()}__{setting}"] = value
+        return found
 
     def follow(self, state: Path) -> None:
         """Take the place of this demo's registries, with their keys in hand."""

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from security.soap_signer import BASE64, WSSE, X509V3
 from tests.test_attacks.attack import Family, Genuine
@@ -279,6 +279,20 @@ CERTIFICATES.add("on secp256k1", lambda m: _of(m, own_key("secp256k1")))
 def of_an_authority_that_looks_alike(message: Genuine) -> bytes:
     private = same_kind(message.source)
     return showing(message, der_of(certificate(message.source, private, issuer_key=own_key("p256"))), private)
+
+
+@CERTIFICATES.attack()
+def that_names_addresses_to_ask(message: Genuine) -> bytes:
+    """Whoever asks there before it knows the authority lets a stranger choose where it connects to."""
+    source, private = message.source, same_kind(message.source)
+    address = x509.UniformResourceIdentifier(LISTENER.decode() + "x")
+    access = [
+        x509.AccessDescription(method, address)
+        for method in (AuthorityInformationAccessOID.OCSP, AuthorityInformationAccessOID.CA_ISSUERS)
+    ]
+    lists = x509.CRLDistributionPoints([x509.DistributionPoint([address], None, None, None)])
+    further = ((x509.AuthorityInformationAccess(access), False), (lists, False))
+    return showing(message, der_of(certificate(source, private, issuer_key=private, further=further)), private)
 
 
 @CERTIFICATES.attack()

@@ -15,6 +15,7 @@ import pytest
 from tests.test_attacks.attack import MARK, Attack, signed_anew
 from tests.test_attacks.everything import attacks
 from tests.test_attacks.forger import VICTIMS, Forger, answered
+from tests.test_attacks.forging import certificate, der_of
 from tests.test_attacks.traps import touched
 from tests.test_gateway.live import Caller, Live
 
@@ -109,6 +110,20 @@ async def test_the_answer_that_is_forged_is_accepted_as_it_was(caller: Caller, f
 def believed(forger: Forger, name: str, answer: bytes) -> bytes:
     message = forger.taken_apart(name, answer)
     return signed_anew(message.saying(BELIEVED), message.source.key)
+
+
+@pytest.mark.parametrize("database", ["population", "land"])
+async def test_a_certificate_as_attacks_make_them_is_believed_where_it_is_right(
+    caller: Caller, forger: Forger, database: str
+) -> None:
+    def renewed(name: str, answer: bytes) -> bytes:
+        source = forger.taken_apart(name, answer).source
+        made = certificate(source, source.key.private)
+        octets = answer.replace(source.key.token, base64.b64encode(der_of(made)))
+        return answered(signed_anew(octets, source.key))
+
+    forger.forge = renewed
+    assert (await caller.ask(QUESTIONS[database])).status == 200
 
 
 def kept_by(state: Path) -> Iterator[Path]:

@@ -27,6 +27,7 @@ from tests.test_attacks.everything import (
     on_documents,
     on_envelopes,
 )
+from tests.test_attacks.forging import certificate, der_of, same_kind, showing
 from tests.test_attacks.traps import touched
 from tests.test_docs.pages import rows, section, text_of
 
@@ -111,6 +112,9 @@ def test_what_attacks_are_made_with_makes_messages_that_are_accepted() -> None:
         assert verified(message.by(key), message).element.findtext(".//{*}Name") == MARK.decode()
         assert verified(signed_anew(message.saying(MARK), key), message).element.findtext(".//{*}Name") == MARK.decode()
         assert verified(signed_anew(message.octets, key), message)
+        # So is another certificate of the same authority for the same source.
+        renewed = certificate(message.source, same_kind(message.source))
+        assert verified(showing(message, der_of(renewed), same_kind(message.source)), message)
 
 
 @pytest.mark.parametrize("spoil", [b"", b"\n", b"\xef\xbb\xbf", b'<?xml version="1.0" encoding="utf-8"?>'])
