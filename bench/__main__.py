@@ -24,6 +24,7 @@ from bench.gateways import signings
 from bench.measuring import CONNECTIONS, Stage, interleaved
 from bench.pieces import measured as measured_pieces
 from bench.processes import Broken, tell
+from bench.report_pieces import judged_pieces
 from bench.subjects import ORDER, Ground, started
 
 LATENCY: Final = "latency"
@@ -71,6 +72,10 @@ def main() -> int:
     if PIECES in plan.parts:
         found["pieces"] = measured_pieces(plan.quick)
         print(report.pieces_table(found["pieces"]))
+        judged = judged_pieces(found["pieces"])
+        found["judged"] |= judged
+        found["ratios"] |= {name: ratio["value"] for name, ratio in judged.items()}
+        print(report.verdicts(judged))
     out.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
     print(f"{out}; {found['disturbance']}")
     return 0

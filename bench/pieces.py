@@ -17,9 +17,11 @@ import uvloop
 
 from bench.pieces_clock import Clock
 from bench.pieces_inside import access_pieces, evidence_pieces, inside, request_pieces
-from bench.pieces_rivals import library_pieces, other_verify_pieces
+from bench.pieces_loop import loop_pieces
+from bench.pieces_rivals import library_pieces
+from bench.pieces_signatures import sign_pieces, verify_pieces
 from bench.pieces_trust import trust_pieces
-from bench.pieces_wire import encode_pieces, read_pieces, sign_pieces, verify_pieces, wire
+from bench.pieces_wire import encode_pieces, read_pieces, wire
 from config import metrics
 
 _SECONDS = 0.6
@@ -52,8 +54,9 @@ def _measured(seconds: float) -> dict[str, dict[str, float]]:
         found = {
             "encode": encode_pieces(clock),
             "sign": sign_pieces(clock, made),
-            "verify": {**verify_pieces(clock, made), **other_verify_pieces(clock, made)},
+            "verify": verify_pieces(clock, made, place),
             "read": read_pieces(clock, made),
+            "loop": loop_pieces(clock, made),
             "trust": trust_pieces(clock),
         }
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

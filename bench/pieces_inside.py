@@ -109,7 +109,7 @@ def access_pieces(clock: Clock, runner: asyncio.Runner, at: Inside) -> dict[str,
 def evidence_pieces(clock: Clock, runner: asyncio.Runner, at: Inside, made: Wire) -> dict[str, float]:
     """The evidence of one exchange; what is measured in commits is for one entry of them."""
 
-    evidence = _evidence(made)
+    evidence = evidence_of(made)
 
     def recorded() -> bytes:
         entry, _ = evidence.recorded()
@@ -124,14 +124,14 @@ def evidence_pieces(clock: Clock, runner: asyncio.Runner, at: Inside, made: Wire
     for size in COMMITS:
 
         async def commit(size: int = size) -> None:
-            receipts = await asyncio.gather(*(at.log.record(_evidence(made)) for _ in range(size)))
+            receipts = await asyncio.gather(*(at.log.record(evidence_of(made)) for _ in range(size)))
             if len({receipt.size for receipt in receipts}) != 1:
                 raise RuntimeError(f"{size} entries at once were not one commit")
 
         several = _repeated(runner, commit)
         found[f"append, {size} in a commit, CPU"] = round(clock.several(several, time.process_time) / size, 2)
         found[f"append, {size} in a commit, wall"] = round(clock.several(several, time.perf_counter) / size, 2)
-    receipt = runner.run(at.log.record(_evidence(made)))
+    receipt = runner.run(at.log.record(evidence_of(made)))
     found["receipt as JSON"] = clock.one(lambda: json.dumps(receipt.as_json()))
     return found
 
@@ -171,7 +171,8 @@ def _grant() -> Grant:
     return Grant("tax", "taxpayer", frozenset(PURPOSES), fields, rate=1000.0, burst=2000)
 
 
-def _evidence(made: Wire) -> Evidence:
+def evidence_of(made: Wire) -> Evidence:
+    """The evidence of an answered exchange."""
     answer = made.answers["2 KB ECDSA P-256"].envelope
     return Evidence(
         new_id(),

@@ -99,10 +99,11 @@ def trust_pieces(clock: Clock) -> dict[str, float]:
     policy = SignaturePolicy(soap=frozenset({"1.2"}))
     message = sign_soap_parts(b"<a>" + b"x" * 1_000 + b"</a>", office.signer, version="1.2").envelope
     token = office.signer.token.decode()
-    found = {}
-    for name, trust in trusts.items():
-        found[f"kept verdict, {name}"] = clock.one(partial(trust.accept, token, office.now))
-        found[f"message, {name}"] = clock.one(partial(verify_soap, message, policy, trust))
+    found = clock.together(
+        {f"kept verdict, {name}": partial(trust.accept, token, office.now) for name, trust in trusts.items()}
+    ) | clock.together(
+        {f"message, {name}": partial(verify_soap, message, policy, trust) for name, trust in trusts.items()}
+    )
 
     def anew(trust: AnchoredTrust) -> None:
         trust.forget()

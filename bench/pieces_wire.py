@@ -1,4 +1,4 @@
-"""Pieces on the way to a source and back: encode, sign, verify, parse, check against the contract, decode."""
+"""Pieces on the way to a source and back: encode, parse, check against the contract, decode."""
 
 from __future__ import annotations
 
@@ -26,17 +26,15 @@ from schemas.fields import shape_of
 from schemas.tax import NAMESPACE, Taxpayer
 from security.contracts import contract_schema
 from security.elements import elements_at
-from security.signature import SignaturePolicy, Trusted
+from security.signature import Trusted
 from security.signature_key import SigningKey
-from security.soap_signature import verify_soap
 from security.soap_signing import sign_soap_parts
-from security.trust import AnchoredTrust, load_certificates
 from security.xml import parse
 
 SIZES: Final = {"2 KB": 2_000, "10 KB": 10_000, "100 KB": 100_000}
-_ECDSA, _RSA = "ECDSA P-256", "RSA-2048"
+ECDSA, RSA = "ECDSA P-256", "RSA-2048"
 _CALLER = Caller("bench", "H26", Credential("secret", "bench"), {})
-_PARAMS = {"MaCanBo": "can.bo"}
+PARAMS = {"MaCanBo": "can.bo"}
 _LAST = b"</DanhSachDonViPhuThuoc>"
 
 
@@ -51,8 +49,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Keys of both kinds and what they signed."""
+    """Keys of both kinds and what they signed; `pair` is where that of the tax register lies."""
 
+    pair: Pair
     keys: Mapping[str, SigningKey]
     authority: Path
     payloads: Mapping[str, bytes]
@@ -62,11 +61,10 @@ class Wire:
 def wire(directory: Path) -> Wire:
     """Make the material in an empty directory: a register that signs with ECDSA, another with RSA."""
     pki = Pki(directory)
-    keys = {_ECDSA: _loaded(pki.registry("tax")), _RSA: _loaded(pki.registry("population"))}
-    payloads = {name: _sized(size) for name, size in SIZES.items()}
-    answers = {f"{name} {_ECDSA}": _answer(text, keys[_ECDSA]) for name, text in payloads.items()}
-    answers[f"2 KB {_RSA}"] = _answer(payloads["2 KB"], keys[_RSA])
-    return Wire(keys, pki.registries_ca, payloads, answers)
+    keys = {ECDSA: _loaded(pki.registry("tax")), RSA: _loaded(pki.registry("population"))}
+    payloads = {name: sized(size) for name, size in SIZES.items()}
+    answers = {f"{size} {name}": answer_of(text, key) for size, text in payloads.items() for name, key in keys.items()}
+    return Wire(pki.registry("tax"), keys, pki.registries_ca, payloads, answers)
 
 
 def encode_pieces(clock: Clock) -> dict[str, float]:
@@ -80,22 +78,6 @@ def encode_pieces(clock: Clock) -> dict[str, float]:
                 codec, unsigned = codec_of(database, operation)
                 exchange = exchange_of(database, unsigned, questions[name]["body"])
                 found[name] = clock.one(partial(codec.write, exchange))
-    return found
-
-
-def sign_pieces(clock: Clock, made: Wire) -> dict[str, float]:
-    """From a question's canonical payload to the signed envelope."""
-    question = f'<TraCuuNguoiNopThue xmlns="{NAMESPACE}"><MaSoThue>0100109106</MaSoThue></TraCuuNguoiNopThue>'.encode()
-    return {name: clock.one(partial(sign_soap_parts, question, key, version="1.2")) for name, key in made.keys.items()}
-
-
-def verify_pieces(clock: Clock, made: Wire) -> dict[str, float]:
-    """The strict profile over a whole envelope, all of it but the memory of replays."""
-    policy = SignaturePolicy(soap=frozenset({"1.2"}))
-    found = {}
-    for name, answer in made.answers.items():
-        trust = AnchoredTrust(load_certificates(made.authority), subject=answer.signer.certificate.subject)
-        found[name] = clock.one(partial(verify_soap, answer.envelope, policy, trust, confirms=answer.confirms))
     return found
 
 
@@ -128,7 +110,7 @@ def codec_of(database: Database, operation: Operation) -> tuple[Codec, Operation
     unsigned = replace(operation, signed=False)
     name = endpoint_of(database, unsigned)
     codecs = compile_codecs(
-        [replace(database, operations=(unsigned,))], {name: Endpoint(url="http://localhost", params=_PARAMS)}
+        [replace(database, operations=(unsigned,))], {name: Endpoint(url="http://localhost", params=PARAMS)}
     )
     return codecs[database.name, operation.name], unsigned
 
@@ -151,7 +133,7 @@ def _loaded(pair: Pair) -> SigningKey:
     return SigningKey.load(pair.key, pair.certificate)
 
 
-def _sized(size: int) -> bytes:
+def sized(size: int) -> bytes:
     """The taxpayer's answer with as many branches as make it about so long."""
     before, after = payload()
     text = before + b"m" + after
@@ -160,7 +142,8 @@ def _sized(size: int) -> bytes:
     return head + branch * ((size - len(text)) // len(branch)) + mark + tail
 
 
-def _answer(text: bytes, key: SigningKey) -> Answer:
+def answer_of(text: bytes, key: SigningKey) -> Answer:
+    """The answer with this payload to a question that was signed with the same key."""
     question = sign_soap_parts(b"<q/>", key, version="1.2")
     signed = sign_soap_parts(text, key, version="1.2", confirms=question.signature_value)
     return Answer(signed.envelope, question.signature_value, key)

@@ -90,12 +90,12 @@ def verdicts(ratios: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _verdict(name: str, ratio: Mapping[str, Any]) -> str:
     if ratio["value"] is None:
-        return f"{name:24}{'-':>8}  {ratio['reason']}"
+        return f"{name:28}{'-':>8}  {ratio['reason']}"
     target = f"at least {ratio['at_least']}" if "at_least" in ratio else ""
     target = f"at most {ratio['at_most']}" if "at_most" in ratio else target
     met = {True: "met", False: "MISSED", None: ""}[ratio["met"]]
     spread = f"rounds {ratio['range'][0]} to {ratio['range'][1]}" if "range" in ratio else ""
-    return f"{name:24}{ratio['value']:>8}  {target:14}{met:8}{spread}".rstrip()
+    return f"{name:28}{ratio['value']:>8}  {target:14}{met:8}{spread}".rstrip()
 
 
 def waiting(latency: Mapping[str, Any]) -> str:
