@@ -8,7 +8,7 @@ import pytest
 from fuzz import targets, world
 from fuzz.mutations import mutated
 from fuzz.targets import ACCEPTED, TARGETS, Broken
-from security import http_signature, soap_signature, xml_signature
+from security import http_signature, signature_structure, soap_signature, xml_signature
 from security.signature import Rejected
 
 VERDICTS = {
@@ -110,10 +110,11 @@ def test_an_exception_that_is_not_ours_gets_out(monkeypatch):
         verdicts("soap")
 
 
-def test_the_two_ways_to_read_a_message_are_compared(monkeypatch):
+@pytest.mark.parametrize("name", ["soap", "enveloped"])
+def test_the_two_ways_to_read_a_message_are_compared(name, monkeypatch):
     def refuses(*_, **__):
         raise Rejected("malformed", "nothing is read")
 
-    monkeypatch.setattr(soap_signature, "read_signature", refuses)
+    monkeypatch.setattr(signature_structure, "walked_signed_info", refuses)
     with pytest.raises(Broken):
-        verdicts("soap")
+        verdicts(name)

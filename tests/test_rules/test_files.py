@@ -59,7 +59,7 @@ def test_every_target_of_the_makefile_is_described() -> None:
     assert phony == plain == described
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev"])
+@pytest.mark.parametrize("name", ["runtime", "dev", "fuzz"])
 def test_requirements_are_exact_hashed_and_of_no_address(name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     assert lines
