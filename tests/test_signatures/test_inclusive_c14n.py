@@ -19,6 +19,7 @@ from schemas.errors import NoRecord, UpstreamSignatureRejected
 from security.signature import Rejected, SignaturePolicy
 from security.signature_key import SigningKey
 from security.signature_structure import C14N, C14N_1_1, DS, ENVELOPED, EXC_C14N
+from security.xml import canonical_inclusive, parse
 from security.xml_signature import verify_enveloped
 from tests.test_oracles.asking import exchange_of, operation_of
 from tests.test_signatures.conftest import NOW, private_pem
@@ -158,6 +159,17 @@ def test_the_land_registry_may_sign_as_java_and_dotnet_do(pki, tmp_path, c14n, t
     with pytest.raises(UpstreamSignatureRejected) as refused:
         codec.read(Reply(200, {}, signed.replace("Không".encode(), b"Khong")), expected)
     assert refused.value.reason == "altered"
+
+
+@pytest.mark.parametrize(
+    ("version", "inherited"), [("1.0", ' xml:base="b" xml:id="i" xml:lang="2"'), ("1.1", ' xml:lang="2"')]
+)
+def test_a_part_inherits_from_the_nearest_and_keeps_its_own(version, inherited):
+    document = """<a xmlns="urn:a" xml:lang="1" xml:space="default" xml:base="b" xml:id="i">
+        <b xml:lang="2" xmlns:x="urn:x"><c xmlns="" xml:space="preserve"/></b></a>"""
+    part = parse(document.encode())[0][0]
+    expected = f'<c xmlns:x="urn:x"{inherited} xml:space="preserve"></c>'
+    assert canonical_inclusive(part, version).decode() == expected
 
 
 @pytest.mark.parametrize("place", [f'Algorithm="{RSA}"', 'w="-"', "<SignedInfo>"])
