@@ -123,7 +123,7 @@ def _by_setting(files: Iterable[tuple[str, Path]], read: Callable[[Path], T]) ->
     """Yield each setting with the content of its files, those left out that cannot be read."""
     found: dict[str, dict[Path, T]] = {}
     for name, path in files:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, x509.InvalidVersion):
             content = read(path)
             found.setdefault(name, {})[path] = content
     yield from found.items()

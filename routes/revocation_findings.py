@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from shlex import quote
 
 from cryptography.x509 import ocsp
 
@@ -23,6 +24,7 @@ from security.trust_status import StatusRegister, Subject
 
 # Authorities that issue to others publish lists every day or week; only roots, which do not, may be slower.
 _OLD = timedelta(days=30)
+_LONGEST_URL = 200
 _SOON = timedelta(days=7)
 _NONCE = 16
 # Longer than it takes to judge the signers afterwards.
@@ -84,13 +86,14 @@ class _Asking:
 
     async def of(self, kind: str, url: str, about: Subject | None) -> Finding | _Trouble:
         """Ask one address."""
-        where = printable(url)
+        where = printable(url, _LONGEST_URL)
         try:
             return await (self._list(url, where) if about is None else self._answer(url, where, about))
         except Unfetched as failure:
             what = "OCSP responder" if kind == "ocsp" else "revocation list"
             text = f"the {what} at {where} cannot be asked: {printable(str(failure))}"
-            step = f"let this machine reach it; try `curl -sv -o /dev/null {where}`"
+            # The address may be one that a certificate names: it is quoted for whoever types it.
+            step = f"let this machine reach it; try `curl -sv -o /dev/null {quote(where)}`"
             return _Trouble(f"{kind}-unreachable", text, step)
 
     async def _answer(self, url: str, where: str, about: Subject) -> Finding | _Trouble:

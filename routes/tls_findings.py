@@ -27,7 +27,7 @@ def presented(connection: Any) -> list[x509.Certificate]:
     raw = [one if isinstance(one, bytes) else ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in sent() or ()]
     try:
         return [x509.load_der_x509_certificate(der) for der in raw]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return []
 
 

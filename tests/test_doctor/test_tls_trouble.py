@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from config.settings import Endpoint, Timeout
+from routes import certificate_facts
 from routes.clock_findings import clock_findings
 from routes.findings import Finding
 from routes.source_findings import Looked, look
@@ -271,6 +273,22 @@ async def test_a_wide_setting_does_not_make_the_look_endless(monkeypatch: pytest
     monkeypatch.setattr("routes.source_findings.PATIENCE_S", 0.2)
     async with asyncio.timeout(20):
         assert (await found(None, _mute, timeout=Timeout(connect=600, read=600))).code == "no-answer"
+
+
+def test_of_a_certificate_that_cannot_be_read_nothing_is_said() -> None:
+    held = paper("land", hosts=("elsewhere",), purposes=(CLIENT,)).certificate
+    twice = [*held.extensions, *(one for one in held.extensions if one.oid == x509.SubjectAlternativeName.oid)]
+    times = held.not_valid_before_utc, held.not_valid_after_utc
+    key, serial = held.public_key(), held.serial_number
+    builder = x509.CertificateBuilder(held.issuer, held.subject, key, serial, *times, twice)
+    broken = Paper(builder.sign(paper("CA", ca=True).key, SHA256()), paper("x").key).certificate
+    with pytest.raises(x509.DuplicateExtension):
+        _ = broken.extensions
+    assert certificate_facts.host_names(held) == "elsewhere"
+    assert certificate_facts.host_names(broken) == "no host at all"
+    assert certificate_facts.purposes(held) == {CLIENT}
+    assert certificate_facts.purposes(broken) is None
+    assert not certificate_facts.may_sign(broken)
 
 
 async def test_numbers_of_persons_and_tricks_in_names_are_not_shown(tmp_path: Path) -> None:
