@@ -1,5 +1,6 @@
 """Signed requests of a deployment whose nodes share Redis, and what its loss means to callers."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -27,8 +28,13 @@ def node(tmp_path_factory: pytest.TempPathFactory, shared: Redis) -> Iterator[Li
 
 async def test_what_redis_lost_is_no_reason_to_believe(node: Live, session: ClientSession, shared: Redis) -> None:
     ministry = Signing(Caller(node, session), "ministry")
-    sent = ministry.signed(await ministry.question())
-    assert (await ministry.send(sent)).status == 200
+    while True:
+        sent = ministry.signed(await ministry.question())
+        if (reply := await ministry.send(sent)).status == 200:
+            break
+        # On a busy machine Redis may not answer in time; that is no loss.
+        assert (reply.status, reply.headers["Retry-After"]) == (503, "1")
+        await asyncio.sleep(1)
     sessions = [ClientSession() for _ in range(8)]
     try:
         # Whichever process is asked.

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from adapters.tables import open_storage, upgrade
+from security import redis_signatures
 from security.assertions import USED, UsedAssertions
 from security.freshness import fresh_until
 from security.redis_signatures import KEY, RedisSignatures
@@ -51,8 +52,10 @@ Node = Callable[..., RedisSignatures]
 
 
 @pytest.fixture
-async def node(storage: Storage) -> AsyncIterator[Node]:
+async def node(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
     """Makes nodes of one deployment."""
+    # A busy machine is no lost server.
+    monkeypatch.setattr(redis_signatures, "_WAIT_S", 30.0)
     made: list[RedisSignatures] = []
 
     def make(url: str, window: timedelta = WINDOW, storage: Storage = storage) -> RedisSignatures:
@@ -201,7 +204,10 @@ async def test_one_that_never_was_lets_nothing_pass_and_is_new_when_it_comes(nod
     assert await use(node(own_redis.url, timedelta(hours=1)), "n-1")
 
 
-async def test_one_that_hangs_holds_nobody_up_for_long(node: Node, own_redis: Redis) -> None:
+async def test_one_that_hangs_holds_nobody_up_for_long(
+    node: Node, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_signatures, "_WAIT_S", 0.5)
     one = node(own_redis.url, timedelta(hours=1))
     assert await use(one, "n-1")
     own_redis.signal(signal.SIGSTOP)
@@ -212,7 +218,7 @@ async def test_one_that_hangs_holds_nobody_up_for_long(node: Node, own_redis: Re
         own_redis.signal(signal.SIGCONT)
     # It was only slow: it has forgotten nothing, and what it was told while it hung counts as used.
     assert not await whole_again(one, "n-1")
-    assert await use(one, "n-2")
+    assert await whole_again(one, "n-2")
 
 
 async def test_one_that_failed_over_is_another_memory(
