@@ -155,7 +155,7 @@ class RevocationKeeper:
             with suppress(ValueError):
                 if kept.name.endswith(".crl"):
                     crl = parse_list(kept.body)
-                    register.take_list(crl)
+                    register.take_list(crl, kept.body)
                     until = crl.next_update_utc
                 else:
                     until = register.take_answer(kept.body).until
@@ -265,7 +265,7 @@ class RevocationKeeper:
 
 def _taken(register: StatusRegister, body: bytes) -> datetime:
     crl = parse_list(body)
-    register.take_list(crl)
+    register.take_list(crl, body)
     return crl.next_update_utc or datetime.min.replace(tzinfo=UTC)
 
 

@@ -158,9 +158,12 @@ class StatusRegister:
                 self._asked[mark] = subject
         self._silent_until.update(other._silent_until)  # noqa: SLF001 - of the same class
 
-    def take_list(self, crl: x509.CertificateRevocationList) -> None:
-        """Hold a list if it is newer than that of its issuer; raises ValueError for one that cannot be used."""
-        if self.lists.take(crl):
+    def take_list(self, crl: x509.CertificateRevocationList, octets: bytes = b"") -> None:
+        """Hold a list if it is newer than that of its issuer; raises ValueError for one that cannot be used.
+
+        `octets` as in RevocationLists.
+        """
+        if self.lists.take(crl, octets):
             self._changed()
 
     def take_answer(self, body: bytes, subject: Subject | None = None, *, nonce: bytes | None = None) -> Answer:
