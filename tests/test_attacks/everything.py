@@ -48,14 +48,14 @@ DOCUMENTS = ("p256", "rsa")
 _DEAR = ("sizes and counts", "depth")
 
 
-def on_envelopes() -> list[tuple[Attack, SoapVersion, str]]:
-    """Each attack with each envelope that it is tried on."""
-    return [(one, *what) for one in attacks("soap") for what in (SOAP[:2] if one.family in _DEAR else SOAP)]
+def envelopes(attack: Attack) -> tuple[tuple[SoapVersion, str], ...]:
+    """The envelopes that an attack is tried on."""
+    return SOAP[:2] if attack.family in _DEAR else SOAP
 
 
-def on_documents() -> list[tuple[Attack, str]]:
-    """Each attack with each signed document that it is tried on."""
-    return [(one, kind) for one in attacks("enveloped") for kind in DOCUMENTS[: 1 if one.family in _DEAR else 2]]
+def documents(attack: Attack) -> tuple[str, ...]:
+    """The keys of the signed documents that an attack is tried on."""
+    return DOCUMENTS[:1] if attack.family in _DEAR else DOCUMENTS
 
 
 def attacks(kind: str) -> list[Attack]:

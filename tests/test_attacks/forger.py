@@ -1,6 +1,7 @@
 """A forger between the gateway and the registries of a demo: their genuine answers go through its hands."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ class Forger:
         self.forge: Callable[[str, bytes], bytes] | None = None
         self.targets: dict[str, tuple[str, int]] = {}
         self._sources: dict[str, tuple[Any, ...]] = {}
-        self._servers = {name: ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, name)) for name in VICTIMS}
+        self._servers = {name: _Server(("127.0.0.1", 0), _handler(self, name)) for name in VICTIMS}
         for server in self._servers.values():
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -78,6 +79,13 @@ class Forger:
         for server in self._servers.values():
             server.shutdown()
             server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Leave unsaid that the gateway hung up: it does on what it will not read."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(forger: Forger, name: str) -> type[BaseHTTPRequestHandler]:

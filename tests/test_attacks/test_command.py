@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.test_attacks import sources
 from tests.test_attacks.attack import MARK, Attack, Genuine
 from tests.test_attacks.costs import MAX_MEGABYTES
-from tests.test_attacks.everything import on_documents, on_envelopes
+from tests.test_attacks.everything import attacks
 from tests.test_attacks.traps import touched
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +98,7 @@ def judged(command: Command, profile: str, message: Genuine, tried: list[Attack]
 
 @pytest.mark.parametrize(("version", "kind"), [("1.1", "rsa"), ("1.2", "p256")])
 def test_forged_envelopes(tmp_path: Path, version: Any, kind: str) -> None:
-    tried = [attack for attack, of, by in on_envelopes() if (of, by) == (version, kind)]
+    tried = attacks("soap")
     command = Command(tmp_path, kind)
     judged(command, "soap", sources.envelope(kind, version), tried)
     few = [attack for attack in tried if attack.family in ("certificates", "key confusion", "wrapping")]
@@ -106,5 +106,4 @@ def test_forged_envelopes(tmp_path: Path, version: Any, kind: str) -> None:
 
 
 def test_forged_documents(tmp_path: Path) -> None:
-    tried = [attack for attack, by in on_documents() if by == "p256"]
-    judged(Command(tmp_path, "p256"), "enveloped", sources.document("p256"), tried)
+    judged(Command(tmp_path, "p256"), "enveloped", sources.document("p256"), attacks("enveloped"))
