@@ -168,14 +168,10 @@ def _key_info(message: Document, *, content: bytes) -> bytes:
     content = content.replace(b"NAME", made.issuer.rfc4514_string().encode()).replace(
         b"NUMBER", b"%d" % made.serial_number
     )
-    content = content.replace(b"SKI_", _b64(ski))
+    content = content.replace(b"SKI_", base64.b64encode(ski))
     return re.sub(
         rb"<ds:KeyInfo>.*?</ds:KeyInfo>", lambda _: b"<ds:KeyInfo>" + content + b"</ds:KeyInfo>", message.by(own)
     )
-
-
-def _b64(octets: bytes) -> bytes:
-    return base64.b64encode(octets)
 
 
 _DATA = b"<ds:X509Data>%b</ds:X509Data>"
