@@ -49,8 +49,19 @@ def fingerprint(certificate: x509.Certificate) -> bytes:
     return certificate.fingerprint(hashes.SHA256())
 
 
+def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
+    """What keyUsage says; None where it is not there, which admits every use (RFC 5280 section 4.2.1.3)."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
 def check_leaf(certificate: x509.Certificate) -> None:
-    """Whether this certificate may sign messages: no authority, digitalSignature, nothing critical left unread."""
+    """Whether this certificate may sign messages: no authority, not made for something else, all that is critical read.
+
+    keyUsage and extended key usage bind where they are there, critical or not (RFC 5280 sections 4.2.1.3, 4.2.1.12).
+    """
     _check_extensions(certificate, "signer's certificate")
     extensions = certificate.extensions
     try:
@@ -58,17 +69,15 @@ def check_leaf(certificate: x509.Certificate) -> None:
             raise Rejected("untrusted", "the signer's certificate is that of an authority")
     except x509.ExtensionNotFound:
         pass
-    try:
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        raise Rejected("untrusted", "the signer's certificate does not say that it may sign") from None
-    if not usage.digital_signature or usage.key_cert_sign:
+    # Authorities of small offices often leave it out.
+    usage = key_usage(certificate)
+    if usage is not None and (not usage.digital_signature or usage.key_cert_sign):
         raise Rejected("untrusted", "the signer's certificate is not made for signing messages")
     try:
-        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
-    if purposes.critical and _FOR_MESSAGES.isdisjoint(purposes.value):
+    if _FOR_MESSAGES.isdisjoint(purposes):
         raise Rejected("untrusted", "the signer's certificate is made for another purpose (extended key usage)")
 
 
@@ -141,14 +150,14 @@ def _authority(certificate: x509.Certificate, anchor: bool) -> _Authority | None
             return None
         extensions = certificate.extensions
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+        usage = key_usage(certificate)
         _check_extensions(certificate, "authority's certificate")
         # Critical or not: to pass over what an authority may vouch for would be to believe too much.
         if any(extension.oid == ExtensionOID.NAME_CONSTRAINTS for extension in extensions):
             return None
     except (x509.ExtensionNotFound, x509.DuplicateExtension, UnsupportedAlgorithm, ValueError, TypeError, Rejected):
         return None
-    if not constraints.ca or not usage.key_cert_sign:
+    if not constraints.ca or (usage is not None and not usage.key_cert_sign):
         return None
     return _Authority(certificate, anchor, constraints.path_length, certificate.subject == certificate.issuer)
 

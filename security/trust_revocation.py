@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from security.signature import Rejected
-from security.trust_path import SHA2
+from security.trust_path import SHA2, key_usage
 
 _UNDERSTOOD = frozenset({x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid})
 _UNDERSTOOD_OF_ENTRIES = frozenset({x509.CRLReason.oid, x509.InvalidityDate.oid})
@@ -162,10 +162,8 @@ class RevocationLists:
 def _signed_by(crl: x509.CertificateRevocationList, octets: bytes, issuer: x509.Certificate) -> bool:
     if crl.issuer != issuer.subject or not isinstance(crl.signature_hash_algorithm, SHA2):
         return False
-    try:
-        if not issuer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign:
-            return False
-    except x509.ExtensionNotFound:
+    usage = key_usage(issuer)
+    if usage is not None and not usage.crl_sign:
         return False
     key = issuer.public_key()
     if not octets.startswith(b"0"):

@@ -9,7 +9,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 from security.signature import Rejected
 from security.signature_algorithms import MIN_RSA_BITS, PublicKey
-from security.trust_path import Path
+from security.trust_path import Path, key_usage
 from security.trust_presented import plain_name
 
 AGENCY_ATTRIBUTES = (NameOID.ORGANIZATION_IDENTIFIER, NameOID.USER_ID, NameOID.SERIAL_NUMBER)
@@ -43,8 +43,9 @@ class ExpectedSigner:
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < self.rsa_bits:
             raise _untrusted(f"the certificate holds an RSA key of {key.key_size} bits, expected are {self.rsa_bits}")
         if self.content_commitment:
-            usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-            if not usage.content_commitment:
+            # What is expected must be said: silence admits every use, and commits to none.
+            usage = key_usage(certificate)
+            if usage is None or not usage.content_commitment:
                 raise _untrusted("the certificate is not made for commitments (nonRepudiation)")
 
     def check_path(self, path: Path) -> None:

@@ -238,10 +238,11 @@ for _purpose, _oid in {
     "OCSP": ExtendedKeyUsageOID.OCSP_SIGNING,
     "time-stamps": ExtendedKeyUsageOID.TIME_STAMPING,
 }.items():
-    CERTIFICATES.add(
-        f"for {_purpose} only", lambda m, oid=_oid: _of(m, further=((x509.ExtendedKeyUsage([oid]), True),))
-    )
-CERTIFICATES.add("without a usage", lambda m: _of(m, usage=None))
+    for _binding in (True, False):
+        CERTIFICATES.add(
+            f"for {_purpose} only{'' if _binding else ', not critical'}",
+            lambda m, oid=_oid, critical=_binding: _of(m, further=((x509.ExtendedKeyUsage([oid]), critical),)),
+        )
 CERTIFICATES.add("of an authority", lambda m: _of(m, authority=True))
 CERTIFICATES.add(
     "with a critical extension that nobody knows",

@@ -165,12 +165,13 @@ def test_an_old_and_a_new_name_are_expected_side_by_side(files: Files) -> None:
         assert refusal(judge, PUBLIC.issue("Bộ khác")).reason == "untrusted"
 
 
-def test_a_critical_purpose_that_is_none_of_signing_messages_is_refused(files: Files) -> None:
+def test_a_purpose_that_is_none_of_signing_messages_is_refused(files: Files) -> None:
     judge = trust(files, two(files), domain="public", signer=files(PUBLIC.issue()))
     for purpose, critical, good in (
         (ExtendedKeyUsageOID.SERVER_AUTH, True, False),
         (ExtendedKeyUsageOID.OCSP_SIGNING, True, False),
-        (ExtendedKeyUsageOID.SERVER_AUTH, False, True),
+        (ExtendedKeyUsageOID.SERVER_AUTH, False, False),
+        (ExtendedKeyUsageOID.CLIENT_AUTH, False, True),
         (ExtendedKeyUsageOID.EMAIL_PROTECTION, True, True),
         (x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"), True, True),
     ):

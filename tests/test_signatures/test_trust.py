@@ -149,13 +149,18 @@ def test_authorities_do_not_sign_messages_and_leaves_do_not_issue(pki, public):
     assert refusal(AnchoredTrust([leaf], subject=None), issued) == "untrusted"
 
 
+def test_a_certificate_that_says_nothing_about_its_use_may_sign(pki, public):
+    """RFC 5280 section 4.2.1.3: keyUsage restricts where it is there; small authorities leave it out."""
+    silent = pki.certificate("CSDL thử", public, usage=False)
+    assert pki.anchored().accept(der(silent), NOW).certificate == silent
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"sign": False},
         {"ca": True, "issues": False},
         {"ca": False, "issues": True},
-        {"usage": False},
         {"critical": x509.NameConstraints([x509.DNSName("example")], None)},
         {"critical": x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0")},
     ],
