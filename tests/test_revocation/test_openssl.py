@@ -193,6 +193,10 @@ def delegated(issuer: Holder = ROOT, **options: Any) -> Callable[[Holder], bytes
     return lambda leaf: ROOT.answer(leaf, responder=responder)
 
 
+def tampered(octets: bytes) -> bytes:
+    return octets[:-1] + bytes([octets[-1] ^ 1])
+
+
 NAME = ocsp.OCSPResponderEncoding.NAME
 ANSWERS: dict[str, tuple[Callable[[Holder], bytes], bool]] = {
     "good": (lambda leaf: ROOT.answer(leaf), False),
@@ -215,7 +219,7 @@ ANSWERS: dict[str, tuple[Callable[[Holder], bytes], bool]] = {
     "about another issuer": (lambda leaf: ROOT.answer(leaf, issuer=OTHER), False),
     "without an end, long ago": (lambda leaf: ROOT.answer(leaf, since=NOW - HOUR, until=None), True),
     "with a strange critical extension": (lambda leaf: ROOT.answer(leaf, more=[(STRANGE, True)]), True),
-    "tampered": (lambda leaf: ROOT.answer(leaf)[:-1] + b"\0", False),
+    "tampered": (lambda leaf: tampered(ROOT.answer(leaf)), False),
     "try later": (
         lambda leaf: der(ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)), False
     ),
