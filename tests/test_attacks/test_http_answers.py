@@ -184,7 +184,12 @@ async def test_a_media_type_never_changes_how_signed_bytes_are_read(
 
 
 @pytest.mark.parametrize("database", VICTIMS)
-@pytest.mark.parametrize("target", [FILE, b"cid:p1", LISTENER + b"x", b"file:///etc/passwd"])
+# Names of their own: where the traps lie differs between the processes that share the tests.
+@pytest.mark.parametrize(
+    "target",
+    [FILE, b"cid:p1", LISTENER + b"x", b"file:///etc/passwd"],
+    ids=["watched-file", "part", "listener", "system-file"],
+)
 async def test_an_inclusion_is_an_element_like_others(
     caller: Caller, forger: Forger, worker: Worker, database: str, target: bytes
 ) -> None:
@@ -208,8 +213,16 @@ PERSON = b"001090123456"
 
 
 @pytest.mark.parametrize("database", FAULTS)
-@pytest.mark.parametrize("code", [MARK, PERSON, b"01", b"00", b"", MARK * 10_000, b"&lt;script&gt;"])
-@pytest.mark.parametrize("side", [b"Client", b"x:Server.Busy", MARK, PERSON, MARK * 10_000, b"x:y z." + MARK])
+@pytest.mark.parametrize(
+    "code",
+    [MARK, PERSON, b"01", b"00", b"", MARK * 10_000, b"&lt;script&gt;"],
+    ids=["mark", "person", "01", "00", "none", "long", "script"],
+)
+@pytest.mark.parametrize(
+    "side",
+    [b"Client", b"x:Server.Busy", MARK, PERSON, MARK * 10_000, b"x:y z." + MARK],
+    ids=["client", "server", "mark", "person", "long", "spaced"],
+)
 async def test_a_fault_that_nobody_signed_says_nothing_of_its_own(
     caller: Caller, forger: Forger, worker: Worker, database: str, code: bytes, side: bytes
 ) -> None:
