@@ -42,8 +42,9 @@ async def test_refused_answers_and_what_became_of_them(caller: Caller) -> None:
     await caller.fault("tax", "expired-cert")
     try:
         assert (await caller.ask("tax/taxpayer")).problem["reason"] == "expired"
-        found = {each.code: each for each in await doctor(caller)}
-        assert (found["answers-expired"].subject, found["answers-expired"].level) == ("endpoints.tax", "problem")
+        # What other tests made other sources answer is of this day too.
+        found = {each.code: each for each in await doctor(caller) if each.subject == "endpoints.tax"}
+        assert found["answers-expired"].level == "problem"
     finally:
         await caller.healed(["tax"])
     found = {each.code: each for each in await doctor(caller) if each.subject == "endpoints.tax"}
