@@ -59,12 +59,25 @@ CONTRACT = Limits(comments=True)
 """For files that the project ships (XSD, WSDL): people write comments in them."""
 
 
+class _Nobody(etree.Resolver):
+    """Gives a document nothing that it names: without ids lxml reads a DTD, from files too, whatever `load_dtd` says.
+
+    No document with a document type comes so far; should one, it ends here.
+    """
+
+    def resolve(  # type: ignore[override]  # the stubs forget the context
+        self, system_url: str, public_id: str, context: object
+    ) -> object:
+        raise XmlRefused("doctype", "a document type elsewhere is not read")
+
+
 class _PerThread(threading.local):
     """One parser and one of each query for each thread: lxml serialises the threads that share one."""
 
     def __init__(self) -> None:
         self.queries: dict[str, etree.XPath] = {}
         self.parser = _hardened()
+        self.parser.resolvers.add(_Nobody())
         # lxml drops a prefix of a PrefixList that none of this thread's documents has named: teach it the token.
         etree.fromstring(b'<prefix xmlns:known="#default"/>', self.parser)
 

@@ -28,6 +28,9 @@ def test_a_document_type_elsewhere_is_not_read(tmp_path: Path) -> None:
     elsewhere = tmp_path / "a.dtd"
     elsewhere.write_text('<!ELEMENT a ANY><!ATTLIST a given CDATA "by the type">')
     assert read(f'<!DOCTYPE a SYSTEM "{elsewhere.as_uri()}"><a/>'.encode()).attrib == {}
+    # The parser of messages does not even open it.
+    with pytest.raises(XmlRefused, match="doctype"):
+        etree.fromstring(f'<!DOCTYPE a SYSTEM "{elsewhere.as_uri()}"><a/>'.encode(), _PerThread().parser)
     # Nor does a document have to be what its type says.
     assert read(b"<!DOCTYPE a [<!ELEMENT a EMPTY>]><a><b/></a>")[0].tag == "b"
 

@@ -1,0 +1,107 @@
+"""Every fact that a verified message proves, whichever of three ways it was read, and the memory that it is put in."""
+
+import base64
+import hashlib
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from lxml import etree
+
+from security import soap_plain, soap_signature
+from security.signature import Assurance, RecentSignatures, Rejected, SignaturePolicy
+from security.signature_algorithms import ALGORITHMS, checks, sign
+from security.soap_signature import verify_soap
+from security.soap_signing import sign_soap_parts
+from security.xml import canonical
+from security.xml_signature import sign_enveloped, verify_enveloped
+
+DS = "{http://www.w3.org/2000/09/xmldsig#}"
+PAYLOAD = b'<a xmlns="urn:a">1</a>'
+ASKED = base64.b64encode(b"asked").decode()
+
+
+@pytest.fixture(params=["plain", "walked"])
+def way(request, monkeypatch):
+    """Both ways to read SOAP; patterns are made anew, so that how they are made is looked at too."""
+    soap_plain._form.cache_clear()
+    if request.param == "walked":
+        monkeypatch.setattr(soap_signature, "plain_message", lambda *_: None)
+    return request.param
+
+
+def check_signer(verified, document, key):
+    info = next(etree.fromstring(document).iter(f"{DS}SignedInfo"))
+    value = next(etree.fromstring(document).iter(f"{DS}SignatureValue")).text
+    assert verified.signer == key.certificate
+    assert verified.subject == key.certificate.subject.rfc4514_string()
+    assert verified.fingerprint == key.certificate.fingerprint(hashes.SHA256()).hex()
+    assert verified.signature_digest == hashlib.sha256(canonical(info)).digest()
+    assert verified.signature_value == value
+    assert verified.algorithm == key.algorithm.uri
+    assert verified.assurance == Assurance()
+
+
+@pytest.mark.parametrize("confirms", [None, ASKED])
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_what_a_soap_message_proves(pki, key, now, way, version, confirms):
+    made = sign_soap_parts(PAYLOAD, key, version=version, now=now, confirms=confirms, lifetime=timedelta(minutes=2))
+    verified = verify_soap(made.envelope, SignaturePolicy(), pki.pinned(key), now=now, confirms=confirms)
+    check_signer(verified, made.envelope, key)
+    assert canonical(verified.element) == PAYLOAD
+    assert verified.headers == ()
+    assert verified.signed_at == now
+    # Its own end comes before the policy's.
+    assert verified.fresh_until == now + timedelta(minutes=2) + SignaturePolicy().skew
+    assert verified.confirms == (() if confirms is None else (confirms,))
+
+
+@pytest.mark.parametrize("given", [None, base64.b64encode(b"another").decode()])
+def test_an_answer_that_confirms_another_question_is_none(pki, key, now, way, given):
+    envelope = sign_soap_parts(PAYLOAD, key, now=now, confirms=given).envelope
+    with pytest.raises(Rejected) as refused:
+        verify_soap(envelope, SignaturePolicy(), pki.pinned(key), now=now, confirms=ASKED)
+    assert refused.value.reason == "not-answer-to-request"
+
+
+def test_its_own_end_counts_for_every_message(pki, key, now, way):
+    envelope = sign_soap_parts(PAYLOAD, key, now=now, lifetime=timedelta(seconds=30)).envelope
+    policy = SignaturePolicy(skew=timedelta(0))
+    assert verify_soap(envelope, policy, pki.pinned(key), now=now + timedelta(seconds=29))
+    with pytest.raises(Rejected) as refused:
+        verify_soap(envelope, policy, pki.pinned(key), now=now + timedelta(seconds=30))
+    assert refused.value.reason == "stale"
+
+
+def test_what_an_enveloped_signature_proves(pki, key, now):
+    document = sign_enveloped(f'<a requestId="r" issuedAt="{now.isoformat()}">1</a>'.encode(), key)
+    verified = verify_enveloped(document, SignaturePolicy(), pki.pinned(key), now=now, request_id="r")
+    check_signer(verified, document, key)
+    assert verified.element.text == "1"
+    assert verified.headers == ()
+    assert verified.signed_at == now
+    assert verified.fresh_until == now + SignaturePolicy().max_age + SignaturePolicy().skew
+    assert verified.confirms == ()
+
+
+def test_each_message_is_remembered_by_itself(pki, key, now, way):
+    policy = SignaturePolicy(replays=RecentSignatures(clock=lambda: now))
+    enveloped = [sign_enveloped(f'<a n="{n}" issuedAt="{now.isoformat()}"></a>'.encode(), key) for n in range(2)]
+    envelopes = [sign_soap_parts(PAYLOAD, key, now=now).envelope for _ in range(2)]
+    asked = [(verify_enveloped, one) for one in enveloped] + [(verify_soap, one) for one in envelopes]
+    for verify, document in asked:
+        assert verify(document, policy, pki.pinned(key), now=now)
+    for verify, document in asked:
+        with pytest.raises(Rejected) as refused:
+            verify(document, policy, pki.pinned(key), now=now)
+        assert refused.value.reason == "replayed"
+
+
+def test_one_signature_by_each_algorithm_that_fits_a_key(pki):
+    for private in (pki.keys["rsa"], pki.keys["p256"], pki.keys["p384"]):
+        fitting = checks(private.public_key())
+        for uri, check in fitting.items():
+            value = sign(ALGORITHMS[uri], private, b"data")
+            check(value, b"data")
+            with pytest.raises(Rejected):
+                check(value, b"other")
