@@ -1,0 +1,83 @@
+"""Edges of signed SOAP that mutation testing found nobody to hold: hidden Ids, header blocks, spaces in confirmation."""
+
+import base64
+
+import pytest
+
+from security.signature import Rejected, SignaturePolicy
+from security.signature_structure import are_unique
+from security.soap_signature import verify_soap
+from security.soap_signing import sign_soap_parts, text_header
+from security.xml import parse
+
+PAYLOAD = b'<a xmlns="urn:a">1</a>'
+WSA = "http://www.w3.org/2005/08/addressing"
+ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+ASKED = base64.b64encode(b"asked-for").decode()
+
+
+@pytest.fixture
+def key(pki):
+    return pki.signer("p256")
+
+
+@pytest.mark.parametrize(
+    ("document", "unique"),
+    [
+        ('<r><a Id="x1"/><b URI="#x1"/></r>', True),
+        ('<r><a Id="x1"/><b URI="#x1"/><c Id="x1"/></r>', False),
+        ('<r><a Id="x1"/><b URI="#x1"/><c Id="&#120;1"/></r>', False),
+        ('<r><a Id="x1"/><b URI="#x1"/><c ID="&#x78;1"/></r>', False),
+        ('<r><a Id="&#120;1"/><b URI="#x1"/><c other="x1"/></r>', False),
+        ('<r><a Id="&#120;1"/><b URI="#x1"/></r>', True),
+        ('<r><a Id="x1"/><b URI="#x1"/>x1 &amp; x1</r>', True),
+        ('<r><a Id="x1"/><b URI="#x1"/>&amp;</r>', True),
+        ('<r><a Id="x2"/><b URI="#x1"/></r>', False),
+    ],
+)
+def test_no_character_reference_hides_a_second_id(document, unique):
+    assert are_unique(["x1"], parse(document.encode()), document.encode()) is unique
+    assert not are_unique(["x1", "x1"], parse(document.encode()), document.encode())
+
+
+def outcome(envelope, pki, key, now, policy=None, **options):
+    try:
+        verify_soap(envelope, policy or SignaturePolicy(), pki.pinned(key), now=now, **options)
+    except Rejected as refused:
+        return refused.reason
+    return "valid"
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [("0", "valid"), ("false", "valid"), (" false ", "valid"), ("1", "not-covered"), ("true", "not-covered"),
+     ("FALSE", "not-covered"), ("", "not-covered")],
+)  # fmt: skip
+def test_an_unsigned_block_must_not_be_mandatory(pki, key, now, said, verdict):
+    block = f'<x:hint xmlns:x="urn:x" xmlns:env="{ENVELOPE}" env:mustUnderstand="{said}"/>'.encode()
+    envelope = sign_soap_parts(PAYLOAD, key, now=now, unsigned_headers=block).envelope
+    assert outcome(envelope, pki, key, now) == verdict
+
+
+def test_only_blocks_that_must_be_signed_stand_there_once(pki, key, now):
+    policy = SignaturePolicy(signed_headers=frozenset({f"{{{WSA}}}To"}))
+
+    def message(*names: str, unsigned: bytes = b"") -> bytes:
+        headers = [text_header(WSA, name, f"urn:{place}") for place, name in enumerate(names)]
+        return sign_soap_parts(PAYLOAD, key, now=now, headers=headers, unsigned_headers=unsigned).envelope
+
+    assert outcome(message("To"), pki, key, now, policy) == "valid"
+    assert outcome(message("To", "Cc", "Cc"), pki, key, now, policy) == "valid"
+    assert outcome(message("To", "To"), pki, key, now, policy) == "malformed"
+    assert outcome(message("Cc"), pki, key, now, policy) == "not-covered"
+    forged = f'<w:To xmlns:w="{WSA}">urn:other</w:To>'.encode()
+    assert outcome(message("To", unsigned=forged), pki, key, now, policy) == "not-covered"
+
+
+def test_white_space_in_a_confirmation_is_none(pki, key, now, resign):
+    made = sign_soap_parts(PAYLOAD, key, now=now, confirms=ASKED).envelope
+    assert outcome(made, pki, key, now, confirms=ASKED) == "valid"
+    for between, verdict in ((" ", "valid"), ("&#10;", "valid"), ("!", "malformed"), ("A", "malformed")):
+        spaced = made.replace(f'Value="{ASKED}"'.encode(), f'Value="{ASKED[:4]}{between}{ASKED[4:]}"'.encode())
+        assert spaced != made
+        assert outcome(resign(spaced, key), pki, key, now, confirms=ASKED) == verdict, between
