@@ -1,4 +1,4 @@
-"""Edges of signed SOAP that mutation testing found nobody to hold: hidden Ids, header blocks, spaces in confirmation."""
+"""Edges of signed SOAP that mutation testing found nobody to hold: hidden Ids, header blocks, spaced confirmations."""
 
 import base64
 
