@@ -1,6 +1,7 @@
 """Every fact that a verified message proves, whichever of three ways it was read, and the memory that it is put in."""
 
 import base64
+import dataclasses
 import hashlib
 from datetime import timedelta
 
@@ -95,6 +96,34 @@ def test_each_message_is_remembered_by_itself(pki, key, now, way):
         with pytest.raises(Rejected) as refused:
             verify(document, policy, pki.pinned(key), now=now)
         assert refused.value.reason == "replayed"
+
+
+class Vouched:
+    """A trust that says how far it vouches, as a trust domain does."""
+
+    def __init__(self, trust):
+        self._trust = trust
+
+    def accept(self, presented, now):
+        return dataclasses.replace(self._trust.accept(presented, now), assurance=Assurance("domain", "good"))
+
+
+def test_how_far_a_signer_was_vouched_for_is_passed_on(pki, key, now, way):
+    trust = Vouched(pki.pinned(key))
+    document = sign_enveloped(f'<a issuedAt="{now.isoformat()}"></a>'.encode(), key)
+    assert verify_enveloped(document, SignaturePolicy(), trust, now=now).assurance == ("domain", "good")
+    envelope = sign_soap_parts(PAYLOAD, key, now=now).envelope
+    assert verify_soap(envelope, SignaturePolicy(), trust, now=now).assurance == ("domain", "good")
+
+
+def test_a_value_of_the_wrong_length_is_malformed(pki):
+    for private in (pki.keys["p256"], pki.keys["p384"]):
+        for uri, check in checks(private.public_key()).items():
+            value = sign(ALGORITHMS[uri], private, b"data")
+            for wrong in (value[:-1], value + b"\0", b""):
+                with pytest.raises(Rejected) as refused:
+                    check(wrong, b"data")
+                assert refused.value.reason == "malformed"
 
 
 def test_one_signature_by_each_algorithm_that_fits_a_key(pki):

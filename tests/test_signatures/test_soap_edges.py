@@ -81,3 +81,16 @@ def test_white_space_in_a_confirmation_is_none(pki, key, now, resign):
         spaced = made.replace(f'Value="{ASKED}"'.encode(), f'Value="{ASKED[:4]}{between}{ASKED[4:]}"'.encode())
         assert spaced != made
         assert outcome(resign(spaced, key), pki, key, now, confirms=ASKED) == verdict, between
+
+
+def test_an_envelope_is_a_header_and_a_body(pki, key, now):
+    for inside, verdict in (
+        ("<e:Header/>", "malformed"),
+        ("<e:Body/>", "not-covered"),
+        ("<e:Body/><e:Body/>", "malformed"),
+        ("<e:Body/><e:Header/>", "malformed"),
+        ("<e:Header/><x/>", "malformed"),
+        ("<x/><e:Body/>", "malformed"),
+        ("", "malformed"),
+    ):
+        assert outcome(f'<e:Envelope xmlns:e="{ENVELOPE}">{inside}</e:Envelope>'.encode(), pki, key, now) == verdict
