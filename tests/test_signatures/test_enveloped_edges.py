@@ -33,7 +33,7 @@ def reason(document, key, pki, **options) -> str:
     return refused.value.reason
 
 
-def signed(document: str, key, uri: str = "", key_info: str = "") -> bytes:
+def signed(document: str, key, uri: str = "", key_info: str = "", more: str = "") -> bytes:
     """A document with a genuine signature over all of it, whatever its Reference says."""
     octets = etree.tostring(etree.fromstring(document), method="c14n", exclusive=True)
     template = sign_enveloped(b"<a></a>", key).decode()
@@ -42,6 +42,7 @@ def signed(document: str, key, uri: str = "", key_info: str = "") -> bytes:
     digest = b64encode(hashlib.sha256(octets).digest()).decode()
     old = info[info.index("<ds:DigestValue>") + len("<ds:DigestValue>") : info.index("</ds:DigestValue>")]
     changed = info.replace('URI=""', f'URI="{uri}"').replace(old, digest)
+    changed = changed.replace("</ds:Transforms>", f"{more}</ds:Transforms>")
     value = b64encode(key.sign(changed.encode())).decode()
     start = signature.index("<ds:SignatureValue>") + len("<ds:SignatureValue>")
     old_value = signature[start : signature.index("</ds:SignatureValue>")]
@@ -117,3 +118,12 @@ def test_the_id_of_the_question_may_stand_in_the_namespace_of_the_root_and_no_ot
     assert reason(document, key, pki, request_id="r-2") == "not-answer-to-request"
     foreign = f'<a xmlns:f="urn:foreign" {ROOT.partition(" ")[2]}><f:requestId>r-1</f:requestId></a>'
     assert reason(sign_enveloped(foreign.encode(), key), key, pki, request_id="r-1") == "not-answer-to-request"
+
+
+def test_a_reference_has_two_transforms_at_most(key, pki):
+    document = f"<a {ROOT}><b/></a>"
+    assert accepted(signed(document, key), key, pki)
+    more = '<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform>'
+    for policy in (ANY, SignaturePolicy(inclusive_c14n=True)):
+        for count in (1, 2):
+            assert reason(signed(document, key, more=more * count), key, pki, policy=policy) == "malformed"

@@ -4,11 +4,12 @@ import base64
 
 import pytest
 
+from security import signature_structure
 from security.signature import Rejected, SignaturePolicy
-from security.signature_structure import are_unique
+from security.signature_structure import EXC_C14N, are_unique
 from security.soap_signature import verify_soap
 from security.soap_signing import sign_soap_parts, text_header
-from security.xml import parse
+from security.xml import Limits, parse
 
 PAYLOAD = b'<a xmlns="urn:a">1</a>'
 WSA = "http://www.w3.org/2005/08/addressing"
@@ -94,3 +95,28 @@ def test_an_envelope_is_a_header_and_a_body(pki, key, now):
         ("", "malformed"),
     ):
         assert outcome(f'<e:Envelope xmlns:e="{ENVELOPE}">{inside}</e:Envelope>'.encode(), pki, key, now) == verdict
+
+
+def test_the_caps_of_the_policy_count(pki, key, now):
+    envelope = sign_soap_parts(PAYLOAD, key, now=now).envelope
+    for size, verdict in ((len(envelope), "valid"), (len(envelope) - 1, "malformed")):
+        assert outcome(envelope, pki, key, now, SignaturePolicy(limits=Limits(size=size))) == verdict
+
+
+def prefixes(listed: str) -> list[str] | None:
+    method = f'''<c:Transform xmlns:c="http://www.w3.org/2000/09/xmldsig#" Algorithm="{EXC_C14N}">
+    <e:InclusiveNamespaces xmlns:e="{EXC_C14N}" PrefixList="{listed}"/></c:Transform>'''
+    return signature_structure._method(parse(method.encode()), "it").prefixes
+
+
+def test_a_prefix_list_is_bounded():
+    most = signature_structure._MAX_PREFIXES
+    longest = signature_structure._MAX_PREFIX_LIST
+    assert prefixes("") is None
+    assert prefixes("a b #default") == ["a", "b", "#default"]
+    assert prefixes(" ".join(f"p{n}" for n in range(most))) == [f"p{n}" for n in range(most)]
+    assert prefixes("a".ljust(longest)) == ["a"]
+    for listed in (" ".join(f"p{n}" for n in range(most + 1)), "a".ljust(longest + 1), "a:b", "#other"):
+        with pytest.raises(Rejected) as refused:
+            prefixes(listed)
+        assert refused.value.reason == "malformed"
