@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from lxml import etree
 
 from security import soap_plain, soap_signature
 from security.signature import Assurance, RecentSignatures, Rejected, SignaturePolicy
-from security.signature_algorithms import ALGORITHMS, checks, sign
+from security.signature_algorithms import ALGORITHMS, checks, sign, weakness
 from security.soap_signature import verify_soap
 from security.soap_signing import sign_soap_parts
 from security.xml import canonical
@@ -134,3 +135,13 @@ def test_one_signature_by_each_algorithm_that_fits_a_key(pki):
             check(value, b"data")
             with pytest.raises(Rejected):
                 check(value, b"other")
+
+
+def test_keys_are_neither_weak_nor_a_way_to_spend_our_time(pki):
+    for bits, good in ((1024, False), (2047, False), (2048, True), (4096, True), (4097, False), (8192, False)):
+        found = weakness(rsa.RSAPublicNumbers(65537, (1 << (bits - 1)) + 1).public_key())
+        assert (found is None) is good, bits
+    assert weakness(pki.keys["p256"].public_key()) is None
+    assert weakness(pki.keys["p384"].public_key()) is None
+    assert "secp521r1" in weakness(pki.keys["p521"].public_key())
+    assert weakness(ed25519.Ed25519PrivateKey.generate().public_key()) is not None
