@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
 from adapters.encoding import Texts, json_of, texts_of
+from adapters.site import Site
 from adapters.transport import Message, Reply, refusal
-from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
     Ambiguous,
@@ -29,7 +29,7 @@ from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
 from schemas.ids import new_id
 from security.elements import accept_unsigned, elements_at
-from security.signature import Replays, Trusted
+from security.signature import Trusted
 from security.xml import XmlRefused
 
 
@@ -67,19 +67,8 @@ class Codec(NamedTuple):
 class Compilable(Protocol):
     """A binding that can be compiled against the endpoint it will talk to."""
 
-    def compile(
-        self,
-        operation: Operation,
-        name: str,
-        endpoint: Endpoint,
-        replays: Replays | None = None,
-        domains: TrustDomains = NO_DOMAINS,
-    ) -> Codec:
-        """Return the codec for the endpoint called `name`; raises ConfigurationError if it lacks what is needed.
-
-        Signed answers are remembered in `replays`, for None in a memory of this codec's own. Signers are believed as
-        the endpoint and the trust `domains` say.
-        """
+    def compile(self, operation: Operation, site: Site) -> Codec:
+        """Return the codec for an endpoint; raises ConfigurationError if that lacks what is needed."""
         ...
 
 
@@ -221,14 +210,7 @@ class Rest:
     record: str = ""
     protocol: str = "REST/JSON"
 
-    def compile(
-        self,
-        operation: Operation,
-        name: str,
-        endpoint: Endpoint,
-        replays: Replays | None = None,
-        domains: TrustDomains = NO_DOMAINS,
-    ) -> Codec:
+    def compile(self, operation: Operation, site: Site) -> Codec:
         """Compile the codec of an operation that speaks JSON both ways."""
         decode = json_decoder(shape_of(operation.answer))
         path = segments(self.record)
@@ -236,7 +218,7 @@ class Rest:
         def answer(found: Any) -> Decoded:
             return decode(the_one(records_at(found, path)))
 
-        return _json_codec(self, operation, name, endpoint, answer)
+        return _json_codec(self, operation, site, answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,14 +234,7 @@ class XmlInJson:
     record: str = ""
     protocol: str = "REST/JSON + XML"
 
-    def compile(
-        self,
-        operation: Operation,
-        name: str,
-        endpoint: Endpoint,
-        replays: Replays | None = None,
-        domains: TrustDomains = NO_DOMAINS,
-    ) -> Codec:
+    def compile(self, operation: Operation, site: Site) -> Codec:
         """Compile the codec of an operation whose JSON answer wraps XML."""
         decode = xml_decoder(shape_of(operation.answer))
         data, path = segments(self.data), segments(self.record)
@@ -270,16 +245,16 @@ class XmlInJson:
                 raise NoRecord
             return decode(the_one(filled(elements_at(accept_unsigned(text.encode("utf-8")), path))))
 
-        return _json_codec(self, operation, name, endpoint, answer)
+        return _json_codec(self, operation, site, answer)
 
 
 def _json_codec(
     binding: Rest | XmlInJson,
     operation: Operation,
-    name: str,
-    endpoint: Endpoint,
+    site: Site,
     answer: Callable[[Any], Decoded],
 ) -> Codec:
+    name, endpoint = site.name, site.endpoint
     texts = texts_of(shape_of(operation.question))
     given = given_texts(binding.given, name, endpoint)
     verdict = segments(binding.verdict)

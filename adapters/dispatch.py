@@ -10,6 +10,7 @@ from adapters.bindings import Codec, Compilable
 from adapters.login import Link
 from adapters.offloading import LARGE, in_thread
 from adapters.proof import StandingUnknown
+from adapters.site import Site
 from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import ConfigurationError, Endpoint
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
@@ -69,7 +70,7 @@ def compile_codecs(
             binding = operation.binding
             if not isinstance(binding, Compilable):
                 raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
-            codecs[database.name, operation.name] = binding.compile(operation, name, endpoint, memory, domains)
+            codecs[database.name, operation.name] = binding.compile(operation, Site(name, endpoint, memory, domains))
     return codecs
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.endpoint_trust import trust_of
-from adapters.trust_domains import TrustDomains
+from adapters.site import Site
 from config.metrics import labelled, metrics
-from config.settings import ConfigurationError, Endpoint
+from config.settings import ConfigurationError
 from schemas.errors import SigningUnavailable, Text, UpstreamSignatureRejected
 from schemas.exchange import Provenance
-from security.signature import RecentSignatures, Rejected, Replays, SignaturePolicy, SoapVersion, Verified
+from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified
 from security.signature_key import KeyRefused, Signer, load_signer
 from security.trust import Trust
 from security.trust_status import Unsettled
@@ -41,28 +41,21 @@ class Means:
     policy: SignaturePolicy
 
 
-def means(
-    name: str,
-    endpoint: Endpoint,
-    replays: Replays | None,
-    domains: TrustDomains,
-    soap: frozenset[SoapVersion] = frozenset(),
-) -> Means:
-    """Load the means of a signing endpoint; raises ConfigurationError naming the setting to mend.
-
-    Accepted answers are remembered in `replays`, for None in a memory of their own.
-    """
-    where = f"[endpoints.{name}]"
+def means(site: Site, soap: frozenset[SoapVersion] = frozenset()) -> Means:
+    """Load the means of a signing endpoint; raises ConfigurationError naming the setting to mend."""
+    endpoint = site.endpoint
+    where = f"[endpoints.{site.name}]"
     if endpoint.key is None or (endpoint.certificate is None and isinstance(endpoint.key, Path)):
         raise ConfigurationError(f"{where} needs key and certificate: its operations are signed")
     try:
         key = load_signer(endpoint.key, endpoint.certificate, endpoint.key_pin.get_secret_value())
-        trust = trust_of(name, endpoint, domains)
+        trust = trust_of(site.name, endpoint, site.domains)
     except (KeyRefused, ValueError) as error:
         raise ConfigurationError(f"{where}: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"{where}: {error.filename}: {error.strerror}") from None
-    return Means(key, trust, SignaturePolicy(soap=soap, replays=RecentSignatures() if replays is None else replays))
+    replays = RecentSignatures() if site.replays is None else site.replays
+    return Means(key, trust, SignaturePolicy(soap=soap, replays=replays))
 
 
 class StandingUnknown(UpstreamSignatureRejected):

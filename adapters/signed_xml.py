@@ -17,14 +17,13 @@ from adapters.bindings import (
 from adapters.codecs import Unreadable
 from adapters.encoding import texts_of, xml_of
 from adapters.proof import means, provenance, rejected
+from adapters.site import Site
 from adapters.transport import Message, Reply
-from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from adapters.xml_answers import payload_reader
-from config.settings import Endpoint
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
 from schemas.ids import new_id
-from security.signature import Rejected, Replays
+from security.signature import Rejected
 from security.xml import XmlRefused
 from security.xml_signature import verify_enveloped
 
@@ -46,21 +45,15 @@ class SignedXml:
     accepted: frozenset[str] = frozenset()
     protocol: Literal["REST/XML"] = "REST/XML"
 
-    def compile(
-        self,
-        operation: Operation,
-        name: str,
-        endpoint: Endpoint,
-        replays: Replays | None = None,
-        domains: TrustDomains = NO_DOMAINS,
-    ) -> Codec:
+    def compile(self, operation: Operation, site: Site) -> Codec:
         """Compile the codec of an operation whose answers are signed XML."""
         decode = payload_reader(
             operation, self.contract, self.answer, record=self.record, verdict=self.verdict, accepted=self.accepted
         )
         texts = texts_of(shape_of(operation.question))
+        name, endpoint = site.name, site.endpoint
         given = given_texts(self.given, name, endpoint)
-        held = means(name, endpoint, replays, domains)
+        held = means(site)
         # Java, .NET and Santuario sign documents with inclusive C14N unless they are told otherwise.
         policy = replace(held.policy, inclusive_c14n=True)
         opening = f'<{self.request[1]} xmlns="{self.request[0]}" requestId="'

@@ -23,16 +23,15 @@ from adapters.bindings import (
 from adapters.codecs import Unreadable
 from adapters.encoding import texts_of, xml_of
 from adapters.proof import means, provenance, rejected, unsigned
+from adapters.site import Site
 from adapters.transport import Message, Reply
-from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from adapters.xml_answers import payload_reader
-from config.settings import Endpoint
 from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Operation, Provenance
 from schemas.fields import shape_of
 from schemas.ids import new_id
 from security.elements import accept_unsigned, children_of, elements_at
-from security.signature import Rejected, Replays, Trusted
+from security.signature import Rejected, Trusted
 from security.signature_key import KeySilent
 from security.soap_signature import SOAP, verify_soap
 from security.soap_signing import sign_soap_parts
@@ -77,14 +76,7 @@ class Soap:
         """Name of the protocol for the catalogue."""
         return f"SOAP {self.version}"
 
-    def compile(
-        self,
-        operation: Operation,
-        name: str,
-        endpoint: Endpoint,
-        replays: Replays | None = None,
-        domains: TrustDomains = NO_DOMAINS,
-    ) -> Codec:
+    def compile(self, operation: Operation, site: Site) -> Codec:
         """Compile the codec of an operation of a WSDL."""
         decode = payload_reader(
             operation,
@@ -95,11 +87,12 @@ class Soap:
             accepted=self.accepted,
             echo=self.echo,
         )
+        name, endpoint = site.name, site.endpoint
         given = given_texts(self.given, name, endpoint)
         texts = texts_of(shape_of(operation.question))
         # The payload's text is its own exclusive C14N: one default namespace, no attributes.
         opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
-        seal, unseal, thread = self._signed(name, endpoint, replays, domains) if operation.signed else self._unsigned()
+        seal, unseal, thread = self._signed(site) if operation.signed else self._unsigned()
         headers = self._headers()
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
@@ -129,16 +122,14 @@ class Soap:
         action = f'; action="{self.action}"' if self.action else ""
         return {"Content-Type": f"{media}; charset=utf-8{action}", "Accept": media}
 
-    def _signed(
-        self, name: str, endpoint: Endpoint, replays: Replays | None, domains: TrustDomains
-    ) -> tuple[Seal, Open, Executor | None]:
-        held = means(name, endpoint, replays, domains, frozenset({self.version}))
+    def _signed(self, site: Site) -> tuple[Seal, Open, Executor | None]:
+        held = means(site, frozenset({self.version}))
 
         def seal(payload: bytes) -> tuple[bytes, str | None]:
             try:
                 signed = sign_soap_parts(payload, held.key, version=self.version)
             except KeySilent:
-                raise unsigned(name) from None
+                raise unsigned(site.name) from None
             return signed.envelope, signed.signature_value
 
         def unseal(reply: Reply, expected: Expected) -> tuple[Trusted, Provenance | None]:

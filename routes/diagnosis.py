@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from adapters.bindings import Compilable
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
+from adapters.site import Site
 from adapters.tables import open_storage
 from adapters.trust_domains import TrustDomains
 from config.settings import ConfigurationError, Endpoint, Settings
@@ -158,7 +159,7 @@ def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint,
     if declared is None or not isinstance(declared.binding, Compilable):
         return f"{database.name}/{operation} cannot be compiled"
     try:
-        declared.binding.compile(declared, name, endpoint, None, domains)
+        declared.binding.compile(declared, Site(name, endpoint, domains=domains))
     except ConfigurationError as failure:
         return str(failure)
     except (OSError, ValueError) as failure:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from adapters import land, population, tax
 from adapters.encoding import texts_of, xml_of
+from adapters.site import Site
 from config.settings import Endpoint
 from schemas.exchange import Database
 from schemas.fields import shape_of
@@ -146,7 +147,7 @@ def test_questions_are_written_as_zeep_writes_them(case: tuple[str, str], client
     database, client = DATABASES[case[0]], clients[case[0]]
     # What the signature adds is proven elsewhere; the payload is the same.
     operation = replace(operation_of(database, case[1]), signed=False)
-    codec = operation.binding.compile(operation, database.name, ENDPOINT)  # type: ignore[attr-defined]
+    codec = operation.binding.compile(operation, Site(database.name, ENDPOINT))  # type: ignore[attr-defined]
     schema = contract_schema(f"{database.name}.wsdl")
     tried = set()
 
