@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
-# An hour ahead: what is signed here says that it was made at the real time, which must not lie ahead of this one however
-# long after the modules were read a test runs.
+# An hour ahead: what is signed here says that it was made at the real time, which must not lie ahead of this one
+# however long after the modules were read a test runs.
 NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
