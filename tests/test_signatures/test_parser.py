@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from security.xml import MESSAGE, XmlRefused, _hardened, _PerThread, canonical, canonical_inclusive, parse
+from security.signature_structure import element_only, text_of
+from security.xml import (
+    MESSAGE,
+    Limits,
+    XmlRefused,
+    _hardened,
+    _PerThread,
+    blank,
+    canonical,
+    canonical_inclusive,
+    parse,
+)
 
 
 def read(document: bytes) -> etree._Element:
@@ -102,3 +113,42 @@ def test_a_part_is_canonicalised_up_to_a_bound() -> None:
             with pytest.raises(XmlRefused) as refused:
                 canonical_inclusive(root[0])
             assert refused.value.reason == "too-large"
+
+
+def why(document: bytes, limits: Limits = MESSAGE) -> str:
+    with pytest.raises(XmlRefused) as refused:
+        parse(document, limits)
+    return refused.value.reason
+
+
+def test_what_keeps_within_a_cap_to_the_last_one_is_read() -> None:
+    limits = Limits(elements=5, attributes=2, all_attributes=6, namespaces=3)
+    assert len(parse(b"<r><a/><a/><a/><a></a></r>", limits)) == 4
+    assert why(b"<r><a/><a/><a/><a></a><a/></r>", limits) == "too-many"
+    assert len(parse(b"<r><a b='' c=''/><a b='' c=''/><a b='' c=''/></r>", limits)) == 3
+    assert why(b"<r><a b='' c=''/><a b='' c=''/><a b='' c=''/>=</r>", limits) == "too-many"
+    assert why(b"<r><a b='' c='' d=''/></r>", limits) == "too-many"
+    assert parse(b"<r xmlns='urn:a'><a xmlns='urn:b'/><a xmlns='urn:c'/></r>", limits) is not None
+    assert why(b"<r xmlns='urn:a'><a xmlns='urn:b'/><a xmlns='urn:c'/><a xmlns='urn:d'/></r>", limits) == "too-many"
+
+
+def test_a_mark_of_byte_order_hides_no_declaration() -> None:
+    mark = b"\xef\xbb\xbf"
+    assert parse(mark + b'<?xml version="1.0" encoding="UTF-8"?><a/>').tag == "a"
+    assert why(mark + b'<?xml version="1.0" encoding="iso-8859-1"?><a/>') == "encoding"
+    assert why(mark + b'<?xml version="1.1"?><a/>') == "encoding"
+
+
+def test_no_id_is_collected_from_a_message() -> None:
+    assert len(parse(b'<r><a xml:id="x"/><b xml:id="x"/></r>')) == 2
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\u3000", "\u0085"])
+def test_white_space_is_what_xml_says_it_is(space: str) -> None:
+    """Other spaces are text, which a verifier must not overlook."""
+    assert not blank(space)
+    assert blank(" \t\r\n")
+    root = parse(f"<r><a>{space}x{space}</a>{space}<b/></r>".encode())
+    assert text_of(root[0], frozenset(), "it") == f"{space}x{space}"
+    assert not element_only(root, list(root))
+    assert element_only(parse(b"<r> <a/>\n\t<b/>\r\n</r>"), list(parse(b"<r> <a/>\n\t<b/>\r\n</r>")))
