@@ -40,8 +40,9 @@ def test_a_document_type_elsewhere_is_not_read(tmp_path: Path) -> None:
     elsewhere.write_text('<!ELEMENT a ANY><!ATTLIST a given CDATA "by the type">')
     assert read(f'<!DOCTYPE a SYSTEM "{elsewhere.as_uri()}"><a/>'.encode()).attrib == {}
     # The parser of messages does not even open it.
-    with pytest.raises(XmlRefused, match="doctype"):
+    with pytest.raises(XmlRefused) as refused:
         etree.fromstring(f'<!DOCTYPE a SYSTEM "{elsewhere.as_uri()}"><a/>'.encode(), _PerThread().parser)
+    assert refused.value.reason == "doctype"
     # Nor does a document have to be what its type says.
     assert read(b"<!DOCTYPE a [<!ELEMENT a EMPTY>]><a><b/></a>")[0].tag == "b"
 
@@ -128,7 +129,7 @@ def test_what_keeps_within_a_cap_to_the_last_one_is_read() -> None:
     assert len(parse(b"<r><a b='' c=''/><a b='' c=''/><a b='' c=''/></r>", limits)) == 3
     assert why(b"<r><a b='' c=''/><a b='' c=''/><a b='' c=''/>=</r>", limits) == "too-many"
     assert why(b"<r><a b='' c='' d=''/></r>", limits) == "too-many"
-    assert parse(b"<r xmlns='urn:a'><a xmlns='urn:b'/><a xmlns='urn:c'/></r>", limits) is not None
+    assert parse(b"<r xmlns='urn:a' b=''><a xmlns='urn:b'/><a xmlns='urn:c'/></r>", limits) is not None
     assert why(b"<r xmlns='urn:a'><a xmlns='urn:b'/><a xmlns='urn:c'/><a xmlns='urn:d'/></r>", limits) == "too-many"
 
 
