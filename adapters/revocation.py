@@ -25,7 +25,7 @@ from config.metrics import metrics
 from config.settings import Revocation
 from security.signature import utc_now
 from security.trust_ocsp import question
-from security.trust_revocation import parse_list, read_list
+from security.trust_revocation import parse_list, read_lists
 from security.trust_status import Source, StatusRegister, Subject, Unsettled
 
 log = structlog.get_logger()
@@ -141,7 +141,8 @@ class RevocationKeeper:
             return
         self._given[register.name, path] = mark
         try:
-            register.take_list(read_list(path))
+            for crl in read_lists(path):
+                register.take_list(crl)
         except (OSError, ValueError) as failure:
             log.warning("revocation-list-unusable", path=str(path), hint=str(failure))
 

@@ -13,7 +13,7 @@ from config.settings import ConfigurationError, Domain
 from security.trust import load_certificates
 from security.trust_domain import DomainsMixed, TrustDomain, check_apart
 from security.trust_path import Authorities
-from security.trust_revocation import read_list
+from security.trust_revocation import read_lists
 from security.trust_status import StatusPolicy, StatusRegister
 
 
@@ -75,9 +75,10 @@ def loaded(name: str, section: Domain) -> TrustDomain:
         raise ConfigurationError(f"{where}: {error}") from None
     for path in section.crl:
         try:
-            crl = read_list(path)
+            lists = read_lists(path)
             if register is not None:
-                register.take_list(crl)
+                for crl in lists:
+                    register.take_list(crl)
         except ValueError as error:
             raise ConfigurationError(f"{where} crl: {path}: {error}") from None
         except OSError as error:

@@ -165,11 +165,11 @@ def crl(
 ) -> None:
     """Make a fresh revocation list (CRL) into DIR/publish."""
     with _sentences():
-        from security.trust_revocation import read_list
+        from security.trust_revocation import parse_list
 
         hierarchy = _open(directory, passphrase)
         path = hierarchy.publish_list(authority, _list_time(authority, days), datetime.now(UTC))
-        made = read_list(path)
+        made = parse_list(path.read_bytes())
     ends = made.next_update_utc
     told = {"list": str(path), "revoked": len(made), "next_update": None if ends is None else ends.isoformat()}
     if as_json:

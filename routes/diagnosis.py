@@ -29,7 +29,7 @@ from security.audit.assembly import log_signer
 from security.audit.vault import Vault
 from security.keys import KeyRing, KeysUnusable
 from security.private_files import KeyRefused, read_private
-from security.trust_revocation import read_list
+from security.trust_revocation import read_lists
 from storage.commands import status
 from storage.engine import parsed
 
@@ -204,7 +204,7 @@ def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Findi
             yield problem(subject, f"{path} holds no PEM certificate", "put a certificate in PEM form there")
     for subject, path in revocation_files(settings):
         try:
-            read_list(path)
+            read_lists(path)
         except OSError as failure:
             yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
         except ValueError:

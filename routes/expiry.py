@@ -19,7 +19,7 @@ from config.settings import Settings
 from security.client_store import last_ends
 from security.keys import SANDBOX_MARK, KeyRing
 from security.trust import load_certificates
-from security.trust_revocation import read_list
+from security.trust_revocation import read_lists
 
 # Days before an end at which the worker warns, once each; the first is also where `lgsp doctor` begins to.
 WARN_DAYS = (30, 14, 7)
@@ -107,9 +107,9 @@ def certificate_expiries(settings: Settings, now: datetime) -> Iterator[Expiry]:
         path = next(path for path, inside in files.items() if any(one.not_valid_after_utc == ends for one in inside))
         marked = any(SANDBOX_MARK in certificate.subject.rfc4514_string() for certificate in found)
         yield Expiry("certificate", name, ends, since, path, marked, paired, name in only_named)
-    for name, lists in _by_setting(revocation_files(settings), read_list):
+    for name, lists in _by_setting(revocation_files(settings), read_lists):
         newest: dict[x509.Name, tuple[datetime, datetime, Path]] = {}
-        for path, listed in lists.items():
+        for path, listed in ((path, one) for path, inside in lists.items() for one in inside):
             if listed.next_update_utc is not None:
                 entry = (listed.next_update_utc, listed.last_update_utc, path)
                 newest[listed.issuer] = max(entry, newest.get(listed.issuer, entry))

@@ -13,7 +13,7 @@ from security.signature_files import FileUnusable, read_regular
 from security.trust import AnchoredTrust, PinnedTrust, Signer, Trust
 from security.trust_path import issued
 from security.trust_presented import Presented
-from security.trust_revocation import RevocationLists, parse_list
+from security.trust_revocation import RevocationLists, parse_lists
 
 _MAX_CERTIFICATES = 1024 * 1024
 _MAX_LIST = 64 * 1024 * 1024
@@ -74,7 +74,8 @@ def _lists(paths: Sequence[Path], issuers: Sequence[x509.Certificate]) -> Revoca
     held = RevocationLists((), issuers)
     for path in paths:
         try:
-            held.take(parse_list(read_regular(path, _MAX_LIST)))
+            for crl in parse_lists(read_regular(path, _MAX_LIST)):
+                held.take(crl)
         except FileUnusable as unusable:
             raise FileUnusable(f"{path} {unusable}") from None
         except ValueError as error:

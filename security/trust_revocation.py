@@ -4,6 +4,7 @@ A list counts for what its signer issued, and while it is current. Past its end 
 stands on it stays revoked.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,18 +42,39 @@ class Revocation(Protocol):
         """
 
 
-def read_list(path: Path) -> x509.CertificateRevocationList:
-    """Read a list in PEM or DER form, without looking at who signed it; raises OSError and ValueError."""
-    return parse_list(path.read_bytes())
+def read_lists(path: Path) -> list[x509.CertificateRevocationList]:
+    """Read one list in DER form or all of a PEM file, without looking at who signed them; OSError and ValueError."""
+    if path.exists() and not path.is_file():
+        # A device would be read for ever.
+        raise ValueError("it is no regular file")
+    return parse_lists(path.read_bytes())
 
 
-def parse_list(raw: bytes) -> x509.CertificateRevocationList:
-    """Take a list in PEM or DER form, without looking at who signed it; raises ValueError."""
+def parse_lists(raw: bytes) -> list[x509.CertificateRevocationList]:
+    """Take one list in DER form, or every list that stands in PEM form one after the other; raises ValueError.
+
+    Whoever joins the lists of several authorities, or an old and a new one, means all of them: the library would read
+    the first and be silent about a certificate that only another one revokes.
+    """
+    blocks = _PEM_LIST.findall(raw)
+    if len(blocks) != raw.count(b"-----BEGIN "):
+        raise ValueError("it holds something else than whole revocation lists")
     try:
-        return x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(raw)
+        return [x509.load_pem_x509_crl(block) for block in blocks] or [x509.load_der_x509_crl(raw)]
     except x509.InvalidVersion as error:
         # The library makes it no ValueError.
         raise ValueError(str(error)) from None
+
+
+def parse_list(raw: bytes) -> x509.CertificateRevocationList:
+    """Take exactly one list in PEM or DER form; raises ValueError."""
+    lists = parse_lists(raw)
+    if len(lists) != 1:
+        raise ValueError("there is more than one revocation list where one is expected")
+    return lists[0]
+
+
+_PEM_LIST = re.compile(rb"-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----")
 
 
 def spki(certificate: x509.Certificate) -> bytes:
@@ -104,7 +126,8 @@ class RevocationLists:
         loaded = cls((), issuers)
         for path in paths:
             try:
-                loaded.take(read_list(path))
+                for crl in read_lists(path):
+                    loaded.take(crl)
             except ValueError as error:
                 raise ValueError(f"{path}: {error}") from error
         return loaded
