@@ -106,12 +106,20 @@ bench: rivals ## requests per CPU-second beside what people build today; BENCH=q
 fuzz: .venv/.fuzz ## fuzz what reads signed bytes; FUZZ_SECONDS=60 in all, FUZZ_TARGET=soap for one; what is found: .lgsp/fuzz/found
 	@$(BIN)/python -m fuzz $(ARGS)
 
+.venv/.mutants: requirements/mutants.txt .venv/.dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	@touch $@
+
+.PHONY: mutants
+mutants: .venv/.mutants ## change the signature verifier in a thousand places and see which test notices; ARGS="security.xml.*"
+	@nice $(BIN)/python -m tools.mutants $(ARGS)
+
 .PHONY: wheel
 wheel: .venv/.runtime ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build -t wheel
 
 .PHONY: lock
 lock: ## resolve requirements/*.in again into hash-locked *.txt (needs uv)
-	@cd requirements && for name in runtime dev bench fuzz; do \
+	@cd requirements && for name in runtime dev bench fuzz mutants; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; done
