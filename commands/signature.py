@@ -62,11 +62,21 @@ def verify(
             verdict = Verdict("malformed", f"the file {unusable}", None)
         invalid += verdict.reason is not None
         told = _told(name, verdict)
-        typer.echo(json.dumps(told) if as_json else _line(told))
+        _say(json.dumps(told) if as_json else _line(told))
     if unread:
         fail(f"files that could not be read: {unread} of {len(files)}", 2)
     if invalid:
         raise typer.Exit(1)
+
+
+def _say(line: str) -> None:
+    """Print a line, or end with 2: a verdict that nobody reads is none."""
+    try:
+        typer.echo(line)
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        fail(f"the verdicts cannot be written: {failure.strerror}", 2)
 
 
 def _told(name: str, verdict: Verdict) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from security.signature import Rejected
 from security.signature_algorithms import weakness
 from security.signature_files import FileUnusable, read_regular
-from security.trust import AnchoredTrust, PinnedTrust, Signer, Trust
-from security.trust_path import issued
+from security.trust import AnchoredTrust, PinnedTrust, Signer, Trust, certificates_in
+from security.trust_path import issued, may_sign
 from security.trust_presented import Presented
 from security.trust_revocation import RevocationLists, parse_lists
 
@@ -36,7 +36,7 @@ def trust_of(anchors: Sequence[Path], signer: Path | None, lists: Sequence[Path]
         _top(held), subject=None, intermediates=authorities, pinned=expected, revocation=revocation
     )
     themselves = [one for one in held if (one in expected if expected else one not in authorities)]
-    strong = [one for one in themselves if weakness(one.public_key()) is None]
+    strong = [one for one in themselves if weakness(one.public_key()) is None and may_sign(one)]
     return _Either(PinnedTrust(strong, revocation), anchored) if strong else anchored
 
 
@@ -58,7 +58,7 @@ class _Either:
 
 def _certificates(path: Path) -> list[x509.Certificate]:
     try:
-        found = x509.load_pem_x509_certificates(read_regular(path, _MAX_CERTIFICATES))
+        found = certificates_in(read_regular(path, _MAX_CERTIFICATES))
         for certificate in found:
             # Both are read only when they are asked for: what is broken in them shows here and not in a verdict.
             certificate.public_key()

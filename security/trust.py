@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from security.signature import Assurance, Rejected
 from security.signature_algorithms import PublicKey, weakness
 from security.trust_domain import TrustDomain
-from security.trust_path import Authorities, check_leaf
+from security.trust_path import Authorities, check_leaf, may_sign
 from security.trust_path import Path as CertificatePath
 from security.trust_presented import ByIssuerSerial as ByIssuerSerial
 from security.trust_presented import ByKeyIdentifier as ByKeyIdentifier
@@ -40,8 +40,23 @@ class Trust(Protocol):
 
 
 def load_certificates(path: Path) -> list[x509.Certificate]:
-    """All certificates of a PEM file; ValueError if there is none."""
-    return x509.load_pem_x509_certificates(path.read_bytes())
+    """All certificates of a PEM file; ValueError if there is none, or if one is cut short."""
+    if path.exists() and not path.is_file():
+        # A device would be read for ever.
+        raise ValueError("it is no regular file")
+    return certificates_in(path.read_bytes())
+
+
+def certificates_in(pem: bytes) -> list[x509.Certificate]:
+    """All certificates of a PEM text; ValueError if there is none, or if one is cut short.
+
+    The library passes over what it cannot read between others: who is missing then shows much later, as a refusal.
+    """
+    found = x509.load_pem_x509_certificates(pem)
+    begun = pem.count(b"-----BEGIN CERTIFICATE-----")
+    if len(found) != begun:
+        raise ValueError(f"of {begun} certificates only {len(found)} can be read")
+    return found
 
 
 def _key_of(certificate: x509.Certificate) -> PublicKey:
@@ -66,16 +81,19 @@ def _within(certificate: x509.Certificate, at: datetime, whose: str) -> None:
 class PinnedTrust:
     """Exactly these certificates may sign, each while it is valid and not revoked.
 
-    Several make an overlap of old and new. ValueError if one holds a weak key.
+    Several make an overlap of old and new. ValueError if one holds a weak key or may not sign.
     """
 
     def __init__(self, certificates: Sequence[x509.Certificate], revocation: Revocation | None = None) -> None:
         if not certificates:
             raise ValueError("at least one pinned certificate is needed")
         for certificate in certificates:
+            pinned = f"the pinned certificate {certificate.subject.rfc4514_string()}"
             reason = weakness(certificate.public_key())
             if reason is not None:
-                raise ValueError(f"the pinned certificate {certificate.subject.rfc4514_string()} holds {reason}")
+                raise ValueError(f"{pinned} holds {reason}")
+            if not may_sign(certificate):
+                raise ValueError(f"{pinned} is not made for signing (keyUsage)")
         self._held = Held(certificates)
         self._revocation = revocation
         self._verdicts = Verdicts()

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.oid import SignatureAlgorithmOID as Oid
 
 from security.signature_algorithms import weakness
-from security.trust_path import SHA2, issued, key_usage
+from security.trust_path import SHA2, issued, may_sign
 from security.trust_revocation import SKEW
 
 # A name for the issuer only: nothing rests on its strength, and every responder knows it (RFC 5019 section 2.1.1).
@@ -168,8 +168,7 @@ def _delegates(response: ocsp.OCSPResponse, issuer: x509.Certificate) -> Iterato
 def _may_sign(certificate: x509.Certificate) -> bool:
     if any(one.critical and one.oid not in _UNDERSTOOD_OF_RESPONDERS for one in certificate.extensions):
         return False
-    usage = key_usage(certificate)
-    return usage is None or usage.digital_signature
+    return may_sign(certificate)
 
 
 def _needs_no_check(responder: x509.Certificate) -> bool:

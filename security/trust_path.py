@@ -57,6 +57,12 @@ def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
         return None
 
 
+def may_sign(certificate: x509.Certificate) -> bool:
+    """Whether its key may sign anything but certificates and lists."""
+    usage = key_usage(certificate)
+    return usage is None or usage.digital_signature
+
+
 def check_leaf(certificate: x509.Certificate) -> None:
     """Whether this certificate may sign messages: no authority, not made for something else, all that is critical read.
 

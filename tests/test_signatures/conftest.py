@@ -107,13 +107,18 @@ class Pki:
         return SigningKey.of(private, self.certificate(common, private.public_key(), **options), pss=pss)
 
     def crl(
-        self, revoked: list[x509.Certificate], issuer: Authority | None = None, *, until: datetime = NOW + DAY
+        self,
+        revoked: list[x509.Certificate],
+        issuer: Authority | None = None,
+        *,
+        until: datetime = NOW + DAY,
+        since: datetime = NOW - 10 * DAY,
     ) -> Any:
         issuer = issuer or self.root
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(issuer.certificate.subject)
-            .last_update(NOW - 10 * DAY)
+            .last_update(since)
             .next_update(until)
         )
         for certificate in revoked:

@@ -206,13 +206,33 @@ def test_a_certificate_of_no_authority_is_believed_itself_and_nobody_below_it(de
     assert desk.reason(message, trust=desk.pem("weak", weak)) == "untrusted"
 
 
-def test_an_authority_signs_messages_only_where_it_is_named(desk):
+def test_an_authority_signs_messages_only_where_it_is_named_and_may(desk):
     from security.signature_key import SigningKey
 
-    root = desk.pki.root
+    pki = desk.pki
+    root, key = pki.root, pki.keys["p256"]
     message = sign_soap_parts(PAYLOAD, SigningKey.of(root.key, root.certificate), now=NOW).envelope
     assert desk.reason(message) == "untrusted"
     assert desk.reason(message, signer=desk.trust) is None
+    # Where keyUsage says certificates only, to be trusted for these is no reason to be believed in messages. What
+    # OpenSSL makes of `req -x509` calls itself an authority and says nothing of its use.
+    for usage, reason in ({"issues": True, "sign": False}, "untrusted"), ({"usage": False}, None):
+        own = pki.certificate("tự cấp", key.public_key(), ca=True, **usage)
+        message = sign_soap_parts(PAYLOAD, SigningKey.of(key, own), now=NOW).envelope
+        assert desk.reason(message) == "untrusted"
+        trusted = desk.pem("both", root.certificate, own)
+        assert desk.reason(message, trust=trusted, signer=desk.pem("own", own)) == reason
+
+
+def test_a_certificate_that_may_not_sign_is_not_believed_because_it_is_named(desk):
+    from security.signature_key import SigningKey
+
+    key = desk.pki.keys["p256"]
+    wrong = desk.pki.certificate("mã hóa", key.public_key(), sign=False)
+    message = sign_soap_parts(PAYLOAD, SigningKey.of(key, wrong), now=NOW).envelope
+    named = desk.pem("wrong", wrong)
+    assert desk.reason(message, trust=named) == "untrusted"
+    assert desk.reason(message, trust=named, signer=named) == "untrusted"
 
 
 def test_a_revocation_list_decides_where_it_is_given(desk):
@@ -223,6 +243,14 @@ def test_a_revocation_list_decides_where_it_is_given(desk):
     assert desk.reason(desk.message, crl=revoking) == "revoked"
     pinned = desk.pem("pinned", pki.root.certificate, desk.key.certificate)
     assert desk.reason(desk.message, crl=revoking, trust=pinned) == "revoked"
+    other, older = pki.authority("CA khác"), pki.crl([], since=NOW - 20 * DAY).public_bytes(Encoding.PEM)
+    joined = desk.file(
+        "joined.crl", pki.crl([], other).public_bytes(Encoding.PEM) + older + Path(revoking).read_bytes()
+    )
+    both = desk.pem("both", pki.root.certificate, other.certificate)
+    assert desk.reason(desk.message, crl=joined, trust=both) == "revoked"
+    cut = desk.file("cut.crl", older + Path(revoking).read_bytes()[:-40])
+    assert "whole" in refused(desk, desk.message, "--trust", desk.trust, "--crl", cut)
     other = desk.file("other.crl", pki.crl([], pki.authority("CA lạ")).public_bytes(Encoding.PEM))
     assert "not signed by" in refused(desk, desk.message, "--trust", desk.trust, "--crl", other)
 
@@ -261,6 +289,21 @@ def test_what_cannot_be_read_of_the_rest_is_wrong_use(desk, option, tmp_path):
     for name in ("/nowhere/ca.pem", str(tmp_path), str(fifo), "/dev/zero", rubbish, begun, desk.file("empty", b"")):
         words = ["--trust", desk.trust] if option != "trust" else []
         assert Path(name).name in refused(desk, desk.message, *words, f"--{option}", name)
+
+
+def test_a_file_of_which_a_part_is_lost_is_wrong_use(desk):
+    cut = Path(desk.trust).read_bytes() + Path(desk.trust).read_bytes()[:-40]
+    assert "only 1 can be read" in refused(desk, desk.message, "--trust", desk.file("cut.pem", cut))
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_verdicts_that_nobody_gets_to_read_are_not_given(desk, form):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        command = [SCRIPT, "signature", "verify", desk.file("message.xml", desk.message)]
+        done = subprocess.run([*command, "--trust", desk.trust, *form], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_one_certificate_is_expected(desk):
