@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography import x509
 from sqlalchemy.exc import ArgumentError
 
 from adapters.bindings import Compilable
@@ -29,6 +28,7 @@ from security.audit.assembly import log_signer
 from security.audit.vault import Vault
 from security.keys import KeyRing, KeysUnusable
 from security.private_files import KeyRefused, read_private
+from security.trust import load_certificates
 from security.trust_revocation import read_lists
 from storage.commands import status
 from storage.engine import parsed
@@ -45,12 +45,13 @@ def _addresses(settings: Settings, _databases: Sequence[Database]) -> Iterator[F
     server = settings.server
     alone = listens_on_loopback_only(settings)
     if server.public_url is None:
-        if alone:
+        if alone and not server.trusted_proxies:
             yield ok("server.public_url", f"none; callers on this machine use http://{server.listen}")
         else:
             yield warning(
                 "server.public_url",
-                "none is set, but callers come from outside: tokens and metadata would name the listening address",
+                "none is set, but callers come from outside: tokens and metadata would name the listening address, and "
+                "requests that were signed for another gateway would be taken",
                 "set server.public_url to the address that callers use",
             )
     else:
@@ -197,18 +198,20 @@ def _closed(subject: str, path: Path) -> Iterator[Finding]:
 def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
     for subject, path in certificate_files(settings):
         try:
-            x509.load_pem_x509_certificates(path.read_bytes())
+            load_certificates(path)
         except OSError as failure:
             yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
-        except ValueError:
-            yield problem(subject, f"{path} holds no PEM certificate", "put a certificate in PEM form there")
+        except ValueError as failure:
+            text = f"{path} holds no certificates in PEM form that can be read: {failure}"
+            yield problem(subject, text, "put whole certificates in PEM form there")
     for subject, path in revocation_files(settings):
         try:
             read_lists(path)
         except OSError as failure:
             yield problem(subject, f"{path}: {failure.strerror}", "put the file there or correct the path")
-        except ValueError:
-            yield problem(subject, f"{path} holds no revocation list", "put a CRL in PEM or DER form there")
+        except ValueError as failure:
+            text = f"{path} holds no revocation lists that can be read: {failure}"
+            yield problem(subject, text, "put one CRL in DER form or whole ones in PEM form there")
 
 
 def _stores(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
