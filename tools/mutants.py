@@ -49,8 +49,9 @@ class _WithoutMessages(ast.NodeTransformer):
 
 
 def copied() -> None:
-    """Put what git knows of the checkout, as it is now, into the copy; results of earlier runs stay."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    """Put what is, or would be, committed into the copy, as it is now; results of earlier runs stay."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, listed.decode().split("\0")):
         source, target = ROOT / name, COPY / name
         if source.exists() and (not target.exists() or target.read_bytes() != source.read_bytes()):
@@ -63,8 +64,13 @@ def mutmut(*arguments: str) -> str:
     command = [sys.executable, "-m", "mutmut", *arguments]
     done = subprocess.run(command, cwd=COPY, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
-        raise SystemExit(f"mutmut {arguments[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise SystemExit(f"mutmut {arguments[0]} failed:\n{_plain(done.stdout)}{done.stderr[-2000:]}")
     return done.stdout
+
+
+def _plain(told: str) -> str:
+    """The last lines without the many in which a wheel turns."""
+    return "\n".join(line for line in told.splitlines() if line and not "\u2800" <= line[0] <= "\u28ff")[-2000:]
 
 
 class Mutants:
@@ -133,8 +139,10 @@ def main(wanted: list[str]) -> int:
     chosen = [name for name, change in changes.items() if not reasons.outside(change)]
     chosen = [name for name in chosen if not wanted or any(fnmatchcase(name, pattern) for pattern in wanted)]
     print(f"{len(chosen)} mutants", flush=True)
-    mutmut("run", "--max-children", "1", *chosen)
+    told = mutmut("run", "--max-children", "1", *chosen)
     found = {name: outcome for name, outcome in outcomes().items() if name in set(chosen)}
+    if len(found) < len(chosen):
+        raise SystemExit(f"mutmut ran {len(found)} of {len(chosen)}; the end of what it said:\n{_plain(told)}")
     survivors = [changes[name] for name, outcome in found.items() if outcome in ("survived", "no tests")]
     unknown = sorted(one for one in survivors if not reasons.may_survive(one))
     for one in unknown:
