@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 
 class IndexDamaged(Exception):
-    """The index of an authority cannot be read; the text says which line and what to do."""
+    """What an authority knows of itself is lost, gone back or cannot be read; the text says which file, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class AuthorityIndex:
     """The events of one authority, read as far as they go whenever it is asked."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._end = 0
         self._issued: dict[int, Issued] = {}
         self._revoked: dict[int, Revocation] = {}
@@ -74,7 +74,7 @@ class AuthorityIndex:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Keep other processes from changing the index; what is read inside is the newest. Raises OSError."""
-        with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
+        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -94,7 +94,7 @@ class AuthorityIndex:
 
     def _append(self, event: Mapping[str, Any]) -> None:
         self._read()
-        with self._path.open("r+b") as file:
+        with self.path.open("r+b") as file:
             # What follows the last whole line is the beginning of one that a crash cut short.
             file.truncate(self._end)
             file.seek(self._end)
@@ -105,7 +105,7 @@ class AuthorityIndex:
 
     def _read(self) -> None:
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 file.seek(self._end)
                 fresh = file.read()
         except FileNotFoundError:
@@ -115,7 +115,7 @@ class AuthorityIndex:
                 self._take(json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise IndexDamaged(
-                    f"{self._path}: the line at byte {self._end} is not an event; put back a copy of the file"
+                    f"{self.path}: the line at byte {self._end} is not an event; put back a copy of the file"
                 ) from None
             self._end += len(line)
 

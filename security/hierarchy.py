@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from security.authority import Authority, AuthorityRefused, write_private
+from security.authority_evidence import check_index
 from security.authority_index import Issued, Revocation
 from security.files import sync_names, write_whole
 from security.issuing import PROFILES, KeyKind, Kind, Wanted, generated
@@ -52,7 +53,7 @@ class Hierarchy:
     """The authorities of one directory."""
 
     def __init__(self, directory: Path, password: bytes | None = None) -> None:
-        """Open one; raises AuthorityRefused where there is none, OSError, ValueError."""
+        """Open one; raises AuthorityRefused where there is none, IndexDamaged where it lost its memory, OSError."""
         settings = directory / "pki.json"
         if not settings.exists():
             raise AuthorityRefused(f"{directory} holds no authority: make one with `lgsp pki init {directory}`")
@@ -64,6 +65,9 @@ class Hierarchy:
             "issuing": Authority(directory, "issuing", password),
         }
         self.authorities["issuing"].addresses = self.office.addresses("issuing")
+        papers = {"root": [self.authorities["issuing"].path], "issuing": directory.glob("issued/*.pem")}
+        for which, authority in self.authorities.items():
+            check_index(authority, _list_path(directory, which), papers[which])
 
     @classmethod
     def create(
@@ -118,9 +122,9 @@ class Hierarchy:
             chain = b"".join(one.certificate.public_bytes(Encoding.PEM) for one in (issuing, root))
             write_whole(draft / "chain.pem", chain, 0o644)
             write_whole(draft / "pki.json", json.dumps(asdict(office), ensure_ascii=False, indent=1).encode(), 0o644)
-            made = cls(draft, password)
             for which, days in LIST_DAYS.items():
-                made.publish_list(which, timedelta(days=days), now)
+                authority = root if which == "root" else issuing
+                _write_list(authority, _list_path(draft, which), timedelta(days=days), now)
             draft.replace(directory)
             sync_names(directory.parent)
         except BaseException:
@@ -213,15 +217,15 @@ class Hierarchy:
 
     def publish_list(self, which: Which, lasting: timedelta, now: datetime) -> Path:
         """Make a fresh revocation list into `publish/` and return its path; raises KeyRefused, OSError."""
-        made = self.authorities[which].revocation_list(now - BACKDATED, now + lasting, now)
-        path = self.directory / "publish" / f"{which}.crl"
-        # DER is what RFC 5280, 4.2.1.13, wants at the address that certificates name.
-        write_whole(path, made.public_bytes(Encoding.DER), 0o644)
+        path = _list_path(self.directory, which)
+        # Of two processes, the one with the older list must not write last.
+        with self._alone():
+            _write_list(self.authorities[which], path, lasting, now)
         return path
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other processes from giving out the same name."""
+        """Keep other processes from giving out the same name, or a list, at the same time."""
         folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
@@ -258,6 +262,16 @@ class Hierarchy:
         issuing = self.authorities["issuing"].certificate.public_bytes(Encoding.PEM)
         write_whole(_chain_of(path), pem + issuing, 0o644)
         write_whole(path, pem, 0o644)
+
+
+def _list_path(directory: Path, which: Which) -> Path:
+    return directory / "publish" / f"{which}.crl"
+
+
+def _write_list(authority: Authority, path: Path, lasting: timedelta, now: datetime) -> None:
+    made = authority.revocation_list(now - BACKDATED, now + lasting, now)
+    # DER is what RFC 5280, 4.2.1.13, wants at the address that certificates name.
+    write_whole(path, made.public_bytes(Encoding.DER), 0o644)
 
 
 def _chain_of(path: Path) -> Path:

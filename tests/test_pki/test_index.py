@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,58 @@ def test_damage_is_told_from_a_crash(office: Office, line: str) -> None:
         _ = AuthorityIndex(office.directory / "issuing.index").issued
     failed = office.run("list")
     assert (failed.exit_code, "issuing.index" in failed.stderr) == (1, True)
+
+
+def lost(path: Path) -> None:
+    path.unlink()
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def without_the_end(path: Path) -> None:
+    """An old copy: without the certificate of `land`, the revocation of `tax` and the list that says so."""
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+
+
+@pytest.mark.parametrize("harm", [lost, emptied, without_the_end])
+@pytest.mark.parametrize("unpublished", [False, True])
+def test_an_authority_that_lost_its_memory_does_nothing(
+    office: Office, harm: Callable[[Path], None], unpublished: bool
+) -> None:
+    tax = office.did("issue", "tax", *SIGNER)
+    office.did("issue", "land", *SIGNER)
+    office.did("revoke", "tax")
+    index, published = office.directory / "issuing.index", office.directory / "publish" / "issuing.crl"
+    before, whole = published.read_bytes(), index.read_bytes()
+    harm(index)
+    if unpublished:
+        published.unlink()
+    for command, arguments in (("crl", ()), ("issue", ("new", *SIGNER)), ("revoke", ("land",)), ("list", ())):
+        failed = office.run(command, *arguments)
+        assert (failed.exit_code, "put back" in failed.stderr) == (1, True), failed.output
+    index.write_bytes(whole)
+    if not unpublished:
+        assert published.read_bytes() == before
+        assert "certificate revoked" in office.verify(tax["certificate"], code=2)
+    assert office.did("crl")["revoked"] == 1
+
+
+def test_the_root_does_not_forget_either(office: Office) -> None:
+    (office.directory / "root.index").unlink()
+    failed = office.run("crl", "--authority", "root")
+    assert (failed.exit_code, "root.index" in failed.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"no list", None])
+def test_a_list_that_is_broken_or_gone_is_made_again(office: Office, content: bytes | None) -> None:
+    path = office.directory / "publish" / "issuing.crl"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    office.did("crl")
+    assert b"" != path.read_bytes() != content
 
 
 def test_a_certificate_is_put_back_that_a_crash_kept_from_its_file(office: Office) -> None:
