@@ -39,7 +39,7 @@ _USELESS_AFTER = 8 * 86_400.0
 _NONCE = 16
 
 _Outcome = Literal["fetched", "unfetched", "unusable"]
-_Learning = tuple[str, tuple[bytes, int]]
+_Learning = tuple[StatusRegister, tuple[bytes, int]]
 
 
 class RevocationKeeper:
@@ -81,14 +81,19 @@ class RevocationKeeper:
 
         All who wait for one certificate share the asking; it goes on when nobody waits any more.
         """
-        # After a reload another register is in force, and the codec that is used then believes by that.
-        register = self._domains.registers().get(unknown.register.name)
-        if register is None:
-            return
-        tasks = [self._learn_once(register, subject) for subject in unknown.subjects]
+        clock = asyncio.get_running_loop().time
         # What is left of the time is needed for the verdict.
-        patience = max(0.0, deadline - asyncio.get_running_loop().time() - 0.02)
-        await asyncio.wait(tasks, timeout=patience)
+        until = deadline - 0.02
+        # Whoever waits judges by the register that is in force at the end. A reload puts another one there, which is
+        # told by the files what the first one heard, and asks nobody who was asked.
+        name = unknown.register.name
+        register, told = self._in_force(name), None
+        while register is not None and register is not told:
+            tasks = [self._learn_once(register, subject) for subject in unknown.subjects]
+            _, late = await asyncio.wait(tasks, timeout=max(0.0, until - clock()))
+            if late:
+                return
+            register, told = self._in_force(name), register
 
     async def prepare(self, domains: TrustDomains) -> None:
         """Tell new domains everything that is known; `take` puts them in force."""
@@ -105,8 +110,7 @@ class RevocationKeeper:
         """Keep these domains from now on instead."""
         self._domains = domains
         # What came in since `prepare` was told to the old ones only.
-        self._files.forget()
-        self._given.clear()
+        self._forget_files()
 
     async def follow(self) -> None:
         """Read what others fetched and fetch what comes to its end, until cancelled."""
@@ -120,15 +124,28 @@ class RevocationKeeper:
         if self._learning:
             await asyncio.wait(list(self._learning.values()))
 
+    def _in_force(self, name: str) -> StatusRegister | None:
+        return self._domains.registers().get(name)
+
     async def _read(self) -> None:
         async with self._reading:
-            await asyncio.to_thread(self._read_changed)
+            told = None
+            while told is not self._domains:
+                if told is not None:
+                    # `take` came in between: what was read since then was told to the old ones only.
+                    self._forget_files()
+                told = self._domains
+                await asyncio.to_thread(self._read_changed, told)
 
-    def _read_changed(self) -> None:
-        self._fill(self._domains)
-        for register in self._domains.registers().values():
-            for path in self._domains.lists.get(register.name, ()):
+    def _read_changed(self, domains: TrustDomains) -> None:
+        self._fill(domains)
+        for register in domains.registers().values():
+            for path in domains.lists.get(register.name, ()):
                 self._read_given(register, path)
+
+    def _forget_files(self) -> None:
+        self._files.forget()
+        self._given.clear()
 
     def _read_given(self, register: StatusRegister, path: Path) -> None:
         """Take a list that the operator renewed; one that is half written is read again when it has grown."""
@@ -185,7 +202,7 @@ class RevocationKeeper:
         return not register.known(subject, self._clock())
 
     def _learn_once(self, register: StatusRegister, subject: Subject) -> asyncio.Task[None]:
-        key = register.name, subject.mark
+        key = register, subject.mark
         task = self._learning.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._learn(register, subject))
@@ -199,15 +216,22 @@ class RevocationKeeper:
             log.error("revocation-keeping-failed", exc_info=failure)
 
     async def _learn(self, register: StatusRegister, subject: Subject) -> None:
-        """Ask one after the other until there is a current word about a certificate, or nobody is left to ask."""
+        """Ask one after the other until there is a current word about a certificate, or nobody is left to ask.
+
+        Ends early where a reload put another register in force: who waits goes on with that.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(2 * self._settings.timeout):
                 for source in register.sources(subject):
                     file = name_of(source, subject)
-                    if self._fresh.due(file):
+                    # What is not due may have been told to the register of before a reload: then it is in the file.
+                    if self._fresh.due(file) or not register.known(subject, self._clock()):
                         await self._fetch(register, source, subject)
-                    if self._fresh.current(file) and register.known(subject, self._clock()):
+                    known = self._fresh.current(file) and register.known(subject, self._clock())
+                    if known or self._in_force(register.name) is not register:
                         break
+        if self._in_force(register.name) is not register:
+            return
         mark = subject.mark
         if register.known(subject, self._clock()):
             if mark in self._silent:
