@@ -24,6 +24,7 @@ from adapters.trust_domains import TrustDomains
 from config import tracing
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
+from routes.authorities import addressed_to
 from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
 from routes.docs import add_docs
@@ -140,7 +141,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         await registry.refresh()
         _in_background(opened, registry.follow(lost=_clients_not_read))
         trusts = trusts_in_callers(settings.callers.domains, revocation.domains)
-        signatures = RequestSignatures(registry, trusts=trusts)
+        signatures = RequestSignatures(registry, trusts=trusts, addressed=addressed_to(settings.server))
         issuer = settings.tokens.issuer or frame.public_url(settings.server)
         identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
         audiences = frozenset({issuer, f"{frame.public_url(settings.server)}/oauth2/token"})

@@ -44,7 +44,8 @@ _STEPS_OF_CALLERS = {
     "revoked": "ask the caller for a new certificate, then `lgsp clients register {client} --signing-certificate FILE`",
     "altered": "tell the caller; where a proxy stands between, it must leave Host, path, query and body as they are",
     "replayed": "tell the caller to draw a new nonce for every request, also when it asks again",
-    "not-covered": "tell the caller what has to be signed: section 6 of docs/callers.md",
+    "not-covered": "tell the caller what has to be signed (section 6 of docs/callers.md) and for which address: the "
+    "one in server.public_url",
     "malformed": "tell the caller what has to be signed: section 6 of docs/callers.md",
 }
 _KINDS = ("exchange", "refusal", "unreadable")

@@ -217,8 +217,10 @@ REASONS: dict[str, dict[str, Text]] = {
     "signature-rejected": {
         **{reason: text for reason, text in _SIGNATURE_REASONS.items() if reason != "not-answer-to-request"},
         "not-covered": Text(
-            "quyền được cấp đòi hỏi chữ ký mà yêu cầu không có, hoặc một phần phải ký chưa được ký",
-            "the grant asks for a signature and there is none, or a part that must be covered is not",
+            "quyền được cấp đòi hỏi chữ ký mà yêu cầu không có, một phần phải ký chưa được ký, "
+            "hoặc chữ ký dành cho địa chỉ của cổng khác",
+            "the grant asks for a signature and there is none, a part that must be covered is not, or what is covered "
+            "is a request to another gateway's address",
         ),
         "untrusted": Text(
             "keyid không phải chứng thư đã đăng ký để ký cho bên gọi này",

@@ -38,10 +38,11 @@ def listens_on_loopback_only(settings: Settings) -> bool:
     """Tell whether every address that the gateway would listen on belongs to this machine alone."""
     server = settings.server
     listens = [server.listen, server.tls.listen if server.tls else None, server.admin_listen]
-    return all(_is_loopback(listen) for listen in listens if listen)
+    return all(is_loopback(listen) for listen in listens if listen)
 
 
-def _is_loopback(listen: str) -> bool:
+def is_loopback(listen: str) -> bool:
+    """Tell whether only this machine reaches what listens on `host:port`."""
     host = listen.rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True

@@ -34,6 +34,12 @@ _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 _NOT_REMEMBERED = Text(
     "Hiện không biết chữ ký nào đã được dùng", "It is not known at present which signatures were used before"
 )
+_ELSEWHERE = Text(
+    "Chữ ký của yêu cầu bị từ chối: chữ ký dành cho địa chỉ khác (@authority, tiêu đề Host), không phải cổng này; "
+    "địa chỉ của cổng là server.public_url trong cấu hình",
+    "The signature of the request was rejected: it covers a request to another address (@authority, the Host header), "
+    "not to this gateway; the gateway's address is server.public_url in its configuration",
+)
 _UNSURE = "replay-memory"
 _REASONS: dict[Reason, str] = {
     "altered": "nội dung đã bị thay đổi sau khi ký",
@@ -75,7 +81,10 @@ def longest_life(policy: SignaturePolicy) -> timedelta:
 
 
 class RequestSignatures:
-    """Verifies signed requests of registered clients; one per process."""
+    """Verifies signed requests of registered clients; one per process.
+
+    `addressed` tells whether an `@authority` is ours (`routes.authorities`); without it every one is.
+    """
 
     def __init__(
         self,
@@ -83,11 +92,13 @@ class RequestSignatures:
         policy: SignaturePolicy | None = None,
         *,
         trusts: Sequence[Trust] = (),
+        addressed: Callable[[str], bool] | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._registry = registry
         self._policy = policy or SignaturePolicy()
         self._trusts = tuple(trusts)
+        self._addressed = addressed
         self._clock = clock
 
     def believe(self, trusts: Sequence[Trust]) -> None:
@@ -105,6 +116,9 @@ class RequestSignatures:
             signed = verify_request(request, lambda keyid: self._signer(caller, keyid, now), now, self._policy)
         except Rejected as rejection:
             raise rejected(rejection) from None
+        # The signature holds, for somebody else: it was not altered, and its signer is known.
+        if self._addressed is not None and not self._addressed(request.covered("@authority")):
+            raise SignatureRejected(_ELSEWHERE, reason="not-covered")
         # A node whose clock runs ahead must not forget what one that lags behind would still accept.
         forget_at = ceil((signed.fresh_until + self._policy.skew).timestamp())
         domain, revocation = signed.signer.assurance

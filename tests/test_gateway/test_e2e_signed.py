@@ -163,9 +163,21 @@ async def test_whatever_was_changed_afterwards_is_refused(ministry: Signing) -> 
     assert rejected(await ministry.send(added)) == "not-covered"
     moved = replace(await sent(), target="/v1/population/relation")
     assert rejected(await ministry.send(moved)) == "altered"
-    elsewhere = replace(await ministry.question(), authority="gateway.example.vn")
-    assert (await ministry.send(ministry.signed(elsewhere))).status == 200
-    assert rejected(await ministry.send(replace(ministry.signed(elsewhere), authority=one.authority))) == "altered"
+    elsewhere = ministry.signed(replace(await ministry.question(), authority="gateway.example.vn"))
+    assert rejected(await ministry.send(replace(elsewhere, authority=one.authority))) == "altered"
+
+
+async def test_what_was_signed_for_another_gateway_is_refused_here(ministry: Signing) -> None:
+    own = await ministry.question()
+    port = urlsplit(ministry.caller.url).port
+    for authority in ("gateway.example.vn", f"gateway.example.vn:{port}", "127.0.0.1", "127.0.0.1:1"):
+        elsewhere = ministry.signed(replace(own, authority=authority))
+        reply = await ministry.send(elsewhere)
+        assert rejected(reply) == "not-covered"
+        assert "server.public_url" in reply.problem["detail"]
+    # A request without a signature says nothing about where it belongs.
+    assert (await ministry.send(replace(own, authority="gateway.example.vn"))).status == 200
+    assert (await ministry.send(ministry.signed(replace(own, authority=f"LocalHost:{port}")))).status == 200
 
 
 async def test_what_is_half_a_signature_or_unreadable_is_refused(ministry: Signing) -> None:
@@ -233,6 +245,11 @@ async def test_it_serves_over_tls_too(ministry: Signing, client: str | None) -> 
     # Whoever got hold of it does not get it answered elsewhere.
     again = ministry.signed(replace(plain, scheme="https", authority=url.netloc))
     assert rejected(await ministry.send(replace(again, authority=plain.authority))) == "altered"
+    async with ClientSession(connector=TCPConnector(ssl=context)) as session:
+        for authority, reason in ((f"localhost:{url.port}", None), ("localhost", "not-covered")):
+            there = replace(plain, scheme="https", authority=authority)
+            reply = await ministry.send(ministry.signed(there), session, url.geturl())
+            assert (None if reply.status == 200 else rejected(reply)) == reason
 
 
 @pytest.mark.parametrize(("ahead", "reason"), [(-400, "stale"), (-90, None), (40, None), (150, "stale")])

@@ -30,10 +30,12 @@ class Office:
     registry: ClientRegistry
     commit: Callable[[Change], Awaitable[Client]]
     now: datetime = NOW
+    addressed: Callable[[str], bool] | None = None
 
     def verify(self, client: Client, request: Any) -> CallerSignature:
         caller: Caller = client.caller(client.credentials[0])
-        return RequestSignatures(self.registry, clock=lambda: self.now).verify(request, caller)
+        signatures = RequestSignatures(self.registry, addressed=self.addressed, clock=lambda: self.now)
+        return signatures.verify(request, caller)
 
     def refused(self, client: Client, request: Any) -> str | None:
         with pytest.raises(SignatureRejected) as error:
@@ -103,6 +105,17 @@ async def test_nobody_signs_for_somebody_else(office: Office, holders: dict[str,
     assert office.verify(ministry, signed(REQUEST, holders["p256"]))
     assert office.refused(province, signed(REQUEST, holders["p256"])) == "untrusted"
     assert office.refused(ministry, signed(REQUEST, holders["p384"])) == "untrusted"
+
+
+async def test_what_was_signed_for_another_gateway_is_refused(office: Office, p256: Holder) -> None:
+    ministry = await client(office, "ministry", p256)
+    office.addressed = {"gateway.example.vn"}.__contains__
+    for authority in ("gateway.example.vn", "GATEWAY.example.vn:443"):
+        assert office.verify(ministry, signed(replace(REQUEST, authority=authority), p256))
+    for authority in ("gateway.example.vn:80", "gateway.example", "evil"):
+        assert office.refused(ministry, signed(replace(REQUEST, authority=authority), p256)) == "not-covered"
+    # What does not hold at all is told first: that the address was changed on the way is another thing.
+    assert office.refused(ministry, replace(signed(REQUEST, p256), authority="evil")) == "altered"
 
 
 async def test_a_certificate_for_tls_does_not_sign(office: Office, p256: Holder) -> None:
