@@ -38,6 +38,16 @@ comma := ,
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+.PHONY: hsm
+hsm: .venv/.hsm ## add what signing keys on PKCS#11 tokens (HSM) need
+
+.PHONY: otel
+otel: .venv/.otel ## add what traces over OTLP need
+
+.venv/.hsm .venv/.otel: .venv/.%: requirements/%.txt .venv/.runtime
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .venv/.dev: requirements/dev.txt .venv/.runtime
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
@@ -120,6 +130,6 @@ wheel: .venv/.runtime ## build the wheel into dist/
 
 .PHONY: lock
 lock: ## resolve requirements/*.in again into hash-locked *.txt (needs uv)
-	@cd requirements && for name in runtime dev bench fuzz mutants; do \
+	@cd requirements && for name in runtime dev hsm otel bench fuzz mutants; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; done

@@ -126,7 +126,7 @@ def _provider(telemetry: Telemetry) -> TracerProvider:
         from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
     except ImportError:
         raise ConfigurationError(
-            "telemetry.endpoint is set, but OpenTelemetry is not installed: pip install 'lgsp-gateway[otel]'"
+            "telemetry.endpoint is set, but OpenTelemetry is not installed: run `make otel` in the gateway's checkout"
         ) from None
 
     class Ids(RandomIdGenerator):

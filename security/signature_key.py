@@ -142,5 +142,5 @@ def _tokens(key: Pkcs11Uri) -> ModuleType:
     try:
         return import_module("security.pkcs11_key")
     except ModuleNotFoundError:
-        step = "run pip install 'lgsp-gateway[hsm]'"
+        step = "run `make hsm` in the checkout of the gateway"
         raise KeyRefused(f"{key}: keys on tokens need the package python-pkcs11", step) from None

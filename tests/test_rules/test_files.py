@@ -59,7 +59,7 @@ def test_every_target_of_the_makefile_is_described() -> None:
     assert phony == plain == described
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev", "fuzz"])
+@pytest.mark.parametrize("name", ["runtime", "dev", "hsm", "otel", "fuzz"])
 def test_requirements_are_exact_hashed_and_of_no_address(name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     assert lines
@@ -91,6 +91,22 @@ def test_what_is_declared_is_what_is_locked() -> None:
     # The backend builds the project and is no dependency of it.
     assert names(project["dependencies"]) == asked - {"hatchling", "editables"}
     assert asked <= runtime.keys()
+
+
+@pytest.mark.parametrize("name", ["hsm", "otel"])
+def test_an_extra_is_locked_as_it_is_tested(name: str) -> None:
+    locked = versions(name)
+    assert locked.items() <= versions("dev").items()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    asked = names((ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines())
+    assert names(extras[name]) == asked <= locked.keys()
+    assert re.search(rf"^{name}: \.venv/\.{name} ## \S", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_nobody_is_told_to_install_our_name_from_an_index() -> None:
+    # It is on none: whoever took it there would run code as the user who asked.
+    asking = re.compile(r"\b(?:pip3?|pipx|uv)\b[^\n`]* (?:install|add)\b[^\n`]*\blgsp-gate" + "way")
+    assert [name for name, text in texts() if asking.search(text)] == []
 
 
 def test_nobody_else_owns_our_names() -> None:
