@@ -24,7 +24,7 @@ from config.metrics import metrics
 from config.settings import Settings
 from routes.expiry import KINDS, WARN_DAYS, Expiry, advice, certificate_expiries, client_expiries, key_expiries
 from routes.token_findings import token_expiries
-from security.assertions import USED
+from security.assertions import USED, forgettable
 from security.audit.tables import HEAD
 from security.client_store import REVOKED_TOKENS
 from security.keys import KeyRing, KeysUnusable
@@ -124,8 +124,8 @@ def _count(expiries: Sequence[Expiry], now: datetime) -> None:
 
 
 def forget(connection: Connection, now: int) -> int:
-    """Delete used assertions and revoked tokens whose time (POSIX seconds) is over; return how many rows."""
-    assertions = connection.execute(delete(USED).where(USED.c.expires_at < now)).rowcount
+    """Delete revoked tokens whose time (POSIX seconds) is over and used assertions a day later; tell how many rows."""
+    assertions = connection.execute(delete(USED).where(forgettable(now))).rowcount
     tokens = connection.execute(delete(REVOKED_TOKENS).where(*_over(now))).rowcount
     return assertions + tokens
 
@@ -138,7 +138,7 @@ def _over(now: int) -> tuple[Any, ...]:
 
 def _forgettable(connection: Connection, now: int) -> bool:
     """Tell whether a write is worth its lock."""
-    assertion = select(USED.c.digest).where(USED.c.expires_at < now).limit(1)
+    assertion = select(USED.c.digest).where(forgettable(now)).limit(1)
     token = select(REVOKED_TOKENS.c.number).where(*_over(now)).limit(1)
     return any(connection.execute(query).first() is not None for query in (assertion, token))
 

@@ -68,7 +68,7 @@ class Used(Protocol):
     """
 
     async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
-        """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at`.
+        """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at` at least.
 
         Raises NotRemembered, StorageUnavailable.
         """

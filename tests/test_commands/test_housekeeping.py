@@ -17,12 +17,14 @@ from config.logging import configure
 from config.metrics import metrics
 from config.settings import Settings, load
 from routes.housekeeping import Housekeeper
-from security.assertions import USED
+from security.assertions import USED, UsedAssertions
 from security.client_store import REVOKED_TOKENS, load_all, revoke_token, store
 from security.clients import Client, StoredCredential
 from security.keys import LIFETIMES, KeyRing
 from storage.engine import Storage
 from tests.test_commands.conftest import Deployment
+
+DAY = 86_400
 
 
 @pytest.fixture
@@ -118,7 +120,7 @@ async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings,
     def fill(connection: Connection) -> None:
         connection.execute(
             insert(USED),
-            [{"digest": b"over", "expires_at": seconds - 1}, {"digest": b"lives", "expires_at": seconds + 60}],
+            [{"digest": b"over", "expires_at": seconds - DAY - 1}, {"digest": b"lives", "expires_at": seconds - DAY}],
         )
         # Numbers must go on behind the highest, so the newest row stays although it is over.
         rows = [(1, "over", -9), (2, "lives", 60), (3, "newest", -5)]
@@ -138,6 +140,22 @@ async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings,
         lambda connection: connection.execute(select(func.max(REVOKED_TOKENS.c.number))).scalar()
     )
     assert highest == 4
+
+
+async def test_a_clock_that_was_ahead_lets_no_used_nonce_be_forgotten(settings: Settings, storage: Storage) -> None:
+    now = datetime.now(UTC)
+    seconds = int(now.timestamp())
+    memory = UsedAssertions(storage)
+    assert await memory.first_use("signature:c", "n-1", seconds + 420, seconds)
+    house = Housekeeper(settings, storage)
+    for ahead in (timedelta(minutes=30), timedelta(hours=7), timedelta(days=1)):
+        await house.round(now + ahead)
+        # Others sign meanwhile by that clock, and using forgets as well.
+        then = int((now + ahead).timestamp())
+        assert await memory.first_use("signature:c", f"at-{then}", then + 420, then)
+        assert not await memory.first_use("signature:c", "n-1", seconds + 420, seconds + 60)
+    await house.round(now + timedelta(days=1, seconds=421))
+    assert await memory.first_use("signature:c", "n-1", seconds + 420, seconds + 60)
 
 
 async def test_keys_that_became_unusable_do_not_stop_the_round(
