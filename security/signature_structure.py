@@ -14,6 +14,7 @@ from security.signature import Rejected
 from security.signature_algorithms import check_of, digest, encode, strict_base64
 from security.trust import Signer
 from security.xml import WHITESPACE, XML_BASE, Element, XmlRefused, blank, canonical, canonical_inclusive
+from security.xml_namespaces import are_too_many
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -127,8 +128,11 @@ def text_of(element: Element, attributes: frozenset[str], what: str) -> str:
     return (element.text or "").strip(WHITESPACE)
 
 
-def read_signature(signature: Element, size: int) -> SignatureParts:
-    """The parts of a ds:Signature; Rejected("malformed") for anything beyond the profile. `size`: of the document."""
+def read_signature(signature: Element, root: Element, document: bytes) -> SignatureParts:
+    """The parts of a ds:Signature of a parsed document; Rejected("malformed") for anything beyond the profile.
+
+    Refused too is what it would cost too much to make canonical as the Signature asks.
+    """
     signed_info, value, key_info = expect(signature, _SIGNATURE_PARTS, _ID_ONLY, "the Signature")
     if not 3 <= len(signed_info) <= MAX_REFERENCES + 2:
         raise malformed(f"SignedInfo must hold one to {MAX_REFERENCES} references")
@@ -136,9 +140,18 @@ def read_signature(signature: Element, size: int) -> SignatureParts:
     # its elements and its prefixes.
     if next(islice(signed_info.iter(), _MAX_ELEMENTS, None), None) is not None:
         raise malformed("SignedInfo holds more elements than the profile knows")
+    said = (plain_signed_info(signed_info) if len(document) <= _MAX_DOCUMENT else None) or walked_signed_info(
+        signed_info
+    )
+    # After enveloped-signature alone the form is inclusive.
+    methods = [said.method, *(reference.transforms[-1] for reference in said.references)]
+    prefixes = max(len(method.prefixes or ()) for method in methods)
+    inclusive = any(method.uri != EXC_C14N for method in methods)
+    if (prefixes or inclusive) and are_too_many(root, document, prefixes, inclusive=inclusive):
+        raise malformed("too many namespaces in scope of too many elements for this canonicalisation")
     return SignatureParts(
         signed_info,
-        (plain_signed_info(signed_info) if size <= _MAX_DOCUMENT else None) or walked_signed_info(signed_info),
+        said,
         strict_base64(text_of(value, _ID_ONLY, "SignatureValue"), "SignatureValue"),
         key_info,
     )

@@ -120,7 +120,7 @@ def _verify_walked(
     relates_to: str | None,
 ) -> Verified:
     message = _read(root, policy)
-    parts = read_signature(message.signature, len(document))
+    parts = read_signature(message.signature, root, document)
     references = parts.said.references
     signed = _signed_elements(root, document, message, references)
     headers = _signed_headers(message, signed, policy)

@@ -14,6 +14,8 @@ from typing import Literal
 
 from lxml import etree
 
+from security.xml_namespaces import are_too_many
+
 Element = etree._Element  # noqa: SLF001 - the class has no public name
 XmlReason = Literal[
     "too-large", "encoding", "doctype", "not-well-formed", "too-deep", "too-many", "comment", "namespace"
@@ -122,6 +124,8 @@ def parse(document: bytes, limits: Limits = MESSAGE) -> Element:
         raise XmlRefused("too-deep", f"more than {limits.depth} levels")
     if attributes > limits.attributes and _holds(_wider(limits.attributes), root):
         raise XmlRefused("too-many", f"more than {limits.attributes} attributes on one element")
+    if are_too_many(root, document):
+        raise XmlRefused("too-many", "too many namespaces in scope of too many elements")
     # The raw bytes may only look like a comment (CDATA, text); they cannot hide one. A search for two characters
     # would stop at every tag.
     if not limits.comments and (b"!" in document or document.find(b"?", start) >= 0) and _holds(_COMMENTS, root):

@@ -60,7 +60,7 @@ def verify_enveloped(
         raise Rejected("not-covered", "the document carries no signature")
     if len(signatures) != 1 or signatures[0].getparent() is not root:
         raise malformed("the one Signature must be a child of the root")
-    parts = read_signature(signatures[0], len(document))
+    parts = read_signature(signatures[0], root, document)
     if len(parts.said.references) != 1:
         raise malformed("there must be exactly one Reference")
     (reference,) = parts.said.references

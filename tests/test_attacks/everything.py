@@ -29,6 +29,7 @@ _FAMILIES: tuple[Family, ...] = (
     sizes.DEPTH,
     sizes.SIZES,
     sizes.COUNTS,
+    sizes.DOCUMENTS,
     times.TIMES,
     enveloped.TIMES,
     times.REPLAYS,

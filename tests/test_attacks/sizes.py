@@ -4,13 +4,14 @@ import base64
 import re
 from functools import partial
 
-from security.signature_structure import EXC_C14N
-from tests.test_attacks.attack import MARK, Family, Genuine, change
-from tests.test_attacks.messages import ANY_ID, Envelope, wrapped
+from security.signature_structure import C14N, C14N_1_1, EXC_C14N
+from tests.test_attacks.attack import MARK, Family, Genuine, change, signed_anew
+from tests.test_attacks.messages import ANY_ID, Document, Envelope, wrapped
 
 DEPTH = Family("depth", "malformed", kinds="soap enveloped")
 SIZES = Family("sizes and counts", "malformed", kinds="soap enveloped")
 COUNTS = Family("sizes and counts", "malformed")
+DOCUMENTS = Family("sizes and counts", "malformed", kinds="enveloped")
 
 
 def _said(message: Genuine, *, text: bytes) -> bytes:
@@ -114,6 +115,55 @@ for _name, _place, _text, *_reasons in (
         "malformed",
         *_reasons,  # type: ignore[arg-type]
     )
+
+
+_TRANSFORM = b'<ds:Transform Algorithm="%b"></ds:Transform>'
+_EXCLUSIVE = _TRANSFORM % EXC_C14N.encode()
+# The first of them stand furthest from where the search for a prefix begins.
+_LISTED = b'<ds:Transform Algorithm="%b"><i:InclusiveNamespaces xmlns:i="%b" PrefixList="%b"/></ds:Transform>' % (
+    EXC_C14N.encode(),
+    EXC_C14N.encode(),
+    b" ".join(b"p%d" % n for n in range(985, 1_000)),
+)
+
+
+def _scope(*, namespaces: int, elements: int) -> bytes:
+    declared = b" ".join(b'xmlns:p%d="u:%d"' % (n, n) for n in range(1_000 - namespaces, 1_000))
+    return b"<w " + declared + b">" + b"<a/>" * elements + b"</w>"
+
+
+def _in_scope(message: Genuine, *, transform: bytes, text: bytes) -> bytes:
+    """A forged message under a genuine signature that asks for this transform of its parts."""
+    return signed_anew(
+        change(message.saying(text), _EXCLUSIVE, transform), message.source.key, digests=transform == _EXCLUSIVE
+    )
+
+
+SIZES.add("40,000 elements of 1,000 namespaces in use", partial(_said, text=_LADEN))
+for _namespaces, _elements in ((1_000, 47_000), (700, 1_700), (60, 1_000)):
+    _text = _scope(namespaces=_namespaces, elements=_elements)
+    _name = f"{_namespaces:,} namespaces above {_elements:,} elements"
+    if _namespaces > 60:
+        SIZES.add(_name, partial(_in_scope, transform=_EXCLUSIVE, text=_text))
+    SIZES.add(f"{_name} and 15 prefixes", partial(_in_scope, transform=_LISTED, text=_text))
+    for _form, _transform in {
+        "C14N 1.0": _TRANSFORM % C14N.encode(),
+        "C14N 1.1": _TRANSFORM % C14N_1_1.encode(),
+        "no C14N": b"",
+    }.items():
+        DOCUMENTS.add(f"{_name}, {_form}", partial(_in_scope, transform=_transform, text=_text))
+
+
+def _asked_inclusive(message: Document, *, namespaces: int) -> bytes:
+    """A forged document whose SignedInfo is to be made canonical below all of these namespaces."""
+    declared = b"".join(b' xmlns:p%d="u:%d"' % (n, n) for n in range(namespaces))
+    octets = change(message.saying(MARK), b" ", declared + b" ", 1)
+    ours = b'<ds:CanonicalizationMethod Algorithm="%b">'
+    return change(octets, ours % EXC_C14N.encode(), ours % C14N.encode())
+
+
+for _namespaces in (300, 990):
+    DOCUMENTS.add(f"{_namespaces} namespaces above SignedInfo", partial(_asked_inclusive, namespaces=_namespaces))
 
 
 def _repeated(message: Genuine, *, pattern: bytes, count: int) -> bytes:
