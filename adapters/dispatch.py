@@ -9,7 +9,7 @@ from dataclasses import replace
 from adapters.bindings import Codec, Compilable
 from adapters.login import Link
 from adapters.offloading import LARGE, in_thread
-from adapters.proof import StandingUnknown
+from adapters.proof import StandingUnsettled
 from adapters.site import Site
 from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import ConfigurationError, Endpoint
@@ -98,7 +98,7 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link], settle: Settle = _nobody
         large = len(reply.body) >= LARGE
         try:
             answer = await in_thread(codec.read, reply, expected) if large else codec.read(reply, expected)
-        except StandingUnknown as first:
+        except StandingUnsettled as first:
             await settle(first.unknown, exchange.deadline)
             # Meanwhile there may have been a reload.
             codec = codecs[exchange.database.name, operation.name]

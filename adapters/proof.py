@@ -17,7 +17,7 @@ from schemas.exchange import Provenance
 from security.signature import RecentSignatures, Rejected, SignaturePolicy, SoapVersion, Verified
 from security.signature_key import KeyRefused, Signer, load_signer
 from security.trust import Trust
-from security.trust_status import Unsettled
+from security.trust_status import Unknown, Unsettled
 
 _REASONS = {
     "altered": "nội dung bị sửa đổi",
@@ -59,6 +59,12 @@ def means(site: Site, soap: frozenset[SoapVersion] = frozenset()) -> Means:
 
 
 class StandingUnknown(UpstreamSignatureRejected):
+    """Nobody says now whether the signer's certificate was revoked; the same question may fare better in a moment."""
+
+    retryable = True
+
+
+class StandingUnsettled(StandingUnknown):
     """It can be asked whether the signer's certificate was revoked; until then the answer is not believed."""
 
     unknown: Unsettled
@@ -67,14 +73,14 @@ class StandingUnknown(UpstreamSignatureRejected):
 def rejected(error: Rejected) -> UpstreamSignatureRejected:
     """Turn a verdict into the error that a caller sees, with the reason of the published list."""
     vi = _REASONS[error.reason]
-    kind = StandingUnknown if isinstance(error, Unsettled) else UpstreamSignatureRejected
-    failure = kind(
-        Text(f"Chữ ký của nguồn bị từ chối: {vi}", f"The source's signature was rejected: {error.detail}"),
-        reason=error.reason,
-    )
-    if isinstance(failure, StandingUnknown) and isinstance(error, Unsettled):
+    detail = Text(f"Chữ ký của nguồn bị từ chối: {vi}", f"The source's signature was rejected: {error.detail}")
+    if isinstance(error, Unsettled):
+        failure = StandingUnsettled(detail, reason=error.reason, retry_after=error.retry_after)
         failure.unknown = error
-    return failure
+        return failure
+    if isinstance(error, Unknown):
+        return StandingUnknown(detail, reason=error.reason, retry_after=error.retry_after)
+    return UpstreamSignatureRejected(detail, reason=error.reason)
 
 
 def unsigned(name: str) -> SigningUnavailable:

@@ -73,7 +73,7 @@ def problem(
     if error.receipt is not None:
         document["receipt"] = error.receipt.as_json(error.proof)
     headers = {"Content-Type": "application/problem+json", "Content-Language": language}
-    if error.status == 429 or (error.status == 503 and error.retryable):
+    if error.status == 429 or (error.status in (502, 503) and error.retryable):
         headers["Retry-After"] = str(ceil(min(max(error.retry_after or 1, 1), _DAY)))
     if error.status == 401:
         headers["WWW-Authenticate"] = challenge(error.reason)

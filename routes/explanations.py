@@ -146,7 +146,12 @@ EXPLANATIONS: dict[str, tuple[Text, Text]] = {
             "Không chứng minh được trả lời là của cơ sở dữ liệu nguồn, nên không có dữ liệu nào được chuyển.",
             "The answer is not proven to be the registry's own, so nothing of it was passed on.",
         ),
-        Text("Báo đơn vị vận hành kèm request_id và reason.", "Tell the operator, with the request_id and the reason."),
+        Text(
+            "Báo đơn vị vận hành kèm request_id và reason; nếu trả lời ghi retryable là true, trước hết gọi lại sau "
+            "Retry-After: hiện chưa biết chứng thư của bên ký có bị thu hồi hay không.",
+            "Tell the operator, with the request_id and the reason; where the answer says that it is retryable, ask again "
+            "after Retry-After first: it is not known at present whether the signer's certificate was revoked.",
+        ),
     ),
     "upstream-unavailable": (
         Text("Không kết nối được tới cơ sở dữ liệu nguồn.", "The registry cannot be reached, or says so itself."),

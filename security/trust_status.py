@@ -22,6 +22,8 @@ _MOST_ASKED = 256
 """Certificates of signers that are kept known ahead; only those of expected signers come so far."""
 _MOST_ADDRESSES = 4
 """Addresses of each kind that are taken from one certificate."""
+_ASKED_AGAIN = 30.0
+"""Seconds after which whoever was silent is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,25 @@ class Subject(NamedTuple):
         return spki(self.issuer), self.certificate.serial_number
 
 
-class Unsettled(Rejected):
+class Unknown(Rejected):
+    """It is not known now whether a certificate was revoked, which is `untrusted`; the asking goes on.
+
+    `retry_after` is when another verdict may be there, in seconds.
+    """
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        super().__init__("untrusted", detail)
+        self.retry_after = retry_after
+
+
+class Unsettled(Unknown):
     """It is not known whether these certificates were revoked, but somebody can be asked.
 
     Whoever cannot ask treats it as what it is too: `untrusted`.
     """
 
     def __init__(self, register: "StatusRegister", subjects: Sequence[Subject]) -> None:
-        super().__init__("untrusted", "it is not known yet whether the certificate was revoked")
+        super().__init__("it is not known yet whether the certificate was revoked", 1.0)
         self.register = register
         self.subjects = tuple(subjects)
 
@@ -97,8 +110,9 @@ class StatusRegister:
     def standing(self, certificate: x509.Certificate, issuer: x509.Certificate | None, at: datetime) -> Standing:
         """How the certificate stands by lists and answers together: one current word suffices, a bad one decides.
 
-        Rejected("revoked"); Unsettled where nothing is current and somebody can be asked; Rejected("untrusted") for a
-        responder that does not know the certificate, and for silence where the policy refuses it.
+        Rejected("revoked"); Unsettled where nothing is current and somebody can be asked; Unknown for silence where the
+        policy refuses it; Rejected("untrusted") for a responder that does not know the certificate, and for silence
+        where nobody can be asked.
         """
         if issuer is None:
             return self.lists.standing(certificate, None, at)
@@ -114,7 +128,10 @@ class StatusRegister:
         if self.policy.when_silent == "accept":
             # Without anybody to ask it stays so until a list comes, which ends the verdict by itself.
             return Standing("indeterminate", silent_until or certificate.not_valid_after_utc)
-        raise Rejected("untrusted", "nobody says whether the certificate was revoked: no current list, no OCSP answer")
+        silence = "nobody says whether the certificate was revoked: no current list, no OCSP answer"
+        if silent_until is None:
+            raise Rejected("untrusted", silence)
+        raise Unknown(silence, _ASKED_AGAIN)
 
     def _keep(self, mark: tuple[bytes, int], subject: Subject) -> None:
         # Large messages are verified in threads.

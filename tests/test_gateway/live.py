@@ -107,7 +107,8 @@ class Reply:
         members = {"type", "title", "status", "detail", "instance", "code", "retryable", "request_id"}
         assert members <= told.keys()
         assert told["request_id"] == self.headers["X-Request-Id"]
-        assert ("Retry-After" in self.headers) == (self.status == 429 or (self.status == 503 and told["retryable"]))
+        waits = self.status == 429 or (self.status in (502, 503) and told["retryable"])
+        assert ("Retry-After" in self.headers) == waits
         return told
 
 

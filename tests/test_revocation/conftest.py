@@ -16,9 +16,10 @@ from cryptography.x509 import ocsp
 from adapters.revocation import RevocationKeeper
 from adapters.trust_domains import TrustDomains
 from config.settings import Domain, Revocation
+from security.signature import Rejected
 from security.trust import AnchoredTrust
 from security.trust_signer import ExpectedSigner
-from security.trust_status import StatusRegister
+from security.trust_status import StatusRegister, Unsettled
 from tests.test_revocation.issuing import GOOD, HOUR, Holder, der, named, pem
 from tests.test_revocation.two_domains import Files
 
@@ -115,6 +116,21 @@ class Worker:
         event, loop = asyncio.Event(), asyncio.get_running_loop()
         self.register.on_change.append(lambda: loop.call_soon_threadsafe(event.set))
         return event
+
+
+async def settled(worker: Worker, holder: Holder, within: float = 20.0) -> Any:
+    """What an exchange does: judge, ask if that may help, judge again."""
+    try:
+        return worker.accept(holder)
+    except Unsettled as unknown:
+        await worker.keeper.settle(unknown, asyncio.get_running_loop().time() + within)
+        return worker.accept(holder)
+
+
+async def refused(worker: Worker, holder: Holder) -> Rejected:
+    with pytest.raises(Rejected) as found:
+        await settled(worker, holder)
+    return found.value
 
 
 class Deployment:

@@ -13,23 +13,8 @@ from adapters.revocation_files import name_of
 from config.metrics import metrics
 from security.signature import Rejected
 from security.trust_status import Source, Subject, Unsettled
-from tests.test_revocation.conftest import Deployment, Place, Worker, fresh, lists, now
+from tests.test_revocation.conftest import Deployment, Place, Worker, fresh, lists, now, refused, settled
 from tests.test_revocation.issuing import DAY, HOUR, REVOKED, UNKNOWN, Holder, der
-
-
-async def settled(worker: Worker, holder: Holder, within: float = 20.0):
-    """What an exchange does: judge, ask if that may help, judge again."""
-    try:
-        return worker.accept(holder)
-    except Unsettled as unknown:
-        await worker.keeper.settle(unknown, asyncio.get_running_loop().time() + within)
-        return worker.accept(holder)
-
-
-async def refused(worker: Worker, holder: Holder) -> Rejected:
-    with pytest.raises(Rejected) as found:
-        await settled(worker, holder)
-    return found.value
 
 
 def age(deployment: Deployment, seconds: float) -> None:
