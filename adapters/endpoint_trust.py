@@ -9,9 +9,9 @@ from cryptography import x509
 
 from adapters.trust_domains import TrustDomains
 from config.settings import ConfigurationError, Endpoint
+from security.names import name_of
 from security.trust import AnchoredTrust, PinnedTrust, Trust, load_certificates
 from security.trust_domain import TrustDomain
-from security.trust_presented import name_of
 from security.trust_revocation import RevocationLists
 from security.trust_signer import ExpectedSigner
 from security.trust_status import Subject

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.x509.oid import NameOID
-
 from config.logging import identifier_shaped
 from schemas.codes.agencies import check_agency_code
 from security.authority import AuthorityRefused
@@ -15,6 +13,7 @@ from security.authority_index import AuthorityIndex, Issued
 from security.certificate_request import Request
 from security.hierarchy import Papers
 from security.issuing import Kind
+from security.names import written
 from security.office import Office, Order
 
 _DAYS = 365
@@ -39,7 +38,8 @@ def ordered(
     """Put together what is wanted: what the options say goes before what a request says. Raises AuthorityRefused."""
     common_name, organization, agency, hosts = said.common_name, said.organization, said.agency, said.hosts
     if asked is not None:
-        common_name, organization = common_name or asked.common_name, organization or asked.organization
+        common_name = asked.common_name if common_name is None else common_name
+        organization = asked.organization if organization is None else organization
         agency, hosts = agency or asked.agency, hosts or asked.hosts
     if common_name is None:
         raise AuthorityRefused("whose certificate? Give --common-name, for example the name of the system")
@@ -78,7 +78,7 @@ def told_of(name: str, papers: Papers) -> dict[str, Any]:
     made = papers.certificate
     return {
         "name": name,
-        "subject": made.subject.rfc4514_string({NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier"}),
+        "subject": written(made.subject),
         "serial": f"{made.serial_number:x}",
         "not_before": made.not_valid_before_utc.isoformat(),
         "not_after": made.not_valid_after_utc.isoformat(),

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
+from security.names import attribute_of
 from security.signature_algorithms import PrivateKey
 
 Kind = Literal["signing", "tls-server", "tls-client", "ocsp-responder"]
@@ -75,15 +76,12 @@ class Wanted:
 
 
 def subject_name(common_name: str, organization: str, agency: str | None = None) -> x509.Name:
-    """Return a subject; the agency code (mã cơ quan, QĐ 20/2020/QĐ-TTg) stands in organizationIdentifier (2.5.4.97).
-
-    Raises ValueError for texts that X.520 does not allow.
-    """
+    """Return a subject; the agency code (mã cơ quan, QĐ 20/2020/QĐ-TTg) stands in organizationIdentifier (2.5.4.97)."""
     parts = [(NameOID.COUNTRY_NAME, "VN"), (NameOID.ORGANIZATION_NAME, organization)]
     if agency is not None:
         parts.append((NameOID.ORGANIZATION_IDENTIFIER, agency))
     parts.append((NameOID.COMMON_NAME, common_name))
-    return x509.Name([x509.NameAttribute(oid, text) for oid, text in parts])
+    return x509.Name([attribute_of(oid, text) for oid, text in parts])
 
 
 def generated(kind: KeyKind, rsa_bits: int = RSA_BITS) -> PrivateKey:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from cryptography import x509
 
+from security.authority import AuthorityRefused
 from security.issuing import Addresses, KeyKind, Kind, subject_name
 from security.keys import SANDBOX_MARK
+from security.names import unseen
 from security.signature_algorithms import PublicKey
 
 Which = Literal["root", "issuing"]
 """An authority of an office: the root, or the one below it that issues."""
+_LONGEST: Final = 64
+"""Characters of a common name or organisation (ub-common-name, ub-organization-name: RFC 5280, appendix A.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,13 @@ class Office:
     sandbox: bool = False
 
     def subject(self, common_name: str, agency: str | None = None, organization: str | None = None) -> x509.Name:
-        """Return the subject of a certificate of this office, of another organisation where one is named."""
-        owner, mark = organization or self.organization, f"{SANDBOX_MARK} "
+        """Return the subject of a certificate of this office, of another organisation where one is named.
+
+        Raises AuthorityRefused for a text that is empty, too long or not what it looks like.
+        """
+        owner, mark = self.organization if organization is None else organization, f"{SANDBOX_MARK} "
+        for what, text in (("organisation", owner), ("common name", common_name)):
+            _check_text(what, text, len(mark) if self.sandbox and not text.startswith(mark) else 0)
         if not self.sandbox:
             return subject_name(common_name, owner, agency)
         return subject_name(mark + common_name.removeprefix(mark), mark + owner.removeprefix(mark), agency)
@@ -59,3 +68,17 @@ class Order:
     key: PublicKey | KeyKind
     lasting: timedelta
     hosts: tuple[str, ...] = ()
+
+
+def _check_text(what: str, text: str, added: int) -> None:
+    """Refuse what a subject must not hold; a sandbox adds characters to it."""
+    hidden = unseen(text)
+    if not text.strip():
+        raise AuthorityRefused(f"the {what} is empty: say whose certificate this is")
+    if hidden is not None:
+        raise AuthorityRefused(f"the {what} has the character U+{ord(hidden):04X}, which nobody sees: leave it out")
+    if len(text) + added > _LONGEST:
+        marked = f", {added} more with the mark of the sandbox," if added else ""
+        raise AuthorityRefused(
+            f"the {what} has {len(text)} characters{marked} and may have {_LONGEST} (RFC 5280): shorten it"
+        )

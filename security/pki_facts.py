@@ -1,4 +1,4 @@
-"""Facts about certificates and their kin in plain values, names masked as in the logs.
+"""Facts about certificates and their kin in plain values: names masked as in the logs, nothing in them unseen.
 
 Certificates of persons carry the numbers of their identity cards (UID) in their subjects.
 """
@@ -12,9 +12,10 @@ from typing import Any, Final, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from config.logging import masked
+from security.names import visible, written
 
 E = TypeVar("E", bound=x509.ExtensionType)
 # The other two bits of keyUsage mean nothing without key_agreement.
@@ -41,12 +42,12 @@ def extension(holder: Any, kind: type[E]) -> E | None:
 
 def name_of(name: x509.Name) -> str:
     """Return a name as RFC 4514 text."""
-    return masked(name.rfc4514_string({NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier"}))
+    return masked(written(name))
 
 
 def text_of(name: x509.Name, oid: x509.ObjectIdentifier) -> str | None:
     """Return the first attribute of this kind in a name."""
-    return next((masked(str(attribute.value)) for attribute in name.get_attributes_for_oid(oid)), None)
+    return next((masked(visible(str(attribute.value))) for attribute in name.get_attributes_for_oid(oid)), None)
 
 
 def usages(certificate: x509.Certificate) -> Mapping[str, Any]:
@@ -76,17 +77,17 @@ def places(certificate: x509.Certificate) -> Mapping[str, list[str]]:
     return {
         "hosts": hosts(certificate),
         **{
-            name: [str(one.access_location.value) for one in access if one.access_method == oid]
+            name: [visible(str(one.access_location.value)) for one in access if one.access_method == oid]
             for name, oid in methods
         },
-        "crl": [str(name.value) for point in points for name in point.full_name or ()],
+        "crl": [visible(str(name.value)) for point in points for name in point.full_name or ()],
     }
 
 
 def hosts(holder: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
     """Return the DNS names and addresses that it is, or shall be, made for."""
     names = extension(holder, x509.SubjectAlternativeName) or ()
-    return [masked(str(name.value)) for name in names if isinstance(name, x509.DNSName | x509.IPAddress)]
+    return [masked(visible(str(name.value))) for name in names if isinstance(name, x509.DNSName | x509.IPAddress)]
 
 
 def key_kind(key: object) -> str:

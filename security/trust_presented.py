@@ -1,6 +1,5 @@
 """How a message names its signer, and the certificates that we hold by such names."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from security.names import name_of
 from security.signature import Rejected
 from security.signature_algorithms import strict_base64
 from security.trust_path import fingerprint
@@ -79,27 +79,6 @@ def is_named(certificate: x509.Certificate, presented: ByIssuerSerial | ByKeyIde
     except ValueError:
         return False
     return plain_name(issuer) == plain_name(certificate.issuer)
-
-
-_LONGEST = 4096
-_SPACE = re.compile(r"(?<=[^\\],) +")
-_EXTRA_NAMES = {
-    "E": x509.NameOID.EMAIL_ADDRESS,
-    "EMAILADDRESS": x509.NameOID.EMAIL_ADDRESS,
-    "S": x509.NameOID.STATE_OR_PROVINCE_NAME,
-    "SERIALNUMBER": x509.NameOID.SERIAL_NUMBER,
-}
-
-
-def name_of(text: str) -> x509.Name:
-    """The name that is written as RFC 4514 text, with what Java and .NET add to it; raises ValueError.
-
-    They have short names of their own, and .NET writes a space behind each comma. A text of thousands of parts would
-    cost seconds and is nobody's name.
-    """
-    if len(text) > _LONGEST:
-        raise ValueError("too long for a name")
-    return x509.Name.from_rfc4514_string(_SPACE.sub("", text), _EXTRA_NAMES)
 
 
 def plain_name(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from cryptography import x509
 
+from security.names import name_of
 from security.signature_algorithms import strict_base64
 from security.signature_structure import DS, expect, malformed, text_of
-from security.trust_presented import ByIssuerSerial, ByKeyIdentifier, Presented, is_named, name_of, plain_name
+from security.trust_presented import ByIssuerSerial, ByKeyIdentifier, Presented, is_named, plain_name
 from security.xml import Element
 
 _CERTIFICATE = f"{{{DS}}}X509Certificate"

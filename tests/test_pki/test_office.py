@@ -12,6 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from adapters.endpoint_trust import trust_of
+from adapters.trust_domains import NO_DOMAINS
+from config.settings import Endpoint, Expected
 from security.signature import Rejected, utc_now
 from security.signature_key import SigningKey
 from security.trust import AnchoredTrust
@@ -106,6 +109,14 @@ def test_the_gateway_signs_with_it_and_believes_it(office: Office) -> None:
         trust = AnchoredTrust([root], subject=None, intermediates=[issuing], expected=expected)
         with nullcontext() if believed else pytest.raises(Rejected):
             trust.accept(key.certificate.public_bytes(Encoding.DER), utc_now())
+    # What was printed is what an endpoint may say in expect.subject.
+    for said, believed in ((told["subject"], True), (told["subject"].replace("H26.12", "H26"), False)):
+        endpoint = Endpoint(
+            url="https://tax.example", trust=(office.directory / "chain.pem",), expect=Expected(subject=said)
+        )
+        judge = trust_of("tax", endpoint, NO_DOMAINS)
+        with nullcontext() if believed else pytest.raises(Rejected):
+            judge.accept(key.certificate.public_bytes(Encoding.DER), utc_now())
 
 
 def test_days_are_kept_and_nothing_outlives_the_authority(office: Office) -> None:
@@ -250,7 +261,7 @@ def test_a_sandbox_is_marked_and_an_office_is_not(tmp_path: Path) -> None:
         (("tax",), "--common-name"),
         (("tax", "--common-name", "x", "--agency", "nowhere"), "agency code"),
         (("tax", "--common-name", "Bà A 001090123456"), "number of a person"),
-        (("tax", "--common-name", "x" * 65), "cannot be said"),
+        (("tax", "--common-name", "x" * 65), "65 characters"),
         (("gw", "--kind", "tls-server", *SIGNER), "--host"),
         (("gw", "--kind", "tls-server", *SIGNER, "--host", "gw.exämple"), "cannot be said"),
     ],

@@ -26,6 +26,7 @@ from tests.test_revocation.two_domains import GOVERNMENT, PUBLIC, Files, refusal
         ({"domain": "public", "expect": Expected(content_commitment=True)}, "would believe every signer"),
         ({"domain": "public", "expect": Expected(subject="CN=")}, "is no name"),
         ({"domain": "public", "expect": Expected(subject="nobody")}, "is no name"),
+        ({"domain": "public", "expect": Expected(subject="CN=a,orgId=G13")}, "its part 2 has the unknown type orgId"),
         ({"domain": "public", "trust": True, "expect": Expected(agency="G1")}, "also trust or crl"),
         ({"trust": True}, "needs signer"),
         ({"pinned": True, "expect": Expected(agency="G1")}, "says nothing about pinned"),
@@ -151,6 +152,15 @@ def test_a_list_of_another_authority_is_named(files: Files) -> None:
     assert any(
         "wrong.crl" in line and "not signed by one of the given authorities" in line for line in found["problem"]
     )
+
+
+@pytest.mark.parametrize("values", [{"crl": "garbage"}, {"crl": "missing.crl"}, {"government": "garbage"}])
+def test_a_file_of_a_domain_that_cannot_be_used_is_one_finding(files: Files, values: dict[str, str]) -> None:
+    (files.folder / "garbage").write_bytes(b"no list")
+    ((setting, name),) = values.items()
+    (line,) = found_in(written(files, **{setting: str(files.folder / name)}))["problem"]
+    assert line.startswith("trust.")
+    assert name in line
 
 
 def test_the_directory_of_what_was_fetched_must_be_one(files: Files) -> None:

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from security.names import name_of
 from security.signature import Rejected, SignaturePolicy
 from security.soap_signature import verify_soap
 from security.soap_signing import sign_soap_parts
-from security.trust_presented import name_of
 from security.xml_signature import sign_enveloped, verify_enveloped
 from tests.test_signatures.conftest import NOW
 
