@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from config.settings import Settings
 from routes.health import Check, Verdict, free_space
 from security.audit.reading import AuditReader, NoEntry
 from security.keys import KeyRing
 from security.registry import ClientRegistry
+from security.signature import utc_now
 from storage.engine import Storage, directory_of
 
 # Clients are read every second; a revocation has to be in force within ten.
 _STALE_SECONDS = 10.0
 # Nodes of one deployment may differ by this much without entries seeming to come from the future.
 _CLOCK_SKEW = timedelta(seconds=5)
+# Of an entry this far back nobody is reminded: one that a clock years ahead has written would warn for ever.
+_REMINDED = 100_000
+
+
+def clock_check(reader: AuditReader, now: Callable[[], datetime] = utc_now) -> Check:
+    """Return the check that fails where the newest entry of the log is in the future and warns where another is."""
+
+    async def probe() -> Verdict:
+        size = await reader.size()
+        try:
+            newest = await reader.show(size - 1)
+        except NoEntry:
+            return Verdict(ok=True)
+        ahead = datetime.fromisoformat(str(newest.entry["at"])) - now()
+        if ahead > _CLOCK_SKEW:
+            hint = f"the newest entry of the log is {ahead.total_seconds():.0f} s in the future: set the clock"
+            return Verdict(ok=False, hint=hint)
+        # What was written meanwhile by a clock that is behind does not set it right. Nor does the log tell which of
+        # two clocks was wrong: whoever has set back one that was ahead would be unready for as long as it was.
+        latest = await reader.latest()
+        if latest is None or latest[0] < size - _REMINDED or (ahead := latest[1] - now()) <= _CLOCK_SKEW:
+            return Verdict(ok=True)
+        found = f"entry {latest[0]} of the log is {ahead.total_seconds():.0f} s in the future"
+        return Verdict(ok=True, hint=f"{found}: this clock is behind, or was ahead then; `lgsp doctor` compares it")
+
+    return Check("clock", probe)
 
 
 def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry: ClientRegistry) -> Sequence[Check]:
     """Return the checks of `/readyz`."""
-    reader = AuditReader(storage)
 
     async def writable() -> Verdict:
         # The write lock is what an answer waits for; a database that can only be read serves nobody.
@@ -41,17 +67,11 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
             return Verdict(ok=True, hint="the keys are marked LGSP SANDBOX: never use them outside this machine")
         return Verdict(ok=True)
 
-    async def clock() -> Verdict:
-        try:
-            newest = await reader.show(await reader.size() - 1)
-        except NoEntry:
-            return Verdict(ok=True)
-        ahead = datetime.fromisoformat(str(newest.entry["at"])) - datetime.now(UTC)
-        if ahead <= _CLOCK_SKEW:
-            return Verdict(ok=True)
-        seconds = ahead.total_seconds()
-        return Verdict(ok=False, hint=f"the newest entry of the log is {seconds:.0f} s in the future: set the clock")
-
-    checks = [Check("storage", writable), Check("clients", clients), Check("keys", own_keys), Check("clock", clock)]
+    checks = [
+        Check("storage", writable),
+        Check("clients", clients),
+        Check("keys", own_keys),
+        clock_check(AuditReader(storage)),
+    ]
     directory = directory_of(settings.storage.url)
     return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks

@@ -95,6 +95,12 @@ class AuditReader:
             raise NoEntry(f"the log has no entry {index}")
         return Recorded(found.idx, found.body, found.leaf, found.redacted_by is not None)
 
+    async def latest(self) -> tuple[int, datetime] | None:
+        """Number and time of the entry with the latest time, which is not the newest where a clock was wrong."""
+        query = select(ENTRIES.c.idx, ENTRIES.c.at).order_by(ENTRIES.c.at.desc()).limit(1)
+        row = await self._storage.read(lambda connection: connection.execute(query).first())
+        return None if row is None else (row.idx, datetime.fromisoformat(row.at))
+
     async def entries(self, chosen: Filter, *, after: int = -1, limit: int = 50) -> list[Recorded]:
         """Up to `limit` entries that match, in order, behind entry `after`: the index of the last is the cursor."""
         query = _filtered(chosen).where(ENTRIES.c.idx > after).order_by(ENTRIES.c.idx).limit(min(limit, PAGE))
