@@ -16,7 +16,15 @@ _LIST = {"Accept": "application/pkix-crl"}
 
 
 class Unfetched(Exception):
-    """Nothing came from an address; the text says why, without its content."""
+    """Nothing came from an address that could be used; the text says why, without its content.
+
+    `status`: the HTTP status of what came, None where nothing did. `location`: where a redirect leads.
+    """
+
+    def __init__(self, text: str, status: int | None = None, location: str = "") -> None:
+        super().__init__(text)
+        self.status = status
+        self.location = location
 
 
 class Fetcher:
@@ -57,5 +65,5 @@ class Fetcher:
             await transport.close()
         failure = refusal(transport.name, reply)
         if failure is not None:
-            raise Unfetched(failure.detail.en)
+            raise Unfetched(failure.detail.en, reply.status, reply.headers.get("Location", ""))
         return reply.body

@@ -41,6 +41,10 @@ class TrustDomains:
             raise ConfigurationError(str(error)) from None
         return cls(domains, {name: section.crl for name, section in settings.items()})
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a domain of this name."""
+        return name in self._domains
+
     def named(self, name: str, where: str) -> TrustDomain:
         """Return a domain; raises ConfigurationError, which begins with `where`, for a name that there is none of."""
         domain = self._domains.get(name)

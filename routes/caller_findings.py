@@ -16,6 +16,7 @@ from adapters.trust_domains import TrustDomains
 from config.settings import ConfigurationError, Settings
 from routes.certificate_facts import read, shown
 from routes.findings import Finding, problem, warning
+from routes.trust_findings import MEND
 from security.clients import Client
 from security.signature import Rejected
 from security.trust import Trust
@@ -55,7 +56,7 @@ def vouched(clients: Sequence[Client], settings: Settings) -> Iterator[Finding]:
     try:
         trusts = trusts_in_callers(names, TrustDomains.load(settings.trust))
     except ConfigurationError as failure:
-        yield problem("callers.domains", str(failure), "follow it, then run `lgsp check`", "trust-unusable")
+        yield problem("callers.domains", str(failure), f"{MEND}, then run `lgsp check`", "trust-unusable")
         return
     now = datetime.now(UTC)
     for client in clients:

@@ -142,6 +142,10 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
             wanted = ", ".join(f"{database.name}/{operation}" for database, operation in users)
             yield warning(subject, f"is missing: {wanted} is not served", f"add a section [endpoints.{name}]")
             continue
+        if endpoint.domain in settings.trust and endpoint.domain not in domains:
+            # What is wrong with its domain is said of that one.
+            yield from _connection(subject, endpoint)
+            continue
         flaws = [
             flaw for database, operation in users if (flaw := _compiled(database, operation, name, endpoint, domains))
         ]
@@ -196,7 +200,7 @@ def _closed(subject: str, path: Path) -> Iterator[Finding]:
 
 
 def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
-    for subject, path in certificate_files(settings):
+    for subject, path in _outside_domains(certificate_files(settings)):
         try:
             load_certificates(path)
         except OSError as failure:
@@ -204,7 +208,7 @@ def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Findi
         except ValueError as failure:
             text = f"{path} holds no certificates in PEM form that can be read: {failure}"
             yield problem(subject, text, "put whole certificates in PEM form there")
-    for subject, path in revocation_files(settings):
+    for subject, path in _outside_domains(revocation_files(settings)):
         try:
             read_lists(path)
         except OSError as failure:
@@ -212,6 +216,11 @@ def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Findi
         except ValueError as failure:
             text = f"{path} holds no revocation lists that can be read: {failure}"
             yield problem(subject, text, "put one CRL in DER form or whole ones in PEM form there")
+
+
+def _outside_domains(files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
+    """Leave out the files of `[trust.NAME]` sections: `_trust` reads those, and one flaw is one finding."""
+    return ((subject, path) for subject, path in files if not subject.startswith("trust."))
 
 
 def _stores(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:

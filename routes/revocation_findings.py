@@ -18,7 +18,7 @@ from adapters.revocation_fetch import Fetcher, Unfetched
 from routes.certificate_facts import printable, shown
 from routes.findings import Finding, ok, problem, warning
 from security.trust_domain import TrustDomain
-from security.trust_ocsp import Unusable, question
+from security.trust_ocsp import Untimely, Unusable, question
 from security.trust_revocation import parse_list
 from security.trust_status import StatusRegister, Subject
 
@@ -90,11 +90,22 @@ class _Asking:
         try:
             return await (self._list(url, where) if about is None else self._answer(url, where, about))
         except Unfetched as failure:
-            what = "OCSP responder" if kind == "ocsp" else "revocation list"
-            text = f"the {what} at {where} cannot be asked: {printable(str(failure))}"
-            # The address may be one that a certificate names: it is quoted for whoever types it.
-            step = f"let this machine reach it; try `curl -sv -o /dev/null {quote(where)}`"
-            return _Trouble(f"{kind}-unreachable", text, step)
+            return self._unreachable(kind, where, failure)
+
+    def _unreachable(self, kind: str, where: str, failure: Unfetched) -> _Trouble:
+        what, setting = ("OCSP responder", "ocsp_url") if kind == "ocsp" else ("revocation list", "crl_urls")
+        text = f"the {what} at {where} cannot be asked: {printable(str(failure))}"
+        code, place = f"{kind}-unreachable", f"{self._subject}.{setting}"
+        if failure.status is not None and failure.status < 400:
+            final = f", {printable(failure.location, _LONGEST_URL)}," if failure.location else ""
+            step = f"make sure that the final address{final} is the authority's, then write it to {place}"
+            return _Trouble(code, f"{text} Redirects are not followed", step)
+        # The address may be one that a certificate names: it is quoted for whoever types it.
+        attempt = f"try `curl -sv -o /dev/null {quote(where)}`"
+        if failure.status is not None:
+            step = f"it was reached: ask the authority for its right address, and write that to {place}; {attempt}"
+            return _Trouble(code, text, step)
+        return _Trouble(code, text, f"let this machine reach it; {attempt}")
 
     async def _answer(self, url: str, where: str, about: Subject) -> Finding | _Trouble:
         who, nonce = shown(about.certificate.subject), secrets.token_bytes(_NONCE)
@@ -102,7 +113,7 @@ class _Asking:
         try:
             answer = await asyncio.to_thread(self.register.take_answer, body, about, nonce=nonce)
         except Unusable as failure:
-            return self._unusable(where, body, failure)
+            return self._unusable(where, body, about, failure)
         if answer.status == "unknown":
             issuer = shown(about.issuer.subject)
             text = f"the OCSP responder at {where} does not know the certificate of {who}: it is refused"
@@ -116,17 +127,24 @@ class _Asking:
         # What `revoked` means for whom is said where the certificate is named.
         return ok(self._subject, f"the OCSP responder at {where} answers: {answer.status} is {who}", "ocsp-answers")
 
-    def _unusable(self, where: str, body: bytes, failure: Unusable) -> _Trouble:
+    def _unusable(self, where: str, body: bytes, about: Subject, failure: Unusable) -> _Trouble:
         try:
-            status = ocsp.load_der_ocsp_response(body).response_status
+            response = ocsp.load_der_ocsp_response(body)
         except ValueError:
             text = f"what answers at {where} is no OCSP responder: {failure}"
             step = f"correct {self._subject}.ocsp_url, or ask the network what changes answers on the way"
             return _Trouble("ocsp-unusable", text, step)
-        match status:
-            case ocsp.OCSPResponseStatus.SUCCESSFUL:
+        match response.response_status:
+            case ocsp.OCSPResponseStatus.SUCCESSFUL if isinstance(failure, Untimely):
                 text = f"the OCSP answer of {where} proves nothing: {failure}"
                 return _Trouble("ocsp-unusable", text, _CLOCK)
+            case ocsp.OCSPResponseStatus.SUCCESSFUL:
+                text = f"what the OCSP responder {_who(response)} at {where} answers proves nothing: {failure}"
+                step = (
+                    f"ask the authority {shown(about.issuer.subject)} whether this is its responder: if so, tell it "
+                    f"what is wrong there; if not, write the right address to {self._subject}.ocsp_url"
+                )
+                return _Trouble("ocsp-unusable", text, step)
             case ocsp.OCSPResponseStatus.TRY_LATER | ocsp.OCSPResponseStatus.INTERNAL_ERROR:
                 text = f"the OCSP responder at {where} cannot answer now: {failure}"
                 step = "run `lgsp doctor` again later; where it stays so, tell the authority"
@@ -156,6 +174,15 @@ class _Asking:
             return warning(self._subject, text, step, "crl-old")
         text = f"the list at {where} is current: {age}, next {ends:%Y-%m-%d %H:%M} UTC"
         return ok(self._subject, text, "crl-current")
+
+
+def _who(response: ocsp.OCSPResponse) -> str:
+    """Return who a response says it is from: a name, or a key that mostly comes with its certificate."""
+    try:
+        name = response.responder_name or next((one.subject for one in response.certificates), None)
+    except ValueError:
+        name = None
+    return shown(name) if name is not None else "without a name"
 
 
 def _responder_ends(body: bytes) -> datetime | None:

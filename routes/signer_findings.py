@@ -24,13 +24,13 @@ from routes.certificate_facts import is_authority, may_sign, purposes, read, sel
 from routes.findings import Finding, ok, problem, warning
 from routes.revocation_findings import asked
 from routes.source_findings import PATIENCE_S
-from routes.trust_findings import usable_domains
+from routes.trust_findings import MEND, usable_domains
 from security.signature import Rejected
 from security.trust import Trust
 from security.trust_path import Authorities, check_leaf
 from security.trust_revocation import Revocation, RevocationLists
 
-_FOLLOW = "follow it, then run `lgsp check`"
+_MEND = f"{MEND}, then run `lgsp check`"
 
 
 async def signers(settings: Settings) -> list[Finding]:
@@ -41,7 +41,7 @@ async def signers(settings: Settings) -> list[Finding]:
         domains = await asyncio.to_thread(TrustDomains.load, settings.trust)
     except ConfigurationError as failure:
         broken = True
-        found.append(problem("trust", str(failure), _FOLLOW, "trust-unusable"))
+        found.append(problem("trust", str(failure), _MEND, "trust-unusable"))
         domains = await asyncio.to_thread(usable_domains, settings)
     believed: dict[str, Trust] = {}
     for name, endpoint in settings.endpoints.items():
@@ -52,7 +52,7 @@ async def signers(settings: Settings) -> list[Finding]:
         except (ConfigurationError, ValueError, OSError) as failure:
             # That a domain is not to be had follows from what was said of it.
             if not (broken and endpoint.domain):
-                found.append(problem(f"endpoints.{name}", str(failure), _FOLLOW, "trust-unusable"))
+                found.append(problem(f"endpoints.{name}", str(failure), _MEND, "trust-unusable"))
     fetching = settings.revocation.model_copy(update={"timeout": min(settings.revocation.timeout, PATIENCE_S)})
     fetcher = Fetcher(fetching)
     used = sorted({settings.endpoints[name].domain for name in believed} - {""})

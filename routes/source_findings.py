@@ -7,6 +7,7 @@ data. Every step has its own limit, so that one that never answers holds nothing
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 import time
@@ -15,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from shlex import quote
 
 from cryptography import x509
 
@@ -58,26 +60,27 @@ async def look(name: str, endpoint: Endpoint) -> Looked:
         tls = client_tls(name, endpoint)
     except ConfigurationError as failure:
         return Looked([problem(source.subject, str(failure), "run `lgsp check`", "tls-files")])
-    try:
-        return await _verified(source, tls)
-    except _Stopped as stopped:
-        return Looked([stopped.finding])
+    return await _verified(source, tls)
 
 
 async def _verified(source: Source, tls: ssl.SSLContext | None) -> Looked:
     began = time.monotonic()
+    # What was seen in the handshake is worth knowing whatever comes after it.
+    seen: list[Finding] = []
     try:
         async with _connected(source, tls) as (reader, writer):
             took = (time.monotonic() - began) * 1000
             text = f"{source.where} connected in {took:.0f} ms{' with TLS' if tls else ''}"
-            found = [ok(source.subject, text, "connected")]
             if tls is not None:
-                found += _ends_soon(source, presented(writer.get_extra_info("ssl_object")))
-            return Looked(found, await _clocks(source, reader, writer))
+                seen = _ends_soon(source, presented(writer.get_extra_info("ssl_object")))
+            clocks = await _clocks(source, reader, writer)
+            return Looked([ok(source.subject, text, "connected"), *seen], clocks)
+    except _Stopped as stopped:
+        return Looked([stopped.finding, *seen])
     except ssl.SSLCertVerificationError as failure:
         return await _unverified(source, failure)
     except OSError as failure:
-        return Looked([refused(source, await _told(source, tls, failure))])
+        return Looked([refused(source, await _told(source, tls, failure)), *seen])
 
 
 async def _told(source: Source, tls: ssl.SSLContext | None, failure: OSError) -> OSError:
@@ -136,7 +139,7 @@ async def _socket(source: Source, patience: float) -> socket.socket:
             return await reached(source.host, source.port)
     except TimeoutError:
         text = f"no connection to {source.where} within {patience:g} s"
-        step = f"ask the network: is {source.where} open from this machine? Try `{_nc(source)}`"
+        step = f"ask the network: is {source.where} open from this machine? Try `{_attempt(source)}`"
         raise _Stopped(problem(source.subject, text, step, "connect-timeout")) from None
     except socket.gaierror as failure:
         text = f"{source.host} has no address: {failure.strerror}"
@@ -144,7 +147,7 @@ async def _socket(source: Source, patience: float) -> socket.socket:
         raise _Stopped(problem(source.subject, text, step, "name-unknown")) from None
     except OSError as failure:
         text = f"no connection to {source.where}: {failure.strerror or failure}"
-        step = f"ask the source whether it is down; try `{_nc(source)}`"
+        step = f"ask the source whether it is down; try `{_attempt(source)}`"
         raise _Stopped(problem(source.subject, text, step, "connect-refused")) from None
 
 
@@ -152,8 +155,10 @@ def _read_patience(source: Source) -> float:
     return min(source.endpoint.timeout.read, PATIENCE_S)
 
 
-def _nc(source: Source) -> str:
-    return f"nc -vz {source.host} {source.port}"
+def _attempt(source: Source) -> str:
+    # With what is surely there: no netcat, telnet or curl comes with Python.
+    code = f"import socket; print(socket.create_connection(({json.dumps(source.host)}, {source.port}), 5))"
+    return f"python3 -c {quote(code)}"
 
 
 def _ends_soon(source: Source, chain: list[x509.Certificate]) -> list[Finding]:

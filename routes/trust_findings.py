@@ -10,6 +10,9 @@ from adapters.trust_domains import TrustDomains, loaded
 from config.settings import ConfigurationError, Domain, Settings
 from routes.findings import Finding, ok, problem, warning
 
+MEND = "mend the file or the setting that is named"
+"""What to do about a domain that cannot be used: the text says which file or setting it is."""
+
 
 def usable_domains(settings: Settings) -> TrustDomains:
     """Return the domains whose files can be read, so that endpoints can be judged beside a broken one."""
@@ -33,7 +36,7 @@ def trust_findings(settings: Settings) -> Iterator[Finding]:
             loaded(name, section)
         except ConfigurationError as failure:
             broken = True
-            yield problem(subject, str(failure), "mend the file or the setting that is named")
+            yield problem(subject, str(failure), MEND)
             continue
         yield from _policy(subject, section)
         used = name in settings.callers.domains

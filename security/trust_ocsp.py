@@ -43,6 +43,10 @@ class Unusable(ValueError):
     """An answer that proves nothing; the text says why."""
 
 
+class Untimely(Unusable):
+    """An answer that proves nothing at this time: it would at another one, or where clocks agreed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a responder said about the certificate with this serial number; the times are UTC.
@@ -89,7 +93,7 @@ def judged(
             raise Unusable("the answer is about something else than the one certificate that was asked for")
         _check_extensions(response, nonce)
         if max(response.produced_at_utc, found[0].this_update_utc) > at + SKEW:
-            raise Unusable("the answer comes from the future: check the clocks")
+            raise Untimely("the answer comes from the future: check the clocks")
         # What was revoked for good stays so, and needs to have been said once only.
         moment = min(at, found[0].this_update_utc) if _for_good(found[0]) else at
         return _answer(found[0], _signed_by(response, issuer, moment, listed), moment)
@@ -127,7 +131,7 @@ def _answer(one: ocsp.OCSPSingleResponse, ends: datetime, at: datetime) -> Answe
         raise Unusable("the answer ends before it begins")
     until = min(until, one.this_update_utc + _LASTS_AT_MOST, ends)
     if until < at:
-        raise Unusable("the answer is out of date")
+        raise Untimely("the answer is out of date")
     status = one.certificate_status
     if status is ocsp.OCSPCertStatus.REVOKED:
         on_hold = not _for_good(one)
@@ -144,7 +148,7 @@ def _signed_by(response: ocsp.OCSPResponse, issuer: x509.Certificate, at: dateti
         return issuer.not_valid_after_utc
     for responder in _delegates(response, issuer):
         if not responder.not_valid_before_utc <= at <= responder.not_valid_after_utc:
-            raise Unusable("the responder's certificate has expired or is not valid yet")
+            raise Untimely("the responder's certificate has expired or is not valid yet")
         if not _fits(response, responder):
             raise Unusable("the signature of the answer does not fit")
         if not _needs_no_check(responder) and listed(responder) is not False:

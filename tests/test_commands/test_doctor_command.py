@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -91,7 +92,15 @@ def test_nobody_listens(settings: Settings) -> None:
         port = gone.getsockname()[1]
     found = examined(at(settings, f"http://127.0.0.1:{port}"))["endpoints.land"]
     assert (found.level, "no connection" in found.text) == ("problem", True)
-    assert f"nc -vz 127.0.0.1 {port}" in (found.next or "")
+    attempt = (found.next or "").split("`")[1]
+
+    def tried() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["/bin/sh", "-c", attempt], capture_output=True, text=True, check=False)
+
+    # Whoever copies the command gets to know the same, with nothing but the Python that is there.
+    assert "ConnectionRefusedError" in tried().stderr
+    with socket.create_server(("127.0.0.1", port)):
+        assert (tried().returncode, f"raddr=('127.0.0.1', {port})" in tried().stdout) == (0, True)
 
 
 def test_no_such_name(settings: Settings) -> None:

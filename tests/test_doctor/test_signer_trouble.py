@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from config.settings import Domain, Endpoint, Expected, Revocation, Settings
+from routes.certificate_facts import shown
 from routes.findings import Finding
 from routes.signer_findings import signers
 from tests.test_doctor.papers import CLIENT, SERVER, paper
@@ -148,7 +149,9 @@ async def test_a_responder_that_refuses(world: World, place: Place, status: Any,
     ("what", "text", "step"),
     [
         ("page", "no OCSP responder", "trust.public.ocsp_url"),
-        ("stranger", "neither the issuer", "tell the authority"),
+        ("stranger", "neither the issuer", "whether this is its responder"),
+        ("another", "something else than the one certificate", "whether this is its responder"),
+        ("unsigned", "signature of the answer does not fit", "whether this is its responder"),
         ("future", "from the future", "timedatectl"),
         ("old", "out of date", "timedatectl"),
     ],
@@ -157,12 +160,45 @@ async def test_an_answer_that_proves_nothing(world: World, place: Place, what: s
     place.answer = {
         "page": lambda *_: web.Response(text="<html>Proxy</html>"),
         "stranger": fresh(responder=world.stranger.responder()),
+        "another": fresh(issuer=world.stranger),
+        "unsigned": lambda *given: fresh()(*given)[:-1] + b"\0",
         "future": fresh(since=now() + DAY, until=now() + 2 * DAY),
         "old": fresh(since=now() - 3 * DAY, until=now() - 2 * DAY),
     }[what]
     finding = by_code(await world.found(place.issue(world.authority)))["ocsp-unusable"]
     assert text in finding.text
     assert step in (finding.next or "")
+    # Only where times are in question, our own may be the wrong one.
+    assert ("timedatectl" in (finding.next or "")) == (what in ("future", "old"))
+
+
+@pytest.mark.parametrize("encoding", list(ocsp.OCSPResponderEncoding))
+async def test_a_responder_that_may_not_answer_is_named(world: World, place: Place, encoding: Any) -> None:
+    other = world.stranger.responder()
+    place.answer = fresh(responder=other, certificates=[other.certificate], encoding=encoding)
+    finding = by_code(await world.found(place.issue(world.authority)))["ocsp-unusable"]
+    assert f"{shown(other.certificate.subject)} at {place.ocsp_url}" in finding.text
+    assert shown(world.authority.certificate.subject) in (finding.next or "")
+    assert "trust.public.ocsp_url" in (finding.next or "")
+
+
+async def test_where_redirects_lead_is_told_since_nobody_follows_them(world: World, place: Place) -> None:
+    place.answer = lambda *_: web.Response(status=302, headers={"Location": "http://ocsp.example/final"})
+    place.listed = lambda: web.Response(status=301)
+    findings = by_code(await world.found(place.issue(world.authority)))
+    responder, served = findings["ocsp-unreachable"], findings["crl-unreachable"]
+    assert all("Redirects are not followed" in one.text for one in (responder, served))
+    assert "final address, http://ocsp.example/final," in (responder.next or "")
+    assert "write it to trust.public.ocsp_url" in (responder.next or "")
+    assert "write it to trust.public.crl_urls" in (served.next or "")
+    assert not any("let this machine reach it" in (one.next or "") for one in (responder, served))
+
+
+async def test_who_was_reached_is_not_to_be_let_out_to(world: World, place: Place) -> None:
+    signer = place.issue(world.authority, crl_urls=["http://127.0.0.1:1/ca.crl"])
+    findings = by_code(await world.found(signer))
+    assert "it was reached" in (findings["ocsp-unreachable"].next or "")
+    assert "let this machine reach it" in (findings["crl-unreachable"].next or "")
 
 
 @pytest.mark.parametrize(("left", "code"), [(6, "ocsp-responder-expires-soon"), (8, "ocsp-answers")])
@@ -299,6 +335,7 @@ async def test_a_domain_that_cannot_be_read(world: World) -> None:
     (finding,) = await world.found(world.authority.issue(), anchors=(world.folder / "nowhere.pem",))
     assert finding.subject == "trust"
     assert (finding.level, finding.code, "nowhere.pem" in finding.text) == ("problem", "trust-unusable", True)
+    assert finding.next == "mend the file or the setting that is named, then run `lgsp check`"
 
 
 @pytest.mark.parametrize(

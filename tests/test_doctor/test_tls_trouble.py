@@ -57,6 +57,20 @@ async def test_a_chain_that_leads_to_our_root_is_in_order(root: Paper, between: 
     assert (finding.code, "with TLS" in finding.text) == ("connected", True)
 
 
+async def test_that_its_certificate_ends_is_said_of_a_source_that_goes_on_to_fail(root: Paper, tmp_path: Path) -> None:
+    authorities = root.file(tmp_path)
+    mute = secured(tmp_path, paper("land", root, ends=6))
+    asking = secured(tmp_path, paper("land", root, ends=6), asks=root)
+    for talk, tls, code in (
+        (answering(), mute, "connected"),
+        (_mute, mute, "no-answer"),
+        (answering(), asking, "tls-client-certificate-required"),
+    ):
+        async with listening(talk, tls) as url:
+            findings = (await looked(url, tls_ca=authorities, timeout=QUICK)).findings
+        assert [one.code for one in findings] == [code, "tls-expires-soon"]
+
+
 async def test_a_missing_intermediate_is_named(root: Paper, between: Paper, tmp_path: Path) -> None:
     finding = await found(secured(tmp_path, paper("land", between)), tls_ca=root.file(tmp_path))
     assert (finding.level, finding.code) == ("problem", "tls-missing-intermediate")

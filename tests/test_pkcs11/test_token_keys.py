@@ -286,7 +286,7 @@ def test_without_the_package_it_is_said_how_to_get_it(token: Token, monkeypatch:
     monkeypatch.setitem(sys.modules, "pkcs11", None)
     for name in ("security.pkcs11_key", "security.pkcs11_token"):
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(KeyRefused, match="python-pkcs11.*run `make hsm`"):
+    with pytest.raises(KeyRefused, match=r"python-pkcs11.*run `make hsm`"):
         load_signer(token.uri(), None)
 
 
