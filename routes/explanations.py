@@ -149,8 +149,8 @@ EXPLANATIONS: dict[str, tuple[Text, Text]] = {
         Text(
             "Báo đơn vị vận hành kèm request_id và reason; nếu trả lời ghi retryable là true, trước hết gọi lại sau "
             "Retry-After: hiện chưa biết chứng thư của bên ký có bị thu hồi hay không.",
-            "Tell the operator, with the request_id and the reason; where the answer says that it is retryable, ask again "
-            "after Retry-After first: it is not known at present whether the signer's certificate was revoked.",
+            "Tell the operator, with the request_id and the reason; where the answer says that it is retryable, ask "
+            "again after Retry-After first: it is not known at present whether the signer's certificate was revoked.",
         ),
     ),
     "upstream-unavailable": (
