@@ -53,6 +53,18 @@ def test_sandbox_material_is_named_and_refused_outside_loopback(deployed: Deploy
         assert name in served.stderr
 
 
+def test_a_proxy_in_front_asks_for_a_public_url(deployed: Deployment) -> None:
+    def found() -> dict[str, str]:
+        document = printed("check", *deployed.config)
+        return {finding["subject"]: finding["level"] for finding in document["findings"]}
+
+    text = re.sub(r"(?m)^public_url = .*$", "", deployed.file.read_text(encoding="utf-8"))
+    deployed.file.write_text(text, encoding="utf-8")
+    assert found()["server.public_url"] == "ok"
+    deployed.rewrite("trusted_proxies = []", 'trusted_proxies = ["127.0.0.1"]')
+    assert found()["server.public_url"] == "warning"
+
+
 def test_wrong_settings_are_named_one_by_one(deployed: Deployment) -> None:
     deployed.rewrite("[storage]", "[storage]\nurll = 1\nsize = 2")
     document = printed("check", *deployed.config, code=1)
