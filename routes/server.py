@@ -264,8 +264,13 @@ async def _work(settings: Settings, make_app: MakeApp, sockets: Sockets, index: 
     async with running(settings, app, sockets) as serving:
         serving.hurry = hurry
 
+        async def renew() -> None:
+            await serving.reload()
+            # Codecs and registers of before refer to themselves, and may hold long revocation lists.
+            gc.collect()
+
         def on_reload() -> None:
-            task = loop.create_task(serving.reload())
+            task = loop.create_task(renew())
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
