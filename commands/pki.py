@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a root and an issuing authority in a directory that does not exist yet."""
-    with _sentences():
+    with _sentences(directory):
         from security.hierarchy import Hierarchy
         from security.office import Office
 
@@ -88,13 +88,13 @@ def init(
 def issue(
     directory: Directory,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What you call the holder: small letters, digits, -.")],
-    kind: Annotated[Kinds, typer.Option(help="What it is for.")] = "signing",
+    kind: Annotated[Kinds | None, typer.Option(help="What it is for; signing where nothing is said.")] = None,
     common_name: Annotated[str | None, typer.Option(help="CN of the subject; otherwise that of the request.")] = None,
     organization: Annotated[str | None, typer.Option(help="O; otherwise that of the request or the office.")] = None,
     agency: Annotated[str | None, typer.Option(help="Agency code (mã định danh cơ quan), e.g. H26.12.")] = None,
     host: Annotated[list[str] | None, typer.Option(help="Name or address that a TLS server is reached by.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="How long it lives; 365, responders 90.")] = None,
-    rsa: Rsa = False,
+    rsa: Annotated[bool | None, typer.Option("--rsa/--ec", help="Kind of the key made here; otherwise --ec.")] = None,
     csr: Annotated[
         str | None, typer.Option(metavar="FILE", help="Request of a holder that keeps its own key; - reads it.")
     ] = None,
@@ -104,23 +104,29 @@ def issue(
     as_json: AsJson = False,
 ) -> None:
     """Issue or renew a certificate, with a key made here or for a request (CSR)."""
-    with _sentences():
-        from commands.pki_orders import Said, ordered, told_of
-        from security.certificate_request import read_request
+    with _sentences(directory):
+        from commands.pki_orders import Said, ordered, requested, told_of
 
         kept = duration(overlap)
-        asked = None if csr is None else read_request(_read(csr))
+        asked = None if csr is None else requested(csr)
         lasting = None if days is None else timedelta(days=days)
         now, hierarchy = datetime.now(UTC), _open(directory, passphrase)
         if renew:
-            if common_name or organization or agency or host:
-                fail("a renewed certificate says of its holder what the old one says: leave out the other options", 2)
+            if any(said is not None for said in (kind, common_name, organization, agency, rsa)) or host:
+                fail(
+                    "a renewed certificate says of its holder what the old one says, and has such a key:"
+                    " leave out --kind, --common-name, --organization, --agency, --host, --rsa and --ec",
+                    2,
+                )
             papers, good_until = hierarchy.renew(name, None if asked is None else asked.key, now, lasting, kept)
             told = told_of(name, papers) | {"old_good_until": good_until.isoformat()}
         else:
             said = Said(common_name, organization, agency, tuple(host or ()))
             told = told_of(
-                name, hierarchy.issue(ordered(hierarchy.office, name, kind, said, asked, lasting, rsa=rsa), now)
+                name,
+                hierarchy.issue(
+                    ordered(hierarchy.office, name, kind or "signing", said, asked, lasting, rsa=bool(rsa)), now
+                ),
             )
     if as_json:
         show(told)
@@ -137,7 +143,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a certificate, or all of a holder, and make a fresh list that says so."""
-    with _sentences():
+    with _sentences(directory):
         hierarchy, now = _open(directory, passphrase), datetime.now(UTC)
         serials = [one.certificate.serial_number for _, one in hierarchy.held() if one.name == what] or [_serial(what)]
         revoked = [(serial, hierarchy.revoke(serial, now, reason)) for serial in serials]
@@ -164,7 +170,7 @@ def crl(
     as_json: AsJson = False,
 ) -> None:
     """Make a fresh revocation list (CRL) into DIR/publish."""
-    with _sentences():
+    with _sentences(directory):
         from security.trust_revocation import parse_list
 
         hierarchy = _open(directory, passphrase)
@@ -185,7 +191,7 @@ def list_issued(
     as_json: AsJson = False,
 ) -> None:
     """List every certificate that was issued, with its standing now."""
-    with _sentences():
+    with _sentences(directory):
         if openssl:
             from commands.pki_orders import openssl_line
 
@@ -221,7 +227,7 @@ app.command()(inspect)
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _sentences(directory: Path) -> Iterator[None]:
     """Turn what an authority refuses into its sentence and exit code, besides what every command knows."""
     from security.authority import AuthorityRefused
     from security.authority_index import IndexDamaged
@@ -235,8 +241,21 @@ def _sentences() -> Iterator[None]:
             fail(str(refused), 2)
         except (IndexDamaged, KeyRefused) as failure:
             fail(str(failure))
+        except OSError as failure:
+            fail(f"{failure.filename or directory}: {failure.strerror}: {_step(failure)}")
         except ValueError as failure:
             fail(f"that cannot be said in a certificate: {failure}", 2)
+
+
+def _step(failure: OSError) -> str:
+    """Say what to do about a file that cannot be read or written."""
+    match failure.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return "make room on that disk, and run the command again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "run this as the owner of the directory, and where it can be written"
+        case _:
+            return "correct the path, or make the directory that it should be in"
 
 
 def _open(directory: Path, passphrase: str | None) -> Hierarchy:
@@ -262,13 +281,6 @@ def _password(text: str | None) -> bytes | None:
     if not words:
         fail(f"--passphrase: {text} is empty", 2)
     return words.encode()
-
-
-def _read(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        fail(f"--csr {file}: {error.strerror}", 2)
 
 
 def _serial(text: str) -> int:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from commands.common import fail
 from config.logging import identifier_shaped
 from schemas.codes.agencies import check_agency_code
 from security.authority import AuthorityRefused
 from security.authority_index import AuthorityIndex, Issued
-from security.certificate_request import Request
+from security.certificate_request import Request, read_request
 from security.hierarchy import Papers
 from security.issuing import Kind
 from security.names import written
 from security.office import Office, Order
+from security.signature_files import FileUnusable, read_regular
 
 _DAYS = 365
+_LARGEST = 64 * 1024
 # Nobody can ask about a responder's certificate, so it lives a short time (RFC 6960, 4.2.2.2.1).
 _RESPONDER_DAYS = 90
+_WITH_HOSTS = ("tls-server", "tls-client")
 _OPENSSL_TIME = "%y%m%d%H%M%SZ"
 
 
@@ -40,7 +45,9 @@ def ordered(
     if asked is not None:
         common_name = asked.common_name if common_name is None else common_name
         organization = asked.organization if organization is None else organization
-        agency, hosts = agency or asked.agency, hosts or asked.hosts
+        agency = agency or asked.agency
+        # A request may name hosts whatever it is for.
+        hosts = hosts or (asked.hosts if kind in _WITH_HOSTS else ())
     if common_name is None:
         raise AuthorityRefused("whose certificate? Give --common-name, for example the name of the system")
     if any(identifier_shaped(text) for text in (name, common_name, organization or "")):
@@ -49,6 +56,8 @@ def ordered(
         code = None if agency is None else check_agency_code(agency)
     except ValueError as error:
         raise AuthorityRefused(str(error)) from None
+    if hosts and kind not in _WITH_HOSTS:
+        raise AuthorityRefused(f"--host is for --kind {' and '.join(_WITH_HOSTS)}: leave it out, or say that kind")
     days = _RESPONDER_DAYS if kind == "ocsp-responder" else _DAYS
     return Order(
         name,
@@ -58,6 +67,17 @@ def ordered(
         timedelta(days=days) if lasting is None else lasting,
         hosts,
     )
+
+
+def requested(file: str) -> Request:
+    """Read the request in a file, `-` is standard input; wrong use where there is none. Raises RequestRefused."""
+    try:
+        raw = sys.stdin.buffer.read(_LARGEST + 1) if file == "-" else read_regular(file, _LARGEST + 1)
+    except FileUnusable as unusable:
+        fail(f"--csr {file} {unusable}", 2)
+    if len(raw) > _LARGEST:
+        fail(f"--csr {file} is larger than {_LARGEST} bytes: give the file of the request alone", 2)
+    return read_request(raw)
 
 
 def openssl_line(issued: Issued, index: AuthorityIndex, now: datetime) -> str:

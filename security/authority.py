@@ -24,7 +24,7 @@ from security.authority_index import AuthorityIndex, Issued, Revocation
 from security.files import write_whole
 from security.issuing import Addresses, KeyKind, Wanted, authority_profile, generated, hash_for, signed
 from security.signature_algorithms import PrivateKey
-from security.signature_key import SigningKey
+from security.signature_key import KeyLocked, KeyRefused, SigningKey
 
 REASONS: Final = {flag.value: flag for flag in x509.ReasonFlags if flag != x509.ReasonFlags.remove_from_crl}
 """Why a certificate may be revoked, by the names of RFC 5280, 5.3.1."""
@@ -83,7 +83,11 @@ class Authority:
     def key(self) -> PrivateKey:
         """The private key; raises KeyRefused where it cannot be read or is open to others."""
         if self._key is None:
-            self._key = SigningKey.load(self._key_path, self.path, self._password).private
+            try:
+                self._key = SigningKey.load(self._key_path, self.path, self._password).private
+            except KeyLocked as locked:
+                step = "give the one of `lgsp pki init` with --passphrase env:NAME or file:PATH"
+                raise KeyRefused(locked.text, step) from None
         return self._key
 
     def issue(self, name: str, kind: str, wanted: Wanted, at: datetime) -> x509.Certificate:

@@ -26,10 +26,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from security.authority import Authority, AuthorityRefused, write_private
 from security.authority_evidence import check_index
-from security.authority_index import Issued, Revocation
+from security.authority_index import IndexDamaged, Issued, Revocation
 from security.files import sync_names, write_whole
 from security.issuing import PROFILES, KeyKind, Kind, Wanted, generated
-from security.office import Office, Order, Which
+from security.office import Office, Order, Which, check_host
 from security.signature_algorithms import PublicKey
 
 BACKDATED: Final = timedelta(minutes=5)
@@ -57,13 +57,13 @@ class Hierarchy:
         settings = directory / "pki.json"
         if not settings.exists():
             raise AuthorityRefused(f"{directory} holds no authority: make one with `lgsp pki init {directory}`")
-        told = json.loads(settings.read_text(encoding="utf-8"))
-        self.office = Office(**{**told, "policies": tuple(told["policies"])})
+        try:
+            told = json.loads(settings.read_text(encoding="utf-8"))
+            self.office = Office(**{**told, "policies": tuple(told["policies"])})
+        except (ValueError, TypeError, KeyError):
+            raise IndexDamaged(f"{settings} is not what `lgsp pki init` wrote: put back a copy of it") from None
         self.directory = directory
-        self.authorities: dict[Which, Authority] = {
-            "root": Authority(directory, "root", password),
-            "issuing": Authority(directory, "issuing", password),
-        }
+        self.authorities: dict[Which, Authority] = {which: _opened(directory, which, password) for which in LIST_DAYS}
         self.authorities["issuing"].addresses = self.office.addresses("issuing")
         papers = {"root": [self.authorities["issuing"].path], "issuing": directory.glob("issued/*.pem")}
         for which, authority in self.authorities.items():
@@ -238,6 +238,8 @@ class Hierarchy:
             raise AuthorityRefused(f"{order.name}: a name has small letters, digits and hyphens, at most 63")
         if order.kind == "tls-server" and not order.hosts:
             raise AuthorityRefused("a TLS server needs the names that it is reached by: give --host")
+        for host in order.hosts:
+            check_host(host)
 
     def _path(self, name: str, generation: int) -> Path:
         suffix = "" if generation == 1 else f".{generation}"
@@ -262,6 +264,13 @@ class Hierarchy:
         issuing = self.authorities["issuing"].certificate.public_bytes(Encoding.PEM)
         write_whole(_chain_of(path), pem + issuing, 0o644)
         write_whole(path, pem, 0o644)
+
+
+def _opened(directory: Path, which: Which, password: bytes | None) -> Authority:
+    try:
+        return Authority(directory, which, password)
+    except (ValueError, x509.InvalidVersion):
+        raise IndexDamaged(f"{directory / which}.pem holds no certificate: put back a copy of it") from None
 
 
 def _list_path(directory: Path, which: Which) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Final, Literal
 
 from cryptography import x509
@@ -18,6 +21,8 @@ Which = Literal["root", "issuing"]
 """An authority of an office: the root, or the one below it that issues."""
 _LONGEST: Final = 64
 """Characters of a common name or organisation (ub-common-name, ub-organization-name: RFC 5280, appendix A.1)."""
+_LONGEST_HOST: Final = 253
+_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +87,22 @@ def _check_text(what: str, text: str, added: int) -> None:
         raise AuthorityRefused(
             f"the {what} has {len(text)} characters{marked} and may have {_LONGEST} (RFC 5280): shorten it"
         )
+
+
+def check_host(host: str) -> None:
+    """Refuse what is no name or address of a TLS server (RFC 5280, 4.2.1.6; RFC 9525, 6.3); raises AuthorityRefused."""
+    with suppress(ValueError):
+        if not getattr(ip_address(host), "scope_id", None):
+            return
+    if unseen(host) is None and not host.isascii():
+        raise AuthorityRefused(f"{host}: certificates hold names of hosts in ASCII: give {_ascii(host)}")
+    labels = host.removeprefix("*.").split(".")
+    if len(host) > _LONGEST_HOST or labels[-1].isdigit() or not all(map(_LABEL.fullmatch, labels)):
+        raise AuthorityRefused(f"{host!r} is no name or address of a host: give one such as gw.example.vn or 10.0.0.1")
+
+
+def _ascii(host: str) -> str:
+    try:
+        return f"--host {host.encode('idna').decode()}"
+    except UnicodeError:
+        return "the form that begins with xn--, as your registrar says it"

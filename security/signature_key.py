@@ -28,6 +28,7 @@ from security.signature_algorithms import (
 )
 
 __all__ = [
+    "KeyLocked",
     "KeyRefused",
     "KeySilent",
     "Signer",
@@ -37,6 +38,10 @@ __all__ = [
     "load_signer",
     "token_certificate",
 ]
+
+
+class KeyLocked(KeyRefused):
+    """A private key that is encrypted, and not with the passphrase given; or none was given."""
 
 
 class KeySilent(Exception):
@@ -85,13 +90,19 @@ class SigningKey(Signer):
     def load(cls, key: Path, certificate: Path, password: bytes | None = None, *, pss: bool = False) -> Self:
         """The signing key of two PEM files (the certificate is the first of its file).
 
-        KeyRefused if a file is missing or unreadable, if others could read or replace the key, or as in `of`.
+        KeyRefused if a file is missing or unreadable, if others could read or replace the key, or as in `of`;
+        KeyLocked if it is the passphrase that is missing or wrong.
         """
         raw = read_private(key)
         try:
             private = load_pem_private_key(raw, password)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            text = f"{key} holds no private key that can be read with the given password ({error})"
+            if b"ENCRYPTED" in raw:
+                how = "its passphrase was not given" if password is None else "the passphrase given does not open it"
+                raise KeyLocked(f"{key} is encrypted, and {how}", "put an unencrypted key there") from None
+            if isinstance(error, TypeError):
+                raise KeyRefused(f"{key} is not encrypted", "give no passphrase for it") from None
+            text = f"{key} holds no private key that can be read ({error})"
             raise KeyRefused(text, "put a private key in PEM form there") from None
         first = first_certificate(certificate)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,27 @@ def test_a_request_becomes_a_certificate_for_its_key(office: Office, tmp_path: P
     assert openssl("pkey", "-in", tmp_path / "own.key", "-pubout") in openssl(
         "x509", "-in", told["certificate"], "-noout", "-pubkey"
     )
+
+
+def test_hosts_of_a_request_stand_in_no_signing_certificate(office: Office, tmp_path: Path) -> None:
+    told = office.did("issue", "x", "--csr", request(tmp_path, *P256))
+    assert "DNS:x.example" not in openssl("x509", "-in", told["certificate"], "-noout", "-text")
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "-", "file", "pipe"])
+def test_no_more_is_read_than_a_request_may_have(office: Office, tmp_path: Path, source: str) -> None:
+    path, given = tmp_path / source, {}
+    if source == "pipe":
+        os.mkfifo(path)
+    elif source == "file":
+        path.write_bytes(bytes(70_000))
+    elif source == "-":
+        path, given = Path("-"), {"input": bytes(70_000)}
+    else:
+        path = Path(source)
+    refused = office.run("issue", "x", "--csr", path, **given)
+    told = "is larger than 65536 bytes" if source in ("-", "file") else "is no regular file"
+    assert (refused.exit_code, told in refused.stderr) == (2, True), refused.output
 
 
 def test_options_go_before_what_the_request_says(office: Office, tmp_path: Path) -> None:
