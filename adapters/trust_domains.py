@@ -78,16 +78,24 @@ def loaded(name: str, section: Domain) -> TrustDomain:
     except ValueError as error:
         raise ConfigurationError(f"{where}: {error}") from None
     for path in section.crl:
+        lists = _lists(where, path)
         try:
-            lists = read_lists(path)
             if register is not None:
                 for crl in lists:
                     register.take_list(crl)
         except ValueError as error:
             raise ConfigurationError(f"{where} crl: {path}: {error}") from None
-        except OSError as error:
-            raise ConfigurationError(f"{where} crl: {path}: {error.strerror}") from None
     return domain
+
+
+def _lists(where: str, path: Path) -> list[x509.CertificateRevocationList]:
+    try:
+        return read_lists(path)
+    except ValueError as error:
+        text = f"{where} crl: {path} holds no revocation lists that can be read: {error}"
+        raise ConfigurationError(text) from None
+    except OSError as error:
+        raise ConfigurationError(f"{where} crl: {path}: {error.strerror}") from None
 
 
 def _certificates(where: str, setting: str, paths: tuple[Path, ...]) -> list[x509.Certificate]:
@@ -95,8 +103,9 @@ def _certificates(where: str, setting: str, paths: tuple[Path, ...]) -> list[x50
     for path in paths:
         try:
             found += load_certificates(path)
-        except (ValueError, x509.InvalidVersion):
-            raise ConfigurationError(f"{where} {setting}: {path} holds no PEM certificate") from None
+        except (ValueError, x509.InvalidVersion) as error:
+            text = f"{where} {setting}: {path} holds no certificates in PEM form that can be read: {error}"
+            raise ConfigurationError(text) from None
         except OSError as error:
             raise ConfigurationError(f"{where} {setting}: {path}: {error.strerror}") from None
     return found

@@ -154,13 +154,21 @@ def test_a_list_of_another_authority_is_named(files: Files) -> None:
     )
 
 
-@pytest.mark.parametrize("values", [{"crl": "garbage"}, {"crl": "missing.crl"}, {"government": "garbage"}])
-def test_a_file_of_a_domain_that_cannot_be_used_is_one_finding(files: Files, values: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"crl": "garbage"}, "holds no revocation lists"),
+        ({"crl": "missing.crl"}, "No such file"),
+        ({"government": "garbage"}, "holds no certificates"),
+    ],
+)
+def test_a_file_of_a_domain_that_cannot_be_used_is_one_finding(files: Files, values: dict[str, str], said: str) -> None:
     (files.folder / "garbage").write_bytes(b"no list")
     ((setting, name),) = values.items()
     (line,) = found_in(written(files, **{setting: str(files.folder / name)}))["problem"]
     assert line.startswith("trust.")
-    assert name in line
+    assert f"{files.folder / name}" in line
+    assert said in line
 
 
 def test_the_directory_of_what_was_fetched_must_be_one(files: Files) -> None:
