@@ -132,6 +132,8 @@ class Run:
             self._note(f"{self._asked + len(self._due)} questions were not answered in time")
         for task in self._tasks:
             task.cancel()
+        # A connection that was just being made is given back before the loop ends.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for caller in self._callers:
             caller.close()
         await asyncio.sleep(0)
@@ -197,14 +199,16 @@ class Run:
         caller.ask(since)
 
     def _arrive(self, due: float, interval: float) -> None:
+        if self._over:
+            # Nobody waits any more for what would be asked now: its connection would be closed under it.
+            return
         now = time.monotonic()
         while due <= now:
             self._due.append(due)
             due += interval
         while self._due and self._idle:
             self._ask(self._idle.pop(), self._due.popleft())
-        if not self._over:
-            self._loop.call_at(due, self._arrive, due, interval)
+        self._loop.call_at(due, self._arrive, due, interval)
 
     def _connect(self, pause: float = 0.0) -> None:
         async def connect() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from bench.jobs import Job, Outcome
-from bench.load import Run
+from bench.load import Caller, Run
 
 _GOOD = b'HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"mark": "ok"}'.replace(b"13", b"14")
 _ASKED = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
@@ -133,3 +134,20 @@ def test_what_is_shown_has_quantiles_in_milliseconds() -> None:
     shown = Outcome(answered=100, latencies=[place / 1000 for place in range(100)]).shown()
     assert (shown["p50"], shown["p95"], shown["p99"]) == pytest.approx((50, 95, 99))
     assert Outcome().shown()["p99"] == 0
+
+
+async def test_nobody_is_asked_once_it_is_over() -> None:
+    """The timer of the next arrival may strike between the end of a run and the closing of its connections."""
+    asked: list[float] = []
+
+    class Idle:
+        def ask(self, since: float) -> None:
+            asked.append(since)
+
+    run = Run(Job(1, _ASKED, b"ok", 1, 1.0, 0.0, 10.0))
+    due = time.monotonic()
+    for over in (False, True):
+        run._idle = [cast("Caller", Idle())]
+        run._over = over
+        run._arrive(due, 1000.0)
+    assert asked == [due]
