@@ -22,7 +22,7 @@ from config.settings import Endpoint
 from schemas.fields import Found, shape_of, subjects
 from schemas.tax import Taxpayer
 from security.audit.canonical import canonical
-from security.signature import RecentSignatures
+from security.signature import RecentSignatures, Replays
 
 PROMISED: Final = 50_000
 """Bytes: no message below holds the loop for longer than two milliseconds."""
@@ -30,7 +30,8 @@ PROMISED: Final = 50_000
 
 def loop_pieces(clock: Clock, made: Wire) -> dict[str, float]:
     """The largest answer that is read on the loop, and one just below what was promised, in a thread and afterwards."""
-    codec = _codec(made)
+    # It has never seen an answer.
+    codec = tax_codec(made, Anew(RecentSignatures()))
     found = {}
     for where, limit in (("on the loop", LARGE), ("in a thread", PROMISED)):
         answer = fitting(made, limit)
@@ -55,8 +56,8 @@ def fitting(made: Wire, limit: int) -> Answer:
     return answer_of(sized(limit - around - 1), made.keys[ECDSA])
 
 
-def _codec(made: Wire) -> Codec:
-    """The tax register's codec as of a deployment that verifies and has never seen an answer."""
+def tax_codec(made: Wire, replays: Replays) -> Codec:
+    """Return the tax register's codec as of a deployment that verifies, and remembers in `replays`."""
     key, certificate = made.pair.key, made.pair.certificate
     endpoint = Endpoint(
         url="http://localhost",
@@ -67,4 +68,4 @@ def _codec(made: Wire) -> Codec:
         trust=(made.authority,),
     )
     database = next(each for each in DATABASES if each.name == "tax")
-    return compile_codecs([database], {"tax": endpoint}, Anew(RecentSignatures()))["tax", "taxpayer"]
+    return compile_codecs([database], {"tax": endpoint}, replays)["tax", "taxpayer"]

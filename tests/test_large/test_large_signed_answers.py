@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters import DATABASES
 from adapters.bindings import Codec, Expected
-from adapters.dispatch import compile_codecs
 from adapters.offloading import LARGE, in_thread
 from adapters.transport import Reply
-from bench.pieces_wire import ECDSA, PARAMS, Answer, Wire, answer_of, sized, wire
-from config.settings import Endpoint
+from bench.pieces_loop import tax_codec
+from bench.pieces_wire import ECDSA, Answer, Wire, answer_of, sized, wire
 from schemas.errors import UpstreamSignatureRejected
 from security.shared_signatures import SharedSignatures
 
@@ -27,17 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Wire:
 def codec(made: Wire, tmp_path: Path) -> Iterator[Codec]:
     """The tax register's, with the memory that workers share."""
     memory = SharedSignatures(tmp_path / "replays.bin")
-    key, certificate = made.pair.key, made.pair.certificate
-    endpoint = Endpoint(
-        url="http://localhost",
-        params=PARAMS,
-        key=key,
-        certificate=certificate,
-        signer=certificate,
-        trust=(made.authority,),
-    )
-    database = next(each for each in DATABASES if each.name == "tax")
-    yield compile_codecs([database], {"tax": endpoint}, memory)["tax", "taxpayer"]
+    yield tax_codec(made, memory)
     memory.close()
 
 
