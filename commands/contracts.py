@@ -1,6 +1,8 @@
-"""`lgsp openapi`: the published contract of the REST face."""
+"""`lgsp openapi` and `lgsp wsdl`: the published contracts of the two faces."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -10,6 +12,7 @@ from commands.common import Config, sentences, show
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(openapi)
+    app.command()(wsdl)
 
 
 def openapi(config: Config = None) -> None:
@@ -22,3 +25,25 @@ def openapi(config: Config = None) -> None:
     with sentences():
         settings = load(config)
     show(document(DATABASES, public_url(settings.server)))
+
+
+def wsdl(
+    database: Annotated[str, typer.Argument(help="which contract, for example population")],
+    soap: Annotated[str, typer.Option(help="one port only: 1.1 (X-Road reads no other) or 1.2")] = "",
+    config: Config = None,
+) -> None:
+    """Print the WSDL of a database, as `GET /soap/{database}?wsdl` serves it."""
+    from adapters import DATABASES
+    from config.settings import load
+    from routes.frame import public_url
+    from routes.soap.wsdl import VERSIONS, database_wsdl
+
+    found = next((each for each in DATABASES if each.name == database), None)
+    if found is None:
+        raise typer.BadParameter(f"there is no database {database}; known are {', '.join(d.name for d in DATABASES)}")
+    versions = tuple(version for version in VERSIONS if soap in ("", version))
+    if not versions:
+        raise typer.BadParameter("--soap is 1.1 or 1.2")
+    with sentences():
+        settings = load(config)
+    typer.echo(database_wsdl(found, public_url(settings.server), versions), nl=False)

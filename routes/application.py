@@ -37,6 +37,7 @@ from routes.quota import quota
 from routes.readiness import health_checks
 from routes.recorded import recorded
 from routes.signed import Signatures
+from routes.soap.published import add_contracts
 from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
 from security.assertions import Assertions, UsedAssertions
@@ -198,6 +199,7 @@ def application(gateway: Gateway) -> web.Application:
     # Health on a port of its own is no matter of the callers.
     public, health = frame.public_url(settings.server), settings.server.admin_listen is None
     add_openapi(app.router, gateway.databases, public, health=health)
+    add_contracts(app.router, gateway.databases, public)
     add_docs(app.router)
     add_catalog(app.router, gateway.databases, public, health=health)
     operations = app

@@ -1,0 +1,158 @@
+"""XML Schema types of questions and answers, from the schemas that the OpenAPI document shows (kiểu dữ liệu XSD).
+
+Every value but a boolean or an integer is text with facets: an `xs:decimal` or `xs:dateTime` invites clients to round
+or to reformat what they were told, and the text is what the evidence commits to. Absent means not granted or not asked,
+`xsi:nil` that the source has none; a list is an element with an `item` for each, since an empty one is not absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from lxml import etree
+
+from config.settings import ConfigurationError
+from routes.openapi_models import Schema, model_schemas, schema_name
+from routes.soap.names import camel, element_of
+from schemas.exchange import Database
+from schemas.fields import Branch, Leaf, Record, Shape, shape_of
+from security.xml import Element
+
+XS: Final = "http://www.w3.org/2001/XMLSchema"
+LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+ITEM: Final = "item"
+
+_SIMPLE: Final = {"string": "string", "boolean": "boolean", "integer": "long"}
+# What XML Schema (part 2, appendix F) has no word for: groups with a question mark, classes by letter, back references.
+_FOREIGN: Final = re.compile(r"\(\?|\\[dDwWsSbBAZz0-9]|[*+?}][?+]")
+
+
+def xs(parent: Element, name: str, /, **attributes: str) -> Element:
+    """Append an element of XML Schema; a name of Python's (`type_`) may end in an underscore."""
+    return etree.SubElement(parent, f"{{{XS}}}{name}", {key.rstrip("_"): value for key, value in attributes.items()})
+
+
+def document(parent: Element, vi: str, en: str) -> None:
+    """Say in both languages what an element is."""
+    annotation = xs(parent, "annotation")
+    for language, text in (("vi", vi), ("en", en)):
+        if text:
+            documentation = xs(annotation, "documentation")
+            documentation.set(LANGUAGE, language)
+            documentation.text = text
+
+
+def add_models(schema: Element, prefix: str, database: Database) -> None:
+    """Append the elements of all questions and the record types of all answers; raises ConfigurationError.
+
+    `prefix` is bound to the schema's own namespace.
+    """
+    shown = model_schemas((database,))
+    records: dict[type, Shape] = {}
+    for operation in database.operations:
+        question = xs(schema, "element", name=element_of(operation))
+        document(question, operation.title.vi, operation.title.en)
+        sequence = xs(xs(question, "complexType"), "sequence")
+        described = shown[schema_name(database, operation.question)]
+        required = described.get("required", ())
+        for member in shape_of(operation.question).members:
+            if isinstance(member, Branch) or member.many:
+                raise ConfigurationError(f"{database.name}/{operation.name}: {member.name} of a question is no value")
+            _leaf(sequence, member, described["properties"][member.name], required=member.name in required)
+        _collect(shape_of(operation.answer), records)
+    for shape in records.values():
+        described = shown[schema_name(database, shape.model)]
+        _record(schema, prefix, shape, described)
+
+
+def record_type(model: type) -> str:
+    """Return the name of the type of a record, which is none of an element's."""
+    return f"{model.__name__}Record"
+
+
+def _collect(shape: Shape, found: dict[type, Shape]) -> None:
+    found.setdefault(shape.model, shape)
+    for member in shape.members:
+        if isinstance(member, Branch):
+            _collect(member.shape, found)
+
+
+def _record(schema: Element, prefix: str, shape: Shape, described: Schema) -> None:
+    if not issubclass(shape.model, Record):
+        raise ConfigurationError(f"{shape.model.__name__} is part of an answer and no Record")
+    kind = xs(schema, "complexType", name=record_type(shape.model))
+    document(kind, "", described.get("description", ""))
+    sequence = xs(kind, "sequence")
+    for member in shape.members:
+        properties: Schema = described["properties"][member.name]
+        if isinstance(member, Branch):
+            place = _optional(sequence, member.name)
+            document(place, properties.get("title", ""), properties.get("description", ""))
+            type_ = f"{prefix}:{record_type(member.shape.model)}"
+            if member.many:
+                xs(_list(place), "element", name=ITEM, type_=type_, nillable="true", **_MANY)
+            else:
+                place.set("type", type_)
+        elif member.many:
+            place = _optional(sequence, member.name)
+            document(place, properties.get("title", ""), properties.get("description", ""))
+            item = xs(_list(place), "element", name=ITEM, nillable="true", **_MANY)
+            _value(item, member, _items(properties))
+        else:
+            _leaf(sequence, member, properties)
+
+
+_MANY: Final = {"minOccurs": "0", "maxOccurs": "unbounded"}
+
+
+def _optional(sequence: Element, name: str) -> Element:
+    return xs(sequence, "element", name=camel(name), minOccurs="0", nillable="true")
+
+
+def _list(place: Element) -> Element:
+    return xs(xs(place, "complexType"), "sequence")
+
+
+def _items(properties: Schema) -> Schema:
+    kinds = [properties, *properties.get("anyOf", ())]
+    items: Schema = next(kind["items"] for kind in kinds if "items" in kind)
+    return items
+
+
+def _leaf(sequence: Element, member: Leaf, properties: Schema, *, required: bool = False) -> None:
+    place = xs(sequence, "element", name=camel(member.name)) if required else _optional(sequence, member.name)
+    document(place, properties.get("title", ""), properties.get("description", ""))
+    _value(place, member, properties)
+
+
+def _value(place: Element, member: Leaf, properties: Schema) -> None:
+    """Give an element the simple type of a value; raises ConfigurationError for what has none."""
+    kinds = properties.get("type", "string" if "enum" in properties else None)
+    named = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds or ()) if kind != "null"]
+    if len(named) != 1 or named[0] not in _SIMPLE:
+        raise ConfigurationError(f"{member.name}: a value of type {kinds} has no form in XML that loses nothing")
+    base = f"xs:{_SIMPLE[named[0]]}"
+    facets = list(_facets(member.name, properties))
+    if not facets:
+        place.set("type", base)
+        return
+    restriction = xs(xs(place, "simpleType"), "restriction", base=base)
+    for name, value in facets:
+        xs(restriction, name, value=value)
+
+
+def _facets(name: str, properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for word in properties.get("enum", ()):
+        if word is not None:
+            yield "enumeration", str(word)
+    for ours, theirs in (("minLength", "minLength"), ("maxLength", "maxLength"), ("minimum", "minInclusive")):
+        if ours in properties:
+            yield theirs, str(properties[ours])
+    pattern = properties.get("pattern")
+    if pattern is not None:
+        inside = pattern.removeprefix("^").removesuffix("$")
+        if inside != pattern[1:-1] or _FOREIGN.search(inside):
+            raise ConfigurationError(f"{name}: the pattern {pattern} has no form in XML Schema")
+        yield "pattern", inside
