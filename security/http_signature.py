@@ -54,7 +54,8 @@ _LONGEST = 4096
 _MOST_COMPONENTS = 32
 _LONGEST_NAME = 256
 _DEFAULTS = SignaturePolicy()
-_REGISTERED = Assurance()
+REGISTERED: Final = Assurance()
+"""What is known of a certificate that nobody but its registration vouches for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class RequestSigner:
     subject: str
     fingerprint: str
     checks: Mapping[str, Check]
-    assurance: Assurance = _REGISTERED
+    assurance: Assurance = REGISTERED
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Self:

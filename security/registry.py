@@ -150,7 +150,7 @@ class ClientRegistry:
         """
         credential_id = pinned_id(kind, digest)
         lapsed: Unauthenticated | None = None
-        for client_id in self._pinned.get(credential_id, ()):
+        for client_id in tuple(self._pinned.get(credential_id, ())):
             client = self._clients[client_id]
             try:
                 return client, living(client, (client.credential(credential_id),), at)
@@ -162,14 +162,17 @@ class ClientRegistry:
 
     def _replace(self, client: Client) -> None:
         old = self._clients.get(client.client_id)
-        if old is not None:
-            for index, key in self._index(old):
-                index[key].discard(old.client_id)
-                if not index[key]:
-                    del index[key]
+        self._clients[client.client_id] = client
+        # Threads look on: at no moment may somebody be unknown who is known before and after.
+        kept = set()
         for index, key in self._index(client):
             index.setdefault(key, set()).add(client.client_id)
-        self._clients[client.client_id] = client
+            kept.add((id(index), key))
+        for index, key in self._index(old) if old is not None else ():
+            if (id(index), key) not in kept:
+                index[key].discard(client.client_id)
+                if not index[key]:
+                    del index[key]
         self._version = max(self._version, client.version)
 
     def _index(self, client: Client) -> Iterator[tuple[dict[str, set[str]], str]]:

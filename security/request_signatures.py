@@ -20,9 +20,9 @@ from cryptography.x509 import load_der_x509_certificate
 from schemas.errors import EvidenceUnavailable, SignatureRejected, Text
 from schemas.exchange import Answer, Caller, CallerSignature, Exchange, Handler, Stage
 from security.clients import pinned_id
-from security.http_signature import RequestSigner, verify_request
+from security.http_signature import REGISTERED, RequestSigner, verify_request
 from security.registry import ClientRegistry
-from security.signature import Reason, Rejected, SignaturePolicy, utc_now
+from security.signature import Assurance, Reason, Rejected, SignaturePolicy, utc_now
 from security.signature_base import HttpRequest
 from security.trust import Trust
 from security.trust_status import Unsettled
@@ -134,21 +134,34 @@ class RequestSignatures:
             raise Rejected("untrusted", "keyid names no certificate that is registered for signing by this client")
         lapse = credential.lapse(now)
         if lapse is not None:
-            raise Rejected("revoked" if lapse == "revoked" else "expired", f"the signing certificate is {lapse}")
+            raise lapsed(lapse)
         not_before, signer = _loaded(credential.material["certificate"])
-        if now < not_before:
-            raise Rejected("expired", "the signing certificate is not valid yet")
-        return self._vouched(credential.material["certificate"], signer, now) if self._trusts else signer
+        assurance = assured(credential.material["certificate"], not_before, self._trusts, now)
+        return replace(signer, assurance=assurance) if self._trusts else signer
 
-    def _vouched(self, certificate: str, signer: RequestSigner, now: datetime) -> RequestSigner:
-        refusals = []
-        for trust in self._trusts:
-            try:
-                return replace(signer, assurance=trust.accept(certificate, now).assurance)
-            except Rejected as refused:
-                refusals.append(refused)
-        # That a domain knows the certificate and refuses it says more than that another one does not know it.
-        raise max(refusals, key=lambda refused: (isinstance(refused, Unsettled), refused.reason != "untrusted"))
+
+def lapsed(lapse: str) -> Rejected:
+    """Refuse a registered certificate that no longer counts: `revoked`, or else `expired`."""
+    return Rejected("revoked" if lapse == "revoked" else "expired", f"the signing certificate is {lapse}")
+
+
+def assured(certificate: str, not_before: datetime, trusts: Sequence[Trust], now: datetime) -> Assurance:
+    """How far a living registered certificate (base64 DER, valid from `not_before`) is vouched for by one of `trusts`.
+
+    Without any, that it is registered is enough. Rejected: expired where it is not valid yet, and as `Trust.accept`.
+    """
+    if now < not_before:
+        raise Rejected("expired", "the signing certificate is not valid yet")
+    if not trusts:
+        return REGISTERED
+    refusals = []
+    for trust in trusts:
+        try:
+            return trust.accept(certificate, now).assurance
+        except Rejected as refused:
+            refusals.append(refused)
+    # That a domain knows the certificate and refuses it says more than that another one does not know it.
+    raise max(refusals, key=lambda refused: (isinstance(refused, Unsettled), refused.reason != "untrusted"))
 
 
 @lru_cache(maxsize=4096)

@@ -132,7 +132,8 @@ class SignaturePolicy:
 
     `soap`: accepted envelope versions. `skew`: tolerated difference of clocks. `max_age`: how old a message may be
     whatever its own Expires says. `signed_headers`: Clark names (`{namespace}local`) of header blocks that must be
-    present and signed. `replays`: memory of accepted signatures, None where the caller keeps a shared one itself.
+    present and signed. `signed_namespaces`: header blocks of these must be signed where they are present. `replays`:
+    memory of accepted signatures, None where the caller keeps a shared one itself.
     `inclusive_c14n`: whether an enveloped signature may use inclusive C14N 1.0 or 1.1 (Java, .NET and Santuario do).
     """
 
@@ -140,6 +141,7 @@ class SignaturePolicy:
     skew: timedelta = timedelta(seconds=60)
     max_age: timedelta = timedelta(minutes=5)
     signed_headers: frozenset[str] = frozenset()
+    signed_namespaces: frozenset[str] = frozenset()
     replays: Replays | None = None
     inclusive_c14n: bool = False
     limits: Limits = field(default=MESSAGE)

@@ -236,13 +236,19 @@ def _signed_headers(message: _Message, signed: list[Element], policy: SignatureP
     covered: list[Element] = []
     seen: set[str] = set()
     for block in message.blocks:
+        namespace = str(block.tag).rpartition("}")[0][1:]
+        ours = namespace in policy.signed_namespaces
         if block in signed:
             covered.append(block)
+        elif ours:
+            raise Rejected("not-covered", f"header elements of {namespace} must be signed, and one is not")
         elif block.get(f"{{{SOAP[message.version]}}}mustUnderstand", "0").strip() not in ("0", "false"):
             raise Rejected("not-covered", "a mandatory header block is not signed")
         elif block.tag in policy.signed_headers:
             raise Rejected("not-covered", "a header block that must be signed is not")
-        if block.tag in seen and block.tag in policy.signed_headers:
+        if ours and not _for_us(block, SOAP[message.version]):
+            raise malformed(f"a header element of {namespace} is addressed to another receiver")
+        if block.tag in seen and (ours or block.tag in policy.signed_headers):
             raise malformed("a header block occurs twice")
         seen.add(block.tag)
     if not policy.signed_headers <= seen:

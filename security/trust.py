@@ -59,7 +59,7 @@ def certificates_in(pem: bytes) -> list[x509.Certificate]:
     return found
 
 
-def _key_of(certificate: x509.Certificate) -> PublicKey:
+def key_of(certificate: x509.Certificate) -> PublicKey:
     """The public key, if strong enough to sign here; Rejected("untrusted") if not."""
     try:
         key = certificate.public_key()
@@ -117,7 +117,7 @@ class PinnedTrust:
             standing = self._revocation.standing(certificate, None, at)
             not_after, assurance = min(not_after, standing.until), Assurance(None, standing.certainty)
         not_before = certificate.not_valid_before_utc
-        signer = Signer.of(certificate, mark, _key_of(certificate), not_before, not_after, assurance)
+        signer = Signer.of(certificate, mark, key_of(certificate), not_before, not_after, assurance)
         self._verdicts.put(der, signer, epoch)
         return signer
 
@@ -204,7 +204,7 @@ class AnchoredTrust:
         if self._pinned.certificates and mark not in self._pinned.by_fingerprint:
             raise Rejected("untrusted", "the signer's certificate is not the expected one")
         try:
-            key = _key_of(certificate)
+            key = key_of(certificate)
             check_leaf(certificate)
             paths = list(self._authorities.paths(certificate))
             if not paths:
