@@ -8,64 +8,22 @@ from __future__ import annotations
 
 import os
 import tomllib
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config.pkcs11_uri import SCHEME, Pkcs11Uri
-
-
-class ConfigurationError(Exception):
-    """The configuration cannot be used; the text says which key and what to write instead."""
-
-
-def _resolve(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("env:"):
-        try:
-            return os.environ[value[4:]]
-        except KeyError:
-            raise ValueError(f"environment variable {value[4:]} is not set") from None
-    if isinstance(value, str) and value.startswith("file:"):
-        try:
-            return _beside(Path(value[5:])).read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise ValueError(f"cannot read {value[5:]}: {error.strerror}") from None
-    return value
-
-
-_BASE: ContextVar[Path] = ContextVar("base", default=Path())
-
-
-def _beside(path: Path) -> Path:
-    return _BASE.get() / path
+from config.carriage import Lgsp, Xroad
+from config.sections import BASE, FilePath, HttpUrl, KeyPlace, Secret, Section, beside, resolved
+from config.sections import ConfigurationError as ConfigurationError
 
 
 def _sqlite_beside(url: str) -> str:
     scheme, slashes, path = url.partition(":///")
     if not slashes or not scheme.startswith("sqlite") or not path:
         return url
-    return f"{scheme}:///{_beside(Path(path))}"
-
-
-def _key_place(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(SCHEME):
-        return Pkcs11Uri.parse(value)
-    return _beside(Path(value)) if isinstance(value, str) else value
-
-
-Secret = Annotated[SecretStr, BeforeValidator(_resolve)]
-FilePath = Annotated[Path, AfterValidator(_beside)]
-KeyPlace = Annotated[Path | Pkcs11Uri, BeforeValidator(_key_place)]
-"""Where a private key is: a PEM file, or a `pkcs11:` URI (RFC 7512)."""
-
-
-class Section(BaseModel):
-    """Base of every section: frozen, and a key that nobody reads is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    return f"{scheme}:///{beside(Path(path))}"
 
 
 class Tls(Section):
@@ -94,7 +52,7 @@ class Server(Section):
 class Storage(Section):
     """The SQL database; `reserve` is the free space in bytes below which readiness warns."""
 
-    url: Annotated[str, BeforeValidator(_resolve), AfterValidator(_sqlite_beside)] = Field(
+    url: Annotated[str, BeforeValidator(resolved), AfterValidator(_sqlite_beside)] = Field(
         default="sqlite:///lgsp.sqlite", validate_default=True
     )
     reserve: int = 256 * 1024 * 1024
@@ -149,9 +107,6 @@ class Retry(Section):
     attempts: int = Field(default=3, ge=1, le=10)
     initial: float = Field(default=0.1, ge=0, le=600)
     maximum: float = Field(default=2.0, ge=0, le=600)
-
-
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2048)]
 
 
 class Domain(Section):
@@ -212,11 +167,14 @@ class Endpoint(Section):
     `signer` holds certificates whose subjects are expected, `expect` says what else a certificate must say, `pinned`
     are those that alone may sign. `key` and `certificate` sign our requests, `key_pin` opens the token that the key is
     on; `tls_ca` and `tls_*` are for HTTPS. `username` and `secret` feed the source's own log-in, `params` whatever
-    constants its profile asks for (agency or service codes).
+    constants its profile asks for (agency or service codes). `via` is who carries our questions: nobody, the platform
+    of `lgsp`, whose token `username` and `secret` then get, or the security server of `xroad`; `url` is its address.
     """
 
     url: str
-    via: Literal["direct"] = "direct"
+    via: Literal["direct", "lgsp", "xroad"] = "direct"
+    lgsp: Lgsp | None = None
+    xroad: Xroad | None = None
     domain: str = ""
     pinned: tuple[FilePath, ...] = ()
     expect: Expected = Expected()
@@ -237,6 +195,15 @@ class Endpoint(Section):
     retry: Retry = Retry()
     concurrency: int = Field(default=64, ge=1)
     max_answer: int = Field(default=4 * 1024 * 1024, ge=1)
+
+    @model_validator(mode="after")
+    def _one_carrier(self) -> Endpoint:
+        for name, table in (("lgsp", self.lgsp), ("xroad", self.xroad)):
+            if table is not None and self.via != name:
+                raise ValueError(f'the table {name} is read with via = "{name}" only, and via is "{self.via}"')
+            if table is None and self.via == name:
+                raise ValueError(f'via = "{name}" needs the table {name}')
+        return self
 
 
 class Log(Section):
@@ -308,13 +275,13 @@ def load(path: Path | None = None) -> Settings:
         section, parts, _ = name.removeprefix("LGSP_").partition("__")
         if name.startswith("LGSP_") and parts and section.lower() not in Settings.model_fields:
             raise ConfigurationError(f"{name}: there is no such setting")
-    token = _BASE.set(path.resolve().parent if path is not None else Path.cwd())
+    token = BASE.set(path.resolve().parent if path is not None else Path.cwd())
     try:
         return Settings(**table)
     except ValidationError as error:
         raise ConfigurationError(_listed(error)) from None
     finally:
-        _BASE.reset(token)
+        BASE.reset(token)
 
 
 def _listed(error: ValidationError) -> str:
