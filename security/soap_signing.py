@@ -61,15 +61,16 @@ def sign_soap_parts(
     """The envelope with `payload`, the exclusive C14N of the one element of the Body, signed with `key`.
 
     `confirms`: base64 SignatureValue of the question that this answers. `unsigned_headers`: further header blocks as
-    they are. ValueError if the payload declares one of the two prefixes of the template (`env`, `u`): its canonical
-    form inside the Body would not be what it is alone. `sign_soap` has no such limit.
+    they are.
     """
-    if b"xmlns:env=" in payload or b"xmlns:u=" in payload:
-        raise ValueError("the payload declares a prefix of the envelope's template")
     soap = SOAP[version].encode()
     nonce = new_id().encode()
     body_id = b"b-" + nonce
-    body = _BODY % (soap, body_id, payload)
+    if b"xmlns:env=" in payload or b"xmlns:u=" in payload:
+        # Where the payload declares a prefix of the Body, its canonical form there is not what it is alone.
+        body = _BODY_APART % {b"n": nonce, b"soap": soap, b"payload": payload}
+    else:
+        body = _BODY % (soap, body_id, payload)
     signed = [(body_id, body)]
     if headers:
         signed += [(part.id.encode(), part.canonical) for part in headers]
@@ -122,6 +123,10 @@ def sign_soap(
 _WSU = WSU.encode()
 _ENVELOPE = b'<env:Envelope xmlns:env="%b"><env:Header>%b%b</env:Header>%b</env:Envelope>'
 _BODY = b'<env:Body xmlns:env="%%b" xmlns:u="%b" u:Id="%%b">%%b</env:Body>' % _WSU
+_BODY_APART = (
+    b'<e-%%(n)b:Body xmlns:e-%%(n)b="%%(soap)b" xmlns:u-%%(n)b="%b" u-%%(n)b:Id="b-%%(n)b">%%(payload)b</e-%%(n)b:Body>'
+    % _WSU
+)
 _SECURITY = (
     b'<s:Security xmlns:s="%b" xmlns:env="%%b" env:mustUnderstand="1">'
     b'<s:BinarySecurityToken xmlns:u="%b" EncodingType="%b" ValueType="%b" u:Id="x-%%b">%%b</s:BinarySecurityToken>'
