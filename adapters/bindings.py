@@ -16,6 +16,7 @@ from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decod
 from adapters.encoding import Texts, json_of, texts_of
 from adapters.site import Site
 from adapters.transport import Message, Reply, refusal
+from adapters.xml_records import is_nil
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
     Ambiguous,
@@ -121,11 +122,12 @@ def given_texts(given: tuple[Given, ...], name: str, endpoint: Endpoint) -> Call
 
 
 def check_status(name: str, reply: Reply, faults: Mapping[str, type[GatewayError]]) -> None:
-    """Raise what an HTTP status other than 2xx means, by `faults` (`http-404`) or as HTTP has it."""
-    error = refusal(name, reply)
+    """Raise what an HTTP status other than 200 means, by `faults` (`http-404`, `http-204`) or as HTTP has it."""
+    if reply.status == 200:
+        return
+    error = faults.get(f"http-{reply.status}") or refusal(name, reply)
     if error is not None:
-        declared = faults.get(f"http-{reply.status}")
-        raise error if declared is None else declared
+        raise error
 
 
 def check_verdict(code: object, accepted: frozenset[str], faults: Mapping[str, type[GatewayError]]) -> None:
@@ -174,7 +176,10 @@ def _written(value: Any) -> bytes:
 def read_json(body: bytes) -> Any:
     """Parse JSON with numbers kept as text; raises Unreadable for anything that is not exactly one JSON value."""
     try:
-        text = body.decode("utf-8").strip(_WHITE_SPACE)
+        # A mark before the text may be passed over (RFC 8259, section 8.1), and some stacks write it.
+        text = body.decode("utf-8").removeprefix("\ufeff").strip(_WHITE_SPACE)
+        if not text:
+            raise Unreadable("the body is empty")
         found, end = _DECODER.raw_decode(text)
         if end != len(text):
             raise Unreadable("the body is not JSON")
@@ -237,13 +242,14 @@ class XmlInJson:
     def compile(self, operation: Operation, site: Site) -> Codec:
         """Compile the codec of an operation whose JSON answer wraps XML."""
         decode = xml_decoder(shape_of(operation.answer))
-        data, path = segments(self.data), segments(self.record)
+        data, path, limits = segments(self.data), segments(self.record), site.limits
 
         def answer(found: Any) -> Decoded:
             text = lookup(found, data)
             if not isinstance(text, str) or not text:
                 raise NoRecord
-            return decode(the_one(filled(elements_at(accept_unsigned(text.encode("utf-8")), path))))
+            document = accept_unsigned(text.encode("utf-8"), limits)
+            return decode(the_one(filled(elements_at(document, path))))
 
         return _json_codec(self, operation, site, answer)
 
@@ -302,5 +308,5 @@ def records_at(found: Any, path: tuple[str, ...]) -> list[Mapping[str, Any]]:
 
 
 def filled(elements: list[Trusted]) -> list[Trusted]:
-    """Drop the empty elements by which some sources say that there is no record."""
-    return [element for element in elements if len(element) or element.attrib]
+    """Drop the empty or nil elements by which some sources say that there is no record."""
+    return [element for element in elements if len(element) or (element.attrib and not is_nil(element))]

@@ -55,7 +55,7 @@ def means(site: Site, soap: frozenset[SoapVersion] = frozenset()) -> Means:
     except OSError as error:
         raise ConfigurationError(f"{where}: {error.filename}: {error.strerror}") from None
     replays = RecentSignatures() if site.replays is None else site.replays
-    return Means(key, trust, SignaturePolicy(soap=soap, replays=replays))
+    return Means(key, trust, SignaturePolicy(soap=soap, replays=replays, limits=site.limits))
 
 
 class StandingUnknown(UpstreamSignatureRejected):

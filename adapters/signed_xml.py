@@ -19,7 +19,7 @@ from adapters.encoding import texts_of, xml_of
 from adapters.proof import means, provenance, rejected
 from adapters.site import Site
 from adapters.transport import Message, Reply
-from adapters.xml_answers import payload_reader
+from adapters.xml_answers import payload_reader, refuse_parts
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
 from schemas.ids import new_id
@@ -68,6 +68,7 @@ class SignedXml:
         def read(reply: Reply, expected: Expected) -> Answer:
             check_status(name, reply, operation.faults)
             try:
+                refuse_parts(reply)
                 verified = verify_enveloped(reply.body, policy, held.trust, request_id=expected.message_id)
                 data, notices = decode(verified.element, expected.message_id)
             except Rejected as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import Endpoint
 from security.signature import Replays
+from security.xml import MESSAGE, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,16 @@ class Site:
     endpoint: Endpoint
     replays: Replays | None = None
     domains: TrustDomains = NO_DOMAINS
+
+    @property
+    def limits(self) -> Limits:
+        """The caps on an XML answer of this endpoint: where `max_answer` allows more bytes, more of everything."""
+        times = -(-self.endpoint.max_answer // MESSAGE.size)
+        if times == 1:
+            return MESSAGE
+        return replace(
+            MESSAGE,
+            size=self.endpoint.max_answer,
+            elements=times * MESSAGE.elements,
+            all_attributes=times * MESSAGE.all_attributes,
+        )

@@ -22,20 +22,21 @@ from adapters.bindings import (
 )
 from adapters.codecs import Unreadable
 from adapters.encoding import texts_of, xml_of
+from adapters.envelopes import Fault, fault_of, payload_of
 from adapters.proof import means, provenance, rejected, unsigned
 from adapters.site import Site
 from adapters.transport import Message, Reply
-from adapters.xml_answers import payload_reader
+from adapters.xml_answers import payload_reader, refuse_parts
 from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Operation, Provenance
 from schemas.fields import shape_of
 from schemas.ids import new_id
-from security.elements import accept_unsigned, children_of, elements_at
+from security.elements import accept_unsigned
 from security.signature import Rejected, Trusted
 from security.signature_key import KeySilent
 from security.soap_signature import SOAP, verify_soap
 from security.soap_signing import sign_soap_parts
-from security.xml import XmlRefused
+from security.xml import Limits, XmlRefused
 
 Seal = Callable[[bytes], tuple[bytes, str | None]]
 """Puts a payload into an envelope, signed where the source wants that; the envelope and the signature's value."""
@@ -92,7 +93,7 @@ class Soap:
         texts = texts_of(shape_of(operation.question))
         # The payload's text is its own exclusive C14N: one default namespace, no attributes.
         opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
-        seal, unseal, thread = self._signed(site) if operation.signed else self._unsigned()
+        seal, unseal, thread = self._signed(site) if operation.signed else self._unsigned(site.limits)
         headers = self._headers()
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
@@ -103,10 +104,11 @@ class Soap:
 
         def read(reply: Reply, expected: Expected) -> Answer:
             # Some stacks send their faults with HTTP 200 (SOAP 1.1 wants 500).
-            if reply.status >= 300 or b"Fault" in reply.body:
+            if reply.status != 200 or b"Fault" in reply.body:
                 self._raise_fault(reply, operation)
                 check_status(name, reply, operation.faults)
             try:
+                refuse_parts(reply)
                 payload, proven = unseal(reply, expected)
                 data, notices = decode(payload, expected.message_id)
             except (Unreadable, XmlRefused) as error:
@@ -141,7 +143,7 @@ class Soap:
 
         return seal, unseal, held.key.thread
 
-    def _unsigned(self) -> tuple[Seal, Open, Executor | None]:
+    def _unsigned(self, limits: Limits) -> tuple[Seal, Open, Executor | None]:
         opening = f'<env:Envelope xmlns:env="{SOAP[self.version]}"><env:Body>'.encode()
         closing = b"</env:Body></env:Envelope>"
 
@@ -149,11 +151,7 @@ class Soap:
             return opening + payload + closing, None
 
         def unseal(reply: Reply, expected: Expected) -> tuple[Trusted, Provenance | None]:
-            bodies = elements_at(accept_unsigned(reply.body), ("Body",), f"{{{SOAP[self.version]}}}")
-            payloads = [payload for body in bodies for payload in children_of(body)]
-            if len(payloads) != 1:
-                raise Unreadable("the envelope has no Body with one payload")
-            return payloads[0], None
+            return payload_of(accept_unsigned(reply.body, limits), self.version), None
 
         return seal, unseal, None
 
@@ -162,14 +160,13 @@ class Soap:
 
         A fault is seldom signed: it may say that we were refused or that the source is ill, never anything about data.
         """
-        prefix = f"{{{SOAP[self.version]}}}"
         try:
-            faults = elements_at(accept_unsigned(reply.body), ("Body", "Fault"), prefix)
+            fault = fault_of(accept_unsigned(reply.body))
         except XmlRefused:
             return
-        if len(faults) != 1:
+        if fault is None:
             return
-        side, own = self._fault_codes(faults[0], prefix)
+        side, own = self._fault_codes(fault)
         # Nobody signed it: of its text only words that we know already are repeated.
         shown = own if own in operation.faults else side if side in _SIDES else "?"
         detail = Text(f"Nguồn trả lỗi SOAP {shown}", f"The source answered SOAP fault {shown}")
@@ -178,11 +175,13 @@ class Soap:
             raise declared(detail)
         raise (UpstreamUnavailable if side in ("Server", "Receiver") else UpstreamRefused)(detail)
 
-    def _fault_codes(self, fault: Trusted, prefix: str) -> tuple[str, str]:
+    def _fault_codes(self, found: Fault) -> tuple[str, str]:
         """Return the side that a fault blames (Client, Server, Sender, Receiver) and the source's own code."""
-        if self.version == "1.1":
+        version, fault = found
+        if version == "1.1":
             code, detail = fault.findtext("faultcode") or "", fault.find("detail")
         else:
+            prefix = f"{{{SOAP[version]}}}"
             code, detail = fault.findtext(f"{prefix}Code/{prefix}Value") or "", fault.find(f"{prefix}Detail")
         own = ""
         for element in detail.iter() if detail is not None else ():

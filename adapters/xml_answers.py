@@ -7,12 +7,23 @@ from collections.abc import Callable, Mapping
 from adapters.bindings import check_verdict, filled, segments, the_one
 from adapters.codecs import Decoded, Unreadable, xml_decoder
 from adapters.proof import rejected
+from adapters.transport import Reply
 from schemas.errors import GatewayError
 from schemas.exchange import Operation
 from schemas.fields import shape_of
 from security.contracts import contract_schema
 from security.elements import elements_at
 from security.signature import Rejected, Trusted
+
+
+def refuse_parts(reply: Reply) -> None:
+    """Raise Unreadable for MIME parts (attachments, MTOM), which no operation declares and which are never half read.
+
+    The body tells, since some senders leave out the `type` of their multipart or the multipart altogether: no XML
+    document begins as a boundary does (RFC 2046, section 5.1.1).
+    """
+    if reply.body.startswith((b"--", b"\r\n--")):
+        raise Unreadable("the answer has MIME parts (attachments, MTOM) where one XML document is declared")
 
 
 def payload_reader(

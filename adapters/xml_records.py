@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 from adapters.records import Fill, Found, Late, Notices, Path, Read, Unreadable, finisher, is_single, put, reader
 from schemas.exchange import Data
 from schemas.fields import Branch, Shape
+from security.xml import WHITESPACE
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+# `xs:boolean`, around which white space says nothing.
 _TRUE = ("true", "1")
 
 Take = Callable[[Any, Found, str, Notices, Late], None]
@@ -164,7 +166,13 @@ def _text_of(element: Any) -> str | None:
     """Return the text of an element that has no children; None if it is nil."""
     if len(element):
         raise Unreadable(f"{_local(element)} holds elements where text is declared")
-    return None if element.get(_NIL) in _TRUE else element.text or ""
+    return None if is_nil(element) else element.text or ""
+
+
+def is_nil(element: Any) -> bool:
+    """Tell whether an element says that it has no value (XML Schema part 1, section 2.6.2)."""
+    said = element.get(_NIL)
+    return said is not None and said.strip(WHITESPACE) in _TRUE
 
 
 def _twice(element: Any) -> Unreadable:
@@ -177,7 +185,7 @@ def _local(element: Any) -> str:
 
 def _take_inside(gather: Gather) -> Take:
     def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        if child.get(_NIL) not in _TRUE:
+        if not is_nil(child):
             gather(child, found, at, notices, late)
 
     return take
@@ -194,7 +202,7 @@ def _take_item(name: str) -> Take:
 
 def _take_record(fill: Fill, name: str, many: bool) -> Take:
     def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        if child.get(_NIL) in _TRUE or not (len(child) or child.attrib):
+        if is_nil(child) or not (len(child) or child.attrib):
             return
         if many:
             records = found.setdefault(name, [])
@@ -211,7 +219,7 @@ def _take_list(tag: str, fill: Fill, name: str) -> Take:
     """Take all records of a member at once out of a checked element that holds nothing else."""
 
     def take(child: Any, found: Found, at: str, notices: Notices, late: Late) -> None:
-        records = [one for one in child.iterchildren(tag) if len(one) or (one.attrib and one.get(_NIL) not in _TRUE)]
+        records = [one for one in child.iterchildren(tag) if len(one) or (one.attrib and not is_nil(one))]
         found[name] = [fill(one, f"{at}/{name}/{number}", notices) for number, one in enumerate(records)]
 
     return take

@@ -149,6 +149,7 @@ def test_xml_that_contradicts_the_declaration_is_refused(inside: str, checked: b
     [
         ("{}", {}),
         (" \t\r\n{} \t\r\n", {}),
+        ('\ufeff {"text": "\ufeff"}', {"text": "\ufeff"}),
         ('{"text": null}', {}),
         ('{"text": ""}', {"text": ""}),
         ('{"text": "  "}', {}),
@@ -201,7 +202,8 @@ def test_json_says(body: str, read: Tree) -> None:
         "\u00a0{}",
         "\v{}",
         "{}\f",
-        "\ufeff{}",
+        "\ufeff\ufeff{}",
+        " \ufeff{}",
     ],
 )
 def test_json_that_contradicts_the_declaration_is_refused(body: str) -> None:
