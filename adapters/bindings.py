@@ -47,10 +47,14 @@ Given = tuple[str, Callable[[Asked], str | None]]
 
 
 class Expected(NamedTuple):
-    """What ties an answer to its question: the id sent with it and the value of the signature over it (base64)."""
+    """What ties an answer to its question: the id sent with it and the value of the signature over it (base64).
+
+    `posted` are the very bytes of a question whose answer is compared with them (X-Road, SOAP), else nothing.
+    """
 
     message_id: str
     signature: str | None = None
+    posted: bytes = b""
 
 
 class Codec(NamedTuple):

@@ -104,14 +104,19 @@ class Login:
 
 
 class Link:
-    """The way to one endpoint: its connections and its log-in."""
+    """The way to one endpoint: its connections and its log-in, which may be at another address than the endpoint's."""
 
-    def __init__(self, name: str, endpoint: Endpoint, login: Scheme | None = None) -> None:
+    def __init__(
+        self, name: str, endpoint: Endpoint, login: Scheme | None = None, *, login_url: str | None = None
+    ) -> None:
         self.name = name
         self._endpoint = endpoint
         self._scheme = login or NoLogin()
         self._transport = Transport(name, endpoint)
-        self._login = Login(self._scheme, endpoint, self._transport)
+        self._at_login = self._transport
+        if login_url is not None and login_url != endpoint.url:
+            self._at_login = Transport(name, endpoint.model_copy(update={"url": login_url}))
+        self._login = Login(self._scheme, endpoint, self._at_login)
         self._open = isinstance(self._scheme, NoLogin)
 
     def send(self, message: Message, *, deadline: float, on_wire: OnWire | None = None) -> Coroutine[Any, Any, Reply]:
@@ -126,12 +131,14 @@ class Link:
 
     def reload(self) -> None:
         """Take renewed TLS certificates for new connections; raises ConfigurationError."""
-        self._transport.reload()
+        for transport in {self._transport, self._at_login}:
+            transport.reload()
 
     async def close(self) -> None:
         """Close the connections."""
         await self._login.close()
-        await self._transport.close()
+        for transport in {self._transport, self._at_login}:
+            await transport.close()
 
     async def _logged_in(self, message: Message, deadline: float, on_wire: OnWire | None) -> Reply:
         token = await self._login.token(deadline=deadline)

@@ -33,6 +33,9 @@ class Token:
 
 Steps = Generator[Message, Reply, Token]
 
+LOGIN_PARAMS = frozenset({"x_road_client", "api_key", "client_id"})
+"""The `params` of an endpoint that only log-ins read."""
+
 
 def unauthorized(reply: Reply) -> bool:
     """Tell whether the source no longer accepts the token, by HTTP status 401."""

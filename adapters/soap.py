@@ -27,6 +27,7 @@ from adapters.proof import means, provenance, rejected, unsigned
 from adapters.site import Site
 from adapters.transport import Message, Reply
 from adapters.xml_answers import payload_reader, refuse_parts
+from adapters.xroad_soap import SoapRoad
 from schemas.errors import ClientError, GatewayError, Text, UpstreamRefused, UpstreamUnavailable
 from schemas.exchange import Answer, Exchange, Operation, Provenance
 from schemas.fields import shape_of
@@ -38,8 +39,11 @@ from security.soap_signature import SOAP, verify_soap
 from security.soap_signing import sign_soap_parts
 from security.xml import Limits, XmlRefused
 
-Seal = Callable[[bytes], tuple[bytes, str | None]]
-"""Puts a payload into an envelope, signed where the source wants that; the envelope and the signature's value."""
+Seal = Callable[[bytes, bytes], tuple[bytes, str | None]]
+"""Puts a payload and header blocks into an envelope, signed where the source wants that.
+
+Returns the envelope and the signature's value.
+"""
 
 # Whom a fault can blame (SOAP 1.1, section 4.4.1; SOAP 1.2, section 5.4.6).
 _SIDES = frozenset(
@@ -95,21 +99,29 @@ class Soap:
         opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
         seal, unseal, thread = self._signed(site) if operation.signed else self._unsigned(site.limits)
         headers = self._headers()
+        road = SoapRoad.of(site, operation.name, self.version, self.request[1])
+        # A security server has one address for every SOAP service.
+        path = self.path if road is None else "/"
 
         def write(exchange: Exchange) -> tuple[Message, Expected]:
             message_id = new_id()
-            inside = xml_of(given(Asked(exchange, endpoint, message_id)) + texts(exchange.question))
-            envelope, signature = seal(f"{opening}{inside}{closing}".encode())
-            return Message("POST", self.path, headers, envelope), Expected(message_id, signature)
+            asked = Asked(exchange, endpoint, message_id)
+            inside = xml_of(given(asked) + texts(exchange.question))
+            blocks = b"" if road is None else road.headers(asked)
+            envelope, signature = seal(f"{opening}{inside}{closing}".encode(), blocks)
+            posted = b"" if road is None else envelope
+            return Message("POST", path, headers, envelope), Expected(message_id, signature, posted)
 
         def read(reply: Reply, expected: Expected) -> Answer:
             # Some stacks send their faults with HTTP 200 (SOAP 1.1 wants 500).
             if reply.status != 200 or b"Fault" in reply.body:
-                self._raise_fault(reply, operation)
+                self._raise_fault(reply, operation, road)
                 check_status(name, reply, operation.faults)
             try:
                 refuse_parts(reply)
                 payload, proven = unseal(reply, expected)
+                if road is not None:
+                    road.check(reply.body, expected.posted, payload, operation.faults)
                 data, notices = decode(payload, expected.message_id)
             except (Unreadable, XmlRefused) as error:
                 raise unreadable(error) from None
@@ -127,9 +139,9 @@ class Soap:
     def _signed(self, site: Site) -> tuple[Seal, Open, Executor | None]:
         held = means(site, frozenset({self.version}))
 
-        def seal(payload: bytes) -> tuple[bytes, str | None]:
+        def seal(payload: bytes, blocks: bytes) -> tuple[bytes, str | None]:
             try:
-                signed = sign_soap_parts(payload, held.key, version=self.version)
+                signed = sign_soap_parts(payload, held.key, version=self.version, unsigned_headers=blocks)
             except KeySilent:
                 raise unsigned(site.name) from None
             return signed.envelope, signed.signature_value
@@ -144,18 +156,19 @@ class Soap:
         return seal, unseal, held.key.thread
 
     def _unsigned(self, limits: Limits) -> tuple[Seal, Open, Executor | None]:
-        opening = f'<env:Envelope xmlns:env="{SOAP[self.version]}"><env:Body>'.encode()
+        opening = f'<env:Envelope xmlns:env="{SOAP[self.version]}">'.encode()
         closing = b"</env:Body></env:Envelope>"
 
-        def seal(payload: bytes) -> tuple[bytes, str | None]:
-            return opening + payload + closing, None
+        def seal(payload: bytes, blocks: bytes) -> tuple[bytes, str | None]:
+            header = b"<env:Header>%b</env:Header>" % blocks if blocks else b""
+            return b"%b%b<env:Body>%b%b" % (opening, header, payload, closing), None
 
         def unseal(reply: Reply, expected: Expected) -> tuple[Trusted, Provenance | None]:
             return payload_of(accept_unsigned(reply.body, limits), self.version), None
 
         return seal, unseal, None
 
-    def _raise_fault(self, reply: Reply, operation: Operation) -> None:
+    def _raise_fault(self, reply: Reply, operation: Operation, road: SoapRoad | None) -> None:
         """Raise what a SOAP fault means; nothing happens if the body is none.
 
         A fault is seldom signed: it may say that we were refused or that the source is ill, never anything about data.
@@ -166,6 +179,8 @@ class Soap:
             return
         if fault is None:
             return
+        if road is not None:
+            road.raise_fault(fault.element)
         side, own = self._fault_codes(fault)
         # Nobody signed it: of its text only words that we know already are repeated.
         shown = own if own in operation.faults else side if side in _SIDES else "?"

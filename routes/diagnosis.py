@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import ArgumentError
 
-from adapters.bindings import Compilable
+from adapters.carriage import compiled
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
 from adapters.site import Site
@@ -161,10 +161,10 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
 
 def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint, domains: TrustDomains) -> str | None:
     declared = database.operation(operation)
-    if declared is None or not isinstance(declared.binding, Compilable):
+    if declared is None:
         return f"{database.name}/{operation} cannot be compiled"
     try:
-        declared.binding.compile(declared, Site(name, endpoint, domains=domains))
+        compiled(database, declared, Site(name, endpoint, domains=domains))
     except ConfigurationError as failure:
         return str(failure)
     except (OSError, ValueError) as failure:
