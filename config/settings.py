@@ -15,8 +15,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.carriage import Lgsp, Xroad
-from config.sections import BASE, FilePath, HttpUrl, KeyPlace, Secret, Section, beside, resolved
+from config.sections import BASE, FilePath, HttpUrl, KeyPlace, Section, beside, resolved
 from config.sections import ConfigurationError as ConfigurationError
+from config.sections import Secret as Secret
+from config.signatures import Callers as Callers
+from config.signatures import Signing as Signing
 
 
 def _sqlite_beside(url: str) -> str:
@@ -154,12 +157,6 @@ class Expected(Section):
     policies: tuple[Annotated[str, Field(pattern=r"^[0-2](\.(0|[1-9]\d*))+$")], ...] = ()
 
 
-class Callers(Section):
-    """Callers' own signatures: where `domains` are named, a registered certificate counts while one vouches for it."""
-
-    domains: tuple[str, ...] = ()
-
-
 class Endpoint(Section):
     """One address of one source and everything that belongs to the way there (điểm kết nối).
 
@@ -245,6 +242,7 @@ class Settings(BaseSettings):
     trust: dict[str, Domain] = Field(default_factory=dict)
     revocation: Revocation = Field(default_factory=Revocation)
     callers: Callers = Field(default_factory=Callers)
+    signing: Signing = Field(default_factory=Signing)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
 
     @classmethod

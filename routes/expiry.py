@@ -75,6 +75,8 @@ def certificate_files(settings: Settings) -> Iterator[tuple[str, Path]]:
             yield f"trust.{name}.anchors", path
         for path in domain.intermediates:
             yield f"trust.{name}.intermediates", path
+    if settings.signing.certificate is not None:
+        yield "signing.certificate", settings.signing.certificate
     for name, endpoint in settings.endpoints.items():
         where = f"endpoints.{name}"
         for path in endpoint.trust:

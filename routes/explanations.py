@@ -180,8 +180,10 @@ EXPLANATIONS: dict[str, tuple[Text, Text]] = {
     ),
     "signing-unavailable": (
         Text(
-            "Thiết bị lưu khoá ký của trục không trả lời nên câu hỏi chưa được gửi tới nguồn.",
-            "The device that holds the gateway's signing key does not answer; nothing was sent to the registry.",
+            "Khoá ký của trục không trả lời hoặc chưa được cấu hình: câu hỏi tới nguồn, hoặc câu trả lời cho bên gọi có "
+            "ký, không được gửi.",
+            "The gateway's signing key does not answer or is not configured: what it had to sign, a question to the "
+            "registry or the answer to a caller who signs, was not sent.",
         ),
         Text(
             "Gọi lại sau Retry-After; nếu lặp lại, báo đơn vị vận hành.",

@@ -36,6 +36,7 @@ _MEND = f"{MEND}, then run `lgsp check`"
 async def signers(settings: Settings) -> list[Finding]:
     """Judge every signer that is named, after everybody was asked who can say whether they were revoked."""
     found = [finding for name, one in settings.endpoints.items() for finding in _own(name, one)]
+    found += _unfit("signing.certificate", settings.signing.certificate, "callers refuse it")
     broken = False
     try:
         domains = await asyncio.to_thread(TrustDomains.load, settings.trust)
@@ -201,20 +202,23 @@ def _usages(path: Path) -> str:
 
 def _own(name: str, endpoint: Endpoint) -> Iterator[Finding]:
     """Look at what we show to a source: it refuses a certificate that is made for something else."""
-    ours = [("certificate", endpoint.certificate), ("tls_certificate", endpoint.tls_certificate)]
-    for setting, path in ours:
-        if path is None or not (held := read(path)):
-            continue
-        certificate, flaw = held[0], None
-        limits = purposes(certificate)
-        if is_authority(certificate):
-            flaw = "is that of an authority (CA)"
-        elif not may_sign(certificate):
-            flaw = "may not make signatures (key usage without digitalSignature)"
-        elif setting == "tls_certificate" and limits is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in limits:
-            flaw = "is not made for TLS clients (extended key usage without clientAuth)"
-        if flaw is not None:
-            step = f"ask its authority for the right kind; see {_usages(path)}"
-            text = f"our certificate {shown(certificate.subject)} {flaw}: sources refuse it"
-            code = "own-wrong-usage" if setting == "certificate" else "tls-client-wrong-usage"
-            yield problem(f"endpoints.{name}.{setting}", text, step, code)
+    yield from _unfit(f"endpoints.{name}.certificate", endpoint.certificate, "sources refuse it")
+    yield from _unfit(f"endpoints.{name}.tls_certificate", endpoint.tls_certificate, "sources refuse it", tls=True)
+
+
+def _unfit(subject: str, path: Path | None, so: str, *, tls: bool = False) -> Iterator[Finding]:
+    """Say why a certificate of ours is not fit to sign, or for TLS clients."""
+    if path is None or not (held := read(path)):
+        return
+    certificate, flaw = held[0], None
+    limits = purposes(certificate)
+    if is_authority(certificate):
+        flaw = "is that of an authority (CA)"
+    elif not may_sign(certificate):
+        flaw = "may not make signatures (key usage without digitalSignature)"
+    elif tls and limits is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in limits:
+        flaw = "is not made for TLS clients (extended key usage without clientAuth)"
+    if flaw is not None:
+        step = f"ask its authority for the right kind; see {_usages(path)}"
+        text = f"our certificate {shown(certificate.subject)} {flaw}: {so}"
+        yield problem(subject, text, step, "tls-client-wrong-usage" if tls else "own-wrong-usage")

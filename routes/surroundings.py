@@ -18,8 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
 from adapters.tables import open_storage
-from config.pkcs11_uri import Pkcs11Uri
-from config.settings import Endpoint, Settings
+from config.settings import Settings
 from routes.caller_findings import accepted, vouched
 from routes.clock_findings import clock_findings
 from routes.evidence_findings import recent, refusals, refusals_of_callers, signed_clocks
@@ -29,7 +28,7 @@ from routes.face_findings import face
 from routes.findings import Finding, ok, problem, warning
 from routes.signer_findings import signers
 from routes.source_findings import PATIENCE_S, Looked, look
-from routes.token_findings import token_look
+from routes.token_findings import token_look, with_tokens
 from security.client_store import load_all
 from storage.commands import status
 from storage.engine import Storage, directory_of
@@ -42,11 +41,7 @@ _LONGEST_S = 6 * PATIENCE_S
 async def surroundings(settings: Settings) -> list[Finding]:
     """Look at endpoints, clock, certificates, storage and Redis, all at once."""
     looks = [_within(f"endpoints.{name}", look(name, endpoint)) for name, endpoint in settings.endpoints.items()]
-    looks += [
-        _within(f"endpoints.{name}.key", _token(f"endpoints.{name}", endpoint))
-        for name, endpoint in settings.endpoints.items()
-        if isinstance(endpoint.key, Pkcs11Uri)
-    ]
+    looks += [_within(f"{name}.key", _only(token_look(name, section))) for name, section in with_tokens(settings)]
     looks += [
         _within("trust", _only(signers(settings))),
         _within("server.tls", _only(face(settings))),
@@ -74,10 +69,6 @@ async def _within(subject: str, looking: Awaitable[Looked]) -> Looked:
 
 async def _only(looking: Awaitable[list[Finding]]) -> Looked:
     return Looked(await looking)
-
-
-async def _token(subject: str, endpoint: Endpoint) -> Looked:
-    return Looked(await token_look(subject, endpoint))
 
 
 async def _storage(settings: Settings) -> Looked:

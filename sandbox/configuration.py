@@ -50,6 +50,10 @@ anonymous_entries_per_minute = 60  # bound of what requests without a known call
 [log]
 level = "info"
 
+[signing]                          # signs SOAP answers to callers who sign; they trust its authority or pin it
+key = {answers_key}
+certificate = {answers_certificate}
+
 [telemetry]
 endpoint = ""                      # OTLP/HTTP address for traces, for example http://127.0.0.1:4318/v1/traces
 
@@ -97,6 +101,7 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
     """Return the text; `addresses` has `listen` and `tls_listen` (host:port), `tls_host` and `public_url`."""
     pki = running.pki
     tls = pki.gateway_tls(addresses["tls_host"])
+    answers = pki.gateway_answers()
     parts = [
         _HEAD.format(
             listen=_toml(addresses["listen"]),
@@ -106,6 +111,8 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
             tls_certificate=_toml(tls.certificate),
             tls_key=_toml(tls.key),
             clients_ca=_toml(pki.clients_ca),
+            answers_key=_toml(answers.key),
+            answers_certificate=_toml(answers.certificate),
             registries_ca=_toml(pki.registries_ca),
             pki_url=running.pki_url,
         )

@@ -117,6 +117,10 @@ class Pki:
         """Return the certificate the gateway signs its requests to registries with."""
         return self.store.pair("gateway-signing", "Gateway signing", self._gateway)
 
+    def gateway_answers(self) -> Pair:
+        """Return the certificate the gateway signs its answers to callers with; no registry takes it for questions."""
+        return self.store.pair("gateway-answers", "Gateway answers", self._gateway)
+
     def gateway_tls(self, host: str) -> Pair:
         """Return the certificate of the gateway's HTTPS face, for `host` and the loopback names."""
         hosts = tuple(dict.fromkeys((host, "localhost", "127.0.0.1", "::1")))

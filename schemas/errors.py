@@ -263,10 +263,10 @@ class EvidenceUnavailable(ServerError):
 
 
 class SigningUnavailable(ServerError):
-    """The key that has to sign our question does not answer; nothing was sent to the registry."""
+    """The key that has to sign our question, or our answer, does not; without its signature nothing is sent."""
 
     code, status, retryable = "signing-unavailable", 503, True
-    title = Text("Không ký được câu hỏi gửi nguồn dữ liệu", "The question to the registry cannot be signed")
+    title = Text("Trục không ký được thông điệp", "The gateway cannot sign")
 
 
 class Overloaded(ServerError):

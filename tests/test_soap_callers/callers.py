@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from config.settings import Signing
 from schemas.errors import SignatureRejected
 from security.administration import Change, add
 from security.clients import Client
@@ -83,3 +85,12 @@ async def client(office: Office, name: str, *signers: Holder) -> Client:
     """A client whose certificates are registered for signing."""
     credentials = [certificate_credential(one.certificate, NOW, signs=True) for one in signers]
     return await office.commit(add(name, name="A ministry", agency="G12", credentials=credentials, by="test", at=NOW))
+
+
+def files(holder: Holder, folder: Path) -> Signing:
+    """The section of a configuration that signs with this key."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    key.write_text(holder.key_pem)
+    key.chmod(0o600)
+    certificate.write_text(holder.pem)
+    return Signing(key=key, certificate=certificate)
