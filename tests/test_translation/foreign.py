@@ -6,7 +6,7 @@ helps to make it.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -154,9 +154,9 @@ def folder() -> Path:
 
 
 @cache
-def contract_file(text: str) -> str:
+def contract_file(text: str, suffix: str = ".wsdl") -> str:
     """The name of a contract file with this text."""
-    path = folder() / f"{abs(hash(text))}.wsdl"
+    path = folder() / f"{abs(hash(text))}{suffix}"
     path.write_text(text, encoding="utf-8")
     return str(path)
 
@@ -207,17 +207,16 @@ def database_of(
 
 @dataclass
 class Source:
-    """Answers every question with the same bytes and keeps the questions."""
+    """Answers every question with the same bytes, or with what is made of it, and keeps the questions."""
 
-    answer: bytes
+    answer: bytes | Callable[[bytes], bytes]
     heard: list[bytes] = field(default_factory=list)
-    port: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 self.heard.append(await request(reader))
-                writer.write(self.answer)
+                writer.write(self.answer if isinstance(self.answer, bytes) else self.answer(self.heard[-1]))
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -240,7 +239,9 @@ def http(body: bytes, media: bytes = b"text/xml; charset=utf-8", status: bytes =
     return b"HTTP/1.1 %s\r\n%s%sContent-Length: %d\r\n\r\n%s" % (status, kind, more, len(body), body)
 
 
-async def asked(database: Database, answer: bytes, number: str = "1", **endpoint: Any) -> Answer:
+async def asked(
+    database: Database, answer: bytes | Callable[[bytes], bytes], number: str = "1", **endpoint: Any
+) -> Answer:
     """What the gateway makes of these bytes of a source; raises what the caller would be told."""
     source = Source(answer)
     async with (
@@ -266,7 +267,7 @@ def xml_answer(kind: Kind, inside: str, attributes: str = "") -> bytes:
     """The HTTP answer in which a source of this kind says what an element of a thing holds."""
     if kind == "xml-in-json":
         document = f'<kq xmlns:xsi="{XSI}"><Thu{attributes}>{inside}</Thu></kq>'
-        return http(json.dumps({"data": document}).encode(), b"application/json")
+        return http(json.dumps({"data": document}, ensure_ascii=False).encode(), b"application/json")
     version = kind.removeprefix("soap-")
     return http(envelope(payload(inside, attributes), version), MEDIA[version])
 
