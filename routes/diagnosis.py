@@ -21,6 +21,7 @@ from routes.findings import Finding, ok, problem, warning
 from routes.listening import tls_context
 from routes.loopback import listens_on_loopback_only, sandbox_clients, sandbox_material
 from routes.peers import networks
+from routes.signing_findings import signing_findings
 from routes.token_findings import token_findings
 from routes.trust_findings import trust_findings, usable_domains
 from schemas.exchange import Database
@@ -274,4 +275,8 @@ def _trust(settings: Settings, _databases: Sequence[Database]) -> Iterator[Findi
     yield from trust_findings(settings)
 
 
-_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _trust, _endpoints, _stores, _contracts)
+def _signing(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    yield from signing_findings(settings)
+
+
+_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _trust, _endpoints, _signing, _stores, _contracts)
