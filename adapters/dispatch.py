@@ -6,16 +6,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
-from adapters.bindings import Codec, Compilable
+from adapters.bindings import Codec
+from adapters.carriage import compiled
+from adapters.encoding import is_writable
 from adapters.login import Link
 from adapters.offloading import LARGE, in_thread
 from adapters.proof import StandingUnsettled
 from adapters.site import Site
 from adapters.trust_domains import NO_DOMAINS, TrustDomains
 from config.settings import ConfigurationError, Endpoint
+from schemas.errors import Text, UpstreamUnreadable
 from schemas.exchange import Answer, Database, Exchange, Handler, Operation
 from security.signature import RecentSignatures, Replays
 from security.trust_status import Unsettled
+
+_NOT_IN_XML = Text(
+    "Trả lời của nguồn có ký tự mà XML không biểu diễn được; hãy hỏi qua REST.",
+    "The source's answer holds a character that no XML can carry; ask over REST.",
+)
 
 Codecs = Mapping[tuple[str, str], Codec]
 Settle = Callable[[Unsettled, float], Awaitable[None]]
@@ -67,10 +75,7 @@ def compile_codecs(
             endpoint = endpoints.get(name)
             if endpoint is None:
                 raise ConfigurationError(f"[endpoints.{name}] is missing: {database.name}/{operation.name} needs it")
-            binding = operation.binding
-            if not isinstance(binding, Compilable):
-                raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
-            codecs[database.name, operation.name] = binding.compile(operation, Site(name, endpoint, memory, domains))
+            codecs[database.name, operation.name] = compiled(database, operation, Site(name, endpoint, memory, domains))
     return codecs
 
 
@@ -106,6 +111,11 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link], settle: Settle = _nobody
         trail.provenance = answer.provenance
         if operation.examine is not None:
             answer.warnings = (*answer.warnings, *operation.examine(exchange.question, answer.data))
+        # Sources that speak JSON may say what no XML can: the caller has to hear of it before it is told as disclosed.
+        if exchange.as_xml and not (
+            is_writable(answer.data) and all(is_writable(one.detail) for one in answer.warnings)
+        ):
+            raise UpstreamUnreadable(_NOT_IN_XML)
         return answer
 
     return handle

@@ -48,6 +48,19 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
 
 
+UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML document can hold, not even as a reference (XML 1.0, production 2)."""
+
+
+def is_writable(value: Any) -> bool:
+    """Tell whether every text in a value of JSON can stand in an XML document."""
+    if isinstance(value, str):
+        return UNWRITABLE.search(value) is None
+    if isinstance(value, dict):
+        return all(map(is_writable, value.values()))
+    return all(map(is_writable, value)) if isinstance(value, list) else True
+
+
 def xml_of(texts: Texts) -> str:
     """Write (path, text) pairs as elements, neighbours with a common parent inside one element of it."""
     if not texts:

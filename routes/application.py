@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +13,16 @@ from aiohttp import web
 
 from adapters.bindings import Codec
 from adapters.breakers import Breakers, SqlBreakerStore
+from adapters.carriage import login_for, scheme_of
 from adapters.dispatch import compile_codecs, dispatch, served
 from adapters.endpoint_trust import trusts_in_callers
 from adapters.login import Link
 from adapters.resilience import retried
 from adapters.revocation import RevocationKeeper
-from adapters.schemes import Scheme
 from adapters.tables import open_storage
 from adapters.trust_domains import TrustDomains
 from config import tracing
-from config.settings import ConfigurationError, Settings
+from config.settings import ConfigurationError, Endpoint, Settings
 from routes import frame, me, tokens
 from routes.authorities import addressed_to
 from routes.catalog import add_catalog
@@ -37,9 +37,14 @@ from routes.quota import quota
 from routes.readiness import health_checks
 from routes.recorded import recorded
 from routes.signed import Signatures
+from routes.soap.callers import Callers
+from routes.soap.face import Means, add_soap
+from routes.soap.faulting import faulting
+from routes.soap.incoming import Judges
 from routes.soap.published import add_contracts
 from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
+from security.answer_signing import AnswerSigner, answer_key
 from security.assertions import Assertions, UsedAssertions
 from security.audit import redaction
 from security.audit.anonymous import BulkCounter
@@ -54,7 +59,9 @@ from security.registry import ClientRegistry
 from security.request_signatures import RequestSignatures, Used, counted_once, longest_life
 from security.shared_signatures import BUCKETS_OF_A_WORKER, SharedSignatures
 from security.signature import Replays, SignaturePolicy
+from security.soap_callers import SoapCallers
 from security.tokens import Tokens
+from security.used_signatures import UsedSignatures
 from storage.engine import Storage
 from storage.errors import StorageError
 
@@ -78,6 +85,8 @@ class Gateway:
     replays: Replays
     revocation: RevocationKeeper
     signatures: RequestSignatures
+    soap_callers: SoapCallers
+    answer_signer: AnswerSigner
     links: Mapping[str, Link]
     handler: Handler
 
@@ -92,9 +101,12 @@ class Gateway:
         endpoints = self.settings.endpoints
         codecs = await asyncio.to_thread(compile_codecs, self.databases, endpoints, self.replays, domains)
         trusts = trusts_in_callers(self.settings.callers.domains, domains)
+        ours = await asyncio.to_thread(answer_key, self.settings.signing)
         self.revocation.take(domains)
         self.codecs.update(codecs)
         self.signatures.believe(trusts)
+        self.soap_callers.believe(trusts)
+        self.answer_signer.take(ours)
         for link in self.links.values():
             link.reload()
         self.keys.reload()
@@ -143,20 +155,21 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         _in_background(opened, registry.follow(lost=_clients_not_read))
         trusts = trusts_in_callers(settings.callers.domains, revocation.domains)
         signatures = RequestSignatures(registry, trusts=trusts, addressed=addressed_to(settings.server))
+        soap_callers = SoapCallers(registry, trusts=trusts)
+        answer_signer = AnswerSigner(answer_key(settings.signing))
         issuer = settings.tokens.issuer or frame.public_url(settings.server)
         identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
         audiences = frozenset({issuer, f"{frame.public_url(settings.server)}/oauth2/token"})
-        links = {name: Link(name, endpoint, _scheme(databases, name)) for name, endpoint in endpoints.items()}
+        links = {name: _link(databases, name, endpoint) for name, endpoint in endpoints.items()}
         for link in links.values():
             opened.push_async_callback(link.close)
         breakers = Breakers(endpoints, SqlBreakerStore(storage))
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
-        used = UsedAssertions(storage)
-        once = counted_once(_signatures(settings, opened, storage) or used)
+        once = counted_once(_signatures(settings, opened, storage) or UsedSignatures(storage))
         passed = stages(trail, _limiter(settings, opened), once, retried(breakers, endpoints))
         handler = compose(passed, dispatch(codecs, links, revocation.settle))
-        assertions = Assertions(registry, used, audiences)
+        assertions = Assertions(registry, UsedAssertions(storage), audiences)
         yield Gateway(
             settings,
             databases,
@@ -171,6 +184,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             replays,
             revocation,
             signatures,
+            soap_callers,
+            answer_signer,
             links,
             handler,
         )
@@ -185,10 +200,22 @@ def application(gateway: Gateway) -> web.Application:
     def identify(request: web.Request) -> Caller:
         return gateway.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
 
-    app.middlewares.extend((quota, recorded(identify, gateway.trail, gateway.databases), frame.unrepeated))
+    faults = faulting(gateway.trail, gateway.answer_signer)
+    app.middlewares.extend((quota, faults, recorded(identify, gateway.trail, gateway.databases), frame.unrepeated))
     signatures = Signatures(gateway.signatures.verify, gateway.revocation.settle)
     add_exchanges(
         app.router, gateway.databases, gateway.handler, gateway.trail.proof, signatures, settings.server.max_body
+    )
+    judges = Judges(
+        Callers(gateway.identity),
+        gateway.soap_callers.verify,
+        gateway.revocation.settle,
+        gateway.answer_signer.require,
+    )
+    add_soap(
+        app.router,
+        gateway.databases,
+        Means(gateway.handler, gateway.trail.proof, judges, gateway.answer_signer, settings.server.max_body),
     )
     tokens.setup(
         app,
@@ -210,14 +237,9 @@ def application(gateway: Gateway) -> web.Application:
     return app
 
 
-def _scheme(databases: Sequence[Database], endpoint: str) -> Scheme | None:
-    for database in databases:
-        scheme = database.logins.get(endpoint)
-        if scheme is not None:
-            if not isinstance(scheme, Scheme):
-                raise ConfigurationError(f"{database.name}: the login of {endpoint} is not a Scheme")
-            return scheme
-    return None
+def _link(databases: tuple[Database, ...], name: str, endpoint: Endpoint) -> Link:
+    scheme, address = login_for(name, endpoint, scheme_of(databases, name))
+    return Link(name, endpoint, scheme, login_url=address)
 
 
 async def _revocation(settings: Settings, opened: AsyncExitStack) -> RevocationKeeper:

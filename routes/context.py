@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from schemas.errors import GatewayError
 from schemas.exchange import Caller
 
 
@@ -26,6 +27,8 @@ REQUEST_ID = web.RequestKey("request_id", str)
 PEER = web.RequestKey("peer", Peer)
 # Set by whoever authenticates the request; the access line names the client.
 CALLER = web.RequestKey("caller", Caller)
+# Set by whoever renders a failure itself, so that the access line can name it.
+FAILURE = web.RequestKey("failure", GatewayError)
 # Headers that go on the answer whether it succeeds or fails (rate limits for example); empty at first.
 ANSWER_HEADERS = web.RequestKey("answer_headers", dict[str, str])
 

@@ -7,7 +7,6 @@ unexpected exception says reaches the caller, the log has its frames under the r
 from __future__ import annotations
 
 import json
-from math import ceil
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +16,11 @@ from aiohttp import web
 from routes.context import BASE_URL, REQUEST_ID
 from routes.direct import Whole
 from routes.language import Language, preferred
+from routes.rendering import in_language, wait_of
+from routes.soap.envelopes import version_of
+from routes.soap.faults import content_type, fault
+from routes.soap.replies import plain_envelope
+from routes.soap.wsdl import Version
 from schemas.errors import (
     Flaw,
     GatewayError,
@@ -31,7 +35,6 @@ from schemas.errors import (
 
 log = structlog.get_logger()
 
-_DAY = 86_400
 # RFC 6750, 3.1: without a credential no error code is given; everything wrong with a token is `invalid_token`.
 _CHALLENGES = {
     "expired": "The access token expired",
@@ -56,9 +59,9 @@ def problem(
     kind = f"{base_url}/problems/{error.code}"
     document: dict[str, Any] = {
         "type": kind,
-        "title": _in(language, error.title),
+        "title": in_language(language, error.title),
         "status": error.status,
-        "detail": _in(language, error.detail),
+        "detail": in_language(language, error.detail),
         "instance": f"{kind}#{quote(request_id, safe='')}",
         "code": error.code,
         "retryable": error.retryable,
@@ -73,15 +76,15 @@ def problem(
     if error.receipt is not None:
         document["receipt"] = error.receipt.as_json(error.proof)
     headers = {"Content-Type": "application/problem+json", "Content-Language": language}
-    if error.status == 429 or (error.status in (502, 503) and error.retryable):
-        headers["Retry-After"] = str(ceil(min(max(error.retry_after or 1, 1), _DAY)))
+    if (wait := wait_of(error)) is not None:
+        headers["Retry-After"] = str(wait)
     if error.status == 401:
         headers["WWW-Authenticate"] = challenge(error.reason)
     return error.status, headers, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _flaw(flaw: Flaw, language: Language) -> dict[str, str]:
-    shown = {"pointer": flaw.pointer, "detail": _in(language, flaw.detail)}
+    shown = {"pointer": flaw.pointer, "detail": in_language(language, flaw.detail)}
     if flaw.header is not None:
         shown["header"] = flaw.header
     if flaw.parameter is not None:
@@ -96,10 +99,6 @@ def challenge(reason: str | None) -> str:
         return realm
     description = _CHALLENGES.get(reason or "", "The credential is not valid")
     return f'{realm}, error="invalid_token", error_description="{description}"'
-
-
-def _in(language: Language, text: Text) -> str:
-    return text.en if language == "en" else text.vi
 
 
 def error_of(failure: BaseException) -> GatewayError:
@@ -126,10 +125,38 @@ def rendered(
     if isinstance(error, Internal):
         log.error("internal-error", request_id=request_id, exc_info=failure)
     language = preferred(request.headers.get("Accept-Language"))
+    if is_soap(request):
+        version = soap_version(request)
+        status, payload = fault(error, version, request_id=request_id, language=language, base_url=base_url)
+        return Whole(plain_envelope(payload, version), soap_headers(error, version), status)
     status, headers, body = problem(error, request_id=request_id, language=language, base_url=base_url)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
     return Whole(body, headers, status)
+
+
+def is_soap(request: web.BaseRequest) -> bool:
+    """Tell whether a request is one whose errors are told as SOAP faults."""
+    return request.method == "POST" and request.path.startswith("/soap/")
+
+
+def soap_version(request: web.BaseRequest) -> Version:
+    """Return the SOAP version that a request's media type says, 1.1 where it says none."""
+    try:
+        return version_of(request.headers.getall("Content-Type", ()))
+    except UnsupportedMediaType:
+        return "1.1"
+
+
+def soap_headers(error: GatewayError, version: Version) -> dict[str, str]:
+    """Return the HTTP headers of a fault."""
+    headers = {"Content-Type": content_type(version)}
+    if (wait := wait_of(error)) is not None:
+        headers["Retry-After"] = str(wait)
+    if error.status == 401:
+        # Clients of some stacks send their password only after they were asked for it.
+        headers["WWW-Authenticate"] = f'Basic realm="lgsp", charset="UTF-8", {challenge(error.reason)}'
+    return headers
 
 
 def answered(request: web.Request, failure: Exception) -> tuple[GatewayError, web.Response]:

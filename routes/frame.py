@@ -21,9 +21,9 @@ from config.logging import identifier_shaped, write_access
 from config.metrics import Level, Spread, Tally, labelled, metrics
 from config.settings import Server
 from routes.bodies import check_repeated
-from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, RELOAD, REQUEST_ID
+from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, FAILURE, RELOAD, REQUEST_ID
 from routes.direct import COMMON, Whole, template_of
-from routes.errors import answered
+from routes.errors import answered, is_soap
 from routes.peers import trusting
 from schemas.errors import GatewayError, Overloaded
 from schemas.ids import new_id
@@ -54,9 +54,12 @@ def setup(app: web.Application, server: Server, *, reload: Callable[[], Awaitabl
 def request_id_of(request: web.BaseRequest) -> str:
     """Return the caller's `X-Request-Id`, or a new one where it is missing, repeated, unfit or identifier-shaped."""
     sent = request.headers.getall(_ID_HEADER, ())
-    if len(sent) == 1 and _REQUEST_ID.fullmatch(sent[0]) and not identifier_shaped(sent[0]):
-        return str(sent[0])
-    return new_id()
+    return str(sent[0]) if len(sent) == 1 and is_fit(sent[0]) else new_id()
+
+
+def is_fit(request_id: str) -> bool:
+    """Tell whether a caller's own request id may stand in the log and in answers."""
+    return _REQUEST_ID.fullmatch(request_id) is not None and not identifier_shaped(request_id)
 
 
 def trace_id_of(request: web.BaseRequest) -> str | None:
@@ -120,6 +123,10 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         except Exception as failure:  # noqa: BLE001 - this is where the unforeseen ends
             error, response = answered(request, failure)
         status = response.status
+        if status >= 400:
+            error = error or state.get(FAILURE)
+        # A SOAP message may say which request it is.
+        request_id = state[REQUEST_ID]
         if type(response) is Whole:
             headers = response.headers
             headers[_ID_HEADER] = request_id
@@ -180,8 +187,11 @@ def bounded(limit: int) -> Middleware:
 
 @web.middleware
 def unrepeated(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
-    """Refuse repeated headers; innermost of all, so that a known caller who sends them leaves evidence."""
+    """Refuse repeated headers; innermost of all, so that a known caller who sends them leaves evidence.
+
+    Who sends a SOAP message is known later: its face looks itself.
+    """
     headers = request.headers
-    if len(headers) != len(set(headers)):
+    if len(headers) != len(set(headers)) and not is_soap(request):
         check_repeated(headers)
     return handler(request)

@@ -123,9 +123,10 @@ class Exchange:
     """One question on its way; `deadline` is on the event loop's clock (seconds), `asked_at` is UTC.
 
     `asked_fields` is what the caller's `fields=` asked for (None: all that is granted). `signed` is the caller's own
-    signature over this request, where it sent one that holds. It belongs to one task from the face to the source; only
-    `authorised` writes into it: `grant`, the `deadline` of that grant, and `well_formed`, that dossier and officer
-    have, where given, the form of such (until then they may hold anything).
+    signature over this request, where it sent one that holds. With `as_xml` the answer goes into an XML document. It
+    belongs to one task from the face to the source; only `authorised` writes into it: `grant`, the `deadline` of that
+    grant, and `well_formed`, that dossier and officer have, where given, the form of such (until then they may hold
+    anything).
     """
 
     id: str
@@ -142,6 +143,7 @@ class Exchange:
     request_id: str | None = None
     traceparent: str | None = None
     signed: CallerSignature | None = None
+    as_xml: bool = False
     grant: Grant | None = None
     well_formed: bool = False
     trail: Trail = field(default_factory=Trail)

@@ -1,0 +1,85 @@
+"""The middleware of the SOAP face: whatever goes wrong leaves evidence and becomes a fault (xử lý lỗi SOAP)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from routes.context import BASE_URL, CALLER, FAILURE, PEER, REQUEST_ID
+from routes.direct import Whole
+from routes.errors import error_of, is_soap, soap_headers, soap_version
+from routes.language import preferred
+from routes.soap.faults import fault, header_of
+from routes.soap.replies import REPLY, Reply, envelope
+from schemas.errors import GatewayError, Internal
+from schemas.purposes import PURPOSES
+from security.answer_signing import AnswerSigner
+from security.audit.trail import AuditTrail, Bearing
+
+log = structlog.get_logger()
+
+
+def faulting(trail: AuditTrail, signer: AnswerSigner) -> Middleware:
+    """Make the middleware; `signer` signs answers to callers who signed."""
+
+    @web.middleware
+    def guard(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        return guarded(request, handler) if is_soap(request) else handler(request)
+
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        reply = request[REPLY] = Reply(soap_version(request))
+        try:
+            return await handler(request)
+        except ConnectionError:
+            # Gone before the whole question was there: nothing was asked, and nobody is left to be told.
+            raise
+        except Exception as failure:
+            error = error_of(failure)
+            if isinstance(error, Internal):
+                log.error("internal-error", request_id=request[REQUEST_ID], exc_info=failure)
+            error = await recorded(request, reply, error)
+            request[FAILURE] = error
+            return await told(request, reply, error)
+
+    async def recorded(request: web.Request, reply: Reply, error: GatewayError) -> GatewayError:
+        """Leave evidence of what never became an exchange; return the error that the caller is told."""
+        caller = request.get(CALLER)
+        if caller is None:
+            trail.anonymous(error, request[PEER].address)
+            return error
+        if error.code in ("too-many-requests", "evidence-unavailable"):
+            return error
+        try:
+            if error.receipt is None:
+                purpose = reply.purpose if reply.purpose in PURPOSES else None
+                await trail.refused(
+                    caller, error, Bearing(request[REQUEST_ID], reply.database, reply.operation, purpose)
+                )
+            if error.receipt is not None and reply.full_receipt:
+                error.proof = await trail.proof(error.receipt)
+        except GatewayError as unrecorded:
+            return unrecorded
+        return error
+
+    async def told(request: web.Request, reply: Reply, error: GatewayError) -> web.Response:
+        language = preferred(request.headers.get("Accept-Language"))
+        status, payload = fault(
+            error,
+            reply.version,
+            request_id=request[REQUEST_ID],
+            language=language,
+            base_url=request.app[BASE_URL],
+        )
+        block = header_of(error, reply.version).encode()
+        try:
+            body = await envelope(payload, reply, signer, block)
+        except GatewayError:
+            # The key that should sign does not answer: what went wrong is told all the same, and nothing was disclosed.
+            reply.confirms = None
+            body = await envelope(payload, reply, signer, block)
+        return Whole(body, soap_headers(error, reply.version), status)
+
+    return guard
