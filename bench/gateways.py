@@ -27,9 +27,11 @@ from schemas.exchange import Grant
 from schemas.purposes import PURPOSES
 from security import administration
 from security.audit.assembly import open_log
+from security.credentials import certificate_credential
 from security.keys import KeyRing
 from security.policy import field_paths
 from security.registry import ClientRegistry
+from security.signature_key import first_certificate
 
 _START_SECONDS = 60.0
 _CLIENT: Final = "bench"
@@ -65,6 +67,12 @@ timeout = {{ connect = 2.0, read = 8.0, total = 8.0 }}
 retry = {{ attempts = 3, initial = 0.1, maximum = 1.0 }}
 breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
 concurrency = 64
+"""
+
+_SIGNING = """
+[signing]
+key = {key}
+certificate = {certificate}
 """
 
 _SIGNED = """\
@@ -108,24 +116,34 @@ def signings(directory: Path) -> dict[str, Signing]:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A gateway that could be started: its state directory, port and client secret."""
+    """A gateway that could be started: its state directory, port, client secret, and key and certificate of a caller
+    who signs."""
 
     state: Path
     port: int
     secret: str
+    signer: tuple[Path, Path]
 
 
-def deploy(state: Path, upstream: int, signing: Signing | None, workers: int = 1) -> Deployed:
-    """Make everything that an operator makes before a gateway starts, with one client that may ask at any rate."""
+def deploy(state: Path, upstream: int, signing: Signing | None, workers: int = 1, *, soap: bool = False) -> Deployed:
+    """Make everything that an operator makes before a gateway starts, with one client that may ask at any rate.
+
+    With `soap` the gateway signs answers.
+    """
     state.mkdir(mode=0o700, parents=True)
     port = free_port()
     text = _CONFIGURATION.format(port=port, upstream=upstream, workers=workers)
     path = state / "gateway.toml"
-    path.write_text(text + (signing.configuration() if signing else ""), encoding="utf-8")
-    return Deployed(state, port, asyncio.run(_prepare(load(path))))
+    caller = Pki(state / "pki").client(_CLIENT)
+    text += signing.configuration() if signing else ""
+    if soap:
+        text += _SIGNING.format(key=json.dumps(str(caller.key)), certificate=json.dumps(str(caller.certificate)))
+    path.write_text(text, encoding="utf-8")
+    secret = asyncio.run(_prepare(load(path), caller.certificate))
+    return Deployed(state, port, secret, (caller.key, caller.certificate))
 
 
-async def _prepare(settings: Settings) -> str:
+async def _prepare(settings: Settings, certificate: Path) -> str:
     KeyRing.create(settings.keys.directory, sandbox=True)
     await upgrade(settings.storage.url)
     storage = await open_storage(settings.storage.url)
@@ -134,7 +152,10 @@ async def _prepare(settings: Settings) -> str:
         try:
             await ClientRegistry(storage).refresh()
             by = "make bench"
-            added = administration.add(_CLIENT, name="Bộ Tư pháp (LGSP SANDBOX)", agency="G15", by=by)
+            held = certificate_credential(first_certificate(certificate), datetime.now(UTC), signs=True)
+            added = administration.add(
+                _CLIENT, name="Bộ Tư pháp (LGSP SANDBOX)", agency="G15", credentials=(held,), by=by
+            )
             grant = Grant(
                 "tax",
                 "taxpayer",

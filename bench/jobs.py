@@ -12,7 +12,8 @@ from typing import Any
 class Job:
     """One measurement: `rate` questions a second, or as fast as `connections` callers get answers where it is None.
 
-    `request` is sent as it is; `mark` must occur in every answer. `pids` are the server's, whose CPU time is read at
+    `request` is sent as it is, or in its place signed questions, made with `signer` (files of key and certificate);
+    `mark` must occur in every answer. `pids` are the server's, whose CPU time is read at
     both ends of the `seconds` that count, after `warm` ones that do not.
     """
 
@@ -25,6 +26,7 @@ class Job:
     rate: float | None = None
     pids: tuple[int, ...] = ()
     cores: tuple[int, ...] = ()
+    signer: tuple[str, ...] = ()
 
     def line(self) -> str:
         """Write it as one line."""
@@ -37,7 +39,7 @@ class Job:
         """Read what `line` wrote."""
         plain = json.loads(line)
         plain |= {name: base64.b64decode(plain[name]) for name in ("request", "mark")}
-        plain |= {name: tuple(plain[name]) for name in ("pids", "cores")}
+        plain |= {name: tuple(plain[name]) for name in ("pids", "cores", "signer")}
         return cls(**plain)
 
 

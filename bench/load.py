@@ -15,12 +15,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import uvloop
 
 from bench.jobs import Job, Outcome
 from bench.processes import cpu_seconds
+from bench.signed_questions import signed_questions
 
 _DRAIN_SECONDS = 10.0
 # Before a caller comes back to a server that has just failed it.
@@ -47,7 +49,7 @@ class Caller(asyncio.Protocol):
         """Send the question; its time counts from `since`."""
         self._since = since
         assert self._transport is not None
-        self._transport.write(self._run.job.request)
+        self._transport.write(self._run.question())
 
     def data_received(self, data: bytes) -> None:
         """Take the answer once it is complete."""
@@ -101,6 +103,7 @@ class Run:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.question = _questions(job)
         self.outcome = Outcome()
         self._loop = asyncio.get_running_loop()
         self._began = float("inf")
@@ -224,6 +227,13 @@ class Run:
 
     def _cpu(self) -> float:
         return sum(map(cpu_seconds, self.job.pids))
+
+
+def _questions(job: Job) -> Callable[[], bytes]:
+    if job.signer:
+        key, certificate = map(Path, job.signer)
+        return signed_questions(job.port, key, certificate)
+    return lambda: job.request
 
 
 def _own() -> float:

@@ -33,7 +33,8 @@ _FEWEST = 3
 class Subject:
     """A server under test: the processes at the head of its families, and the question that it is asked.
 
-    `spread` lets it use every core, beside the upstream and the callers.
+    `spread` lets it use every core, beside the upstream and the callers. With `signer` (files of key and certificate)
+    it is asked over SOAP by a caller who signs.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Subject:
     request: bytes
     gateway: bool
     spread: bool = False
+    signer: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -110,12 +112,14 @@ class Stage:
         cores = self.cores if subject.spread else self.other_cores
         pin(self._upstream.pid, cores)
         pids = tuple(each for pid in subject.pids for each in family(pid))
-        job = Job(subject.port, subject.request, MARK, connections, seconds, warm, rate, pids, tuple(cores))
+        job = Job(
+            subject.port, subject.request, MARK, connections, seconds, warm, rate, pids, tuple(cores), subject.signer
+        )
         outcome = self.run(job)
         if outcome["failed"] or not outcome["answered"]:
             counts = f"{outcome['failed']} failures, {outcome['answered']} answers"
             raise Broken(f"{subject.name}: {counts}: {outcome['failure'] or 'no answer'}")
-        wrong = flaw(outcome["body"].encode(), gateway=subject.gateway)
+        wrong = flaw(outcome["body"].encode(), gateway=subject.gateway, soap=bool(subject.signer))
         if wrong:
             raise Broken(f"{subject.name}: {wrong}: {outcome['body']}")
         return outcome

@@ -35,6 +35,7 @@ def _share(durable: float, in_memory: float) -> float:
 
 RATIOS: Final = (
     Ratio("full_ecdsa/node_soap", "full_ecdsa", "node_soap", least=0.8),
+    Ratio("soap_signed/rest", "soap_signed", "full_ecdsa", least=0.7),
     Ratio("full_rsa/flask_zeep", "full_rsa", "flask_zeep", least=1.3),
     Ratio("unsigned/node_soap", "unsigned", "node_soap", least=1.2),
     Ratio("unsigned/php_soap", "unsigned", "php_soap"),

@@ -20,7 +20,8 @@ from bench.processes import tell
 class Build:
     """A gateway under test: kind of key (None: unsigned), options of the bench build, worker processes.
 
-    `grown`: its log and its clients are grown before it starts. `spread`: it may use every core.
+    `grown`: its log and its clients are grown before it starts. `spread`: it may use every core. `soap`: it is asked
+    over SOAP by a caller who signs, and signs its answers.
     """
 
     keys: Literal["ecdsa", "rsa"] | None = "ecdsa"
@@ -28,10 +29,12 @@ class Build:
     workers: int = 1
     grown: bool = False
     spread: bool = False
+    soap: bool = False
 
 
 BUILDS: Final[Mapping[str, Build]] = {
     "full_ecdsa": Build(),
+    "soap_signed": Build(soap=True),
     "full_rsa": Build(keys="rsa"),
     "unsigned": Build(keys=None, options=("--unsigned",)),
     "evidence_in_memory": Build(options=("--memory",)),
@@ -44,6 +47,7 @@ BUILDS: Final[Mapping[str, Build]] = {
 ORDER: Final = (
     "node_soap",
     "full_ecdsa",
+    "soap_signed",
     "million_entries",
     "evidence_in_memory",
     "unsigned",
@@ -88,11 +92,13 @@ def _gateway(name: str, build: Build, ground: Ground) -> Subject:
     stage = ground.stage
     upstream = stage.ports[build.keys or "unsigned"]
     signing = ground.signings[build.keys] if build.keys else None
-    deployed = deploy(ground.directory / name, upstream, signing, build.workers)
+    deployed = deploy(ground.directory / name, upstream, signing, build.workers, soap=build.soap)
     if build.grown:
         asyncio.run(prepare(deployed.state, entries=ground.entries, clients=ground.clients))
     pid = serve(deployed, ground.stack, stage.cores if build.spread else stage.server_cores, build.options)
-    return Subject(name, (pid,), deployed.port, question(deployed), gateway=True, spread=build.spread)
+    signer = tuple(map(str, deployed.signer)) if build.soap else ()
+    asked = b"" if build.soap else question(deployed)
+    return Subject(name, (pid,), deployed.port, asked, gateway=True, spread=build.spread, signer=signer)
 
 
 def _rival(name: str, ground: Ground) -> Subject:
