@@ -78,6 +78,10 @@ vectors: .venv/bin/python ## fetch other people's signed documents, which the te
 test: .venv/.dev services vectors ## install what the tests need and run the whole suite; options in ARGS="..."
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+.PHONY: wsdl
+wsdl: .venv/.dev ## promise the WSDLs as they are now: the files that the tests hold the SOAP face to
+	@$(BIN)/python -m tests.test_soap_contract.golden
+
 .PHONY: check
 check: .venv/.dev ## ruff, mypy strict, the import rule
 	@$(BIN)/ruff check .

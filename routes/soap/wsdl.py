@@ -13,8 +13,8 @@ from lxml import etree
 
 from routes.openapi_models import pascal
 from routes.soap.names import GATEWAY, action_of, element_of, namespace
-from routes.soap.shared_types import BLOCKS, gateway_schema
-from routes.soap.types import LANGUAGE, XS, add_models, document, record_type, xs
+from routes.soap.shared_types import BLOCKS, SAID_ALONG, gateway_schema
+from routes.soap.types import XS, add_models, document, name_types, record_type, xs
 from schemas.errors import Text
 from schemas.exchange import Database
 from security.xml import Element
@@ -25,6 +25,7 @@ SOAP_BINDINGS: Final = {
     "1.2": "http://schemas.xmlsoap.org/wsdl/soap12/",
 }
 _HTTP: Final = "http://schemas.xmlsoap.org/soap/http"
+_ADDRESSING: Final = "http://www.w3.org/2006/05/addressing/wsdl"
 Version = Literal["1.1", "1.2"]
 VERSIONS: Final[tuple[Version, ...]] = ("1.1", "1.2")
 
@@ -38,7 +39,7 @@ class Described(NamedTuple):
 
 def database_wsdl(database: Database, public_url: str, versions: Sequence[Version] = VERSIONS) -> bytes:
     """Return the contract of a database, with a port for each of `versions`; raises ConfigurationError."""
-    schema = _schema(database.name)
+    schema = schema_of(database.name)
     add_models(schema, "t", database)
     for operation in database.operations:
         add_response(schema, element_of(operation), f"t:{record_type(operation.answer)}")
@@ -50,7 +51,8 @@ def database_wsdl(database: Database, public_url: str, versions: Sequence[Versio
     return contract(database.name, about, schema, operations, public_url, versions)
 
 
-def _schema(service: str) -> Element:
+def schema_of(service: str) -> Element:
+    """Return an empty schema for the messages of a service; the prefix `t` is bound to their namespace, `g` to ours."""
     schema = etree.Element(
         f"{{{XS}}}schema",
         {"targetNamespace": namespace(service), "elementFormDefault": "qualified", "version": "1"},
@@ -69,8 +71,8 @@ def add_response(schema: Element, element: str, type_: str) -> None:
         "Dữ liệu được cung cấp",
         "What was told: absent is not granted or not asked, nil is that the source has none",
     )
-    xs(inside, "element", ref="g:exchange")
-    xs(inside, "element", ref="g:receipt")
+    for name, type_, text in SAID_ALONG:
+        document(xs(inside, "element", name=name, type_=type_), text.vi, text.en)
 
 
 def contract(
@@ -87,11 +89,12 @@ def contract(
     root = etree.Element(
         f"{{{WSDL}}}definitions",
         {"name": name, "targetNamespace": namespace(service)},
-        nsmap={"wsdl": WSDL, **prefixes, "xs": XS, "t": namespace(service), "g": GATEWAY},
+        nsmap={"wsdl": WSDL, **prefixes, "wsaw": _ADDRESSING, "xs": XS, "t": namespace(service), "g": GATEWAY},
     )
     _documented(root, about)
     types = _wsdl(root, "types")
     types.append(gateway_schema())
+    name_types(schema, "t")
     types.append(schema)
     headers = _wsdl(root, "message", name="Headers")
     for block in BLOCKS:
@@ -101,7 +104,7 @@ def contract(
         for suffix in ("", "Response"):
             message = _wsdl(root, "message", name=f"{operation.element}{suffix or 'Request'}")
             _wsdl(message, "part", name="parameters", element=f"t:{operation.element}{suffix}")
-    _port_type(root, name, operations)
+    _port_type(root, name, service, operations)
     for version in versions:
         _binding(root, name, service, operations, version)
     service_element = _wsdl(root, "service", name=f"{name}Service")
@@ -122,19 +125,20 @@ def _wsdl(parent: Element, name: str, /, **attributes: str) -> Element:
 
 
 def _documented(place: Element, text: Text) -> None:
-    """Say what it is; WSDL 1.1 takes one documentation for each element, so that both languages stand in it."""
-    documentation = _wsdl(place, "documentation")
-    documentation.text = f"{text.vi} · {text.en}"
-    documentation.set(LANGUAGE, "vi")
+    """Say what it is: WSDL 1.1 takes one documentation for each element, without attributes, for both languages."""
+    _wsdl(place, "documentation").text = f"{text.vi} · {text.en}"
 
 
-def _port_type(root: Element, name: str, operations: Sequence[Described]) -> None:
+def _port_type(root: Element, name: str, service: str, operations: Sequence[Described]) -> None:
     port_type = _wsdl(root, "portType", name=f"{name}Port")
     for operation in operations:
         place = _wsdl(port_type, "operation", name=operation.element)
         _documented(place, operation.title)
-        _wsdl(place, "input", message=f"t:{operation.element}Request")
-        _wsdl(place, "output", message=f"t:{operation.element}Response")
+        # Mono's svcutil takes the action of a message from here alone.
+        action = action_of(service, operation.element)
+        for direction, message, suffix in (("input", "Request", ""), ("output", "Response", "Response")):
+            heard = _wsdl(place, direction, message=f"t:{operation.element}{message}")
+            heard.set(f"{{{_ADDRESSING}}}Action", f"{action}{suffix}")
         _wsdl(place, "fault", name="Problem", message="t:Problem")
 
 

@@ -1,0 +1,33 @@
+"""The contracts as promised to callers; `python -m tests.test_soap_contract.golden` (`make wsdl`) rewrites them.
+
+A change of a contract is a change for everybody who generated a client from it: it has to be meant.
+"""
+
+from pathlib import Path
+
+from adapters import DATABASES
+from routes.soap.wsdl import database_wsdl
+
+FOLDER = Path(__file__).parent / "golden"
+PUBLIC = "https://lgsp.example.vn"
+COMMAND = "python -m tests.test_soap_contract.golden"
+
+
+def contracts() -> dict[str, bytes]:
+    """The contract of every database by the name of its file."""
+    return {f"{database.name}.wsdl": database_wsdl(database, PUBLIC) for database in DATABASES}
+
+
+def rewrite() -> None:
+    """Take the present contracts for the promised ones."""
+    FOLDER.mkdir(exist_ok=True)
+    wanted = contracts()
+    for file in FOLDER.glob("*.wsdl"):
+        if file.name not in wanted:
+            file.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_bytes(text)
+
+
+if __name__ == "__main__":
+    rewrite()
