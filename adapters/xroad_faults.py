@@ -100,6 +100,8 @@ _ADVICE: Final = {
     ),
 }
 
+_GARBLED: Final = Text("trả lời của nguồn không đúng quy cách X-Road", "the source's answer is not as X-Road wants one")
+
 
 class XroadFault(NamedTuple):
     """A code in the spelling of 7.8 as far as its words are known, what it means, and who answers for it."""
@@ -150,7 +152,9 @@ def raise_xroad_fault(name: str, fault: XroadFault, trace: str = "") -> NoReturn
     log.warning(
         "xroad-fault", endpoint=name, code=fault.shown, trace=trace if _TRACE.fullmatch(trace.strip()) else None
     )
-    advice = next((_ADVICE[word] for word in fault.words if word in _ADVICE), None)
+    advice = (
+        _GARBLED if fault.kind == "garbled" else next((_ADVICE[word] for word in fault.words if word in _ADVICE), None)
+    )
     vi = f"Mạng X-Road tới nguồn {name} trả lỗi {fault.shown}"
     en = f"X-Road on the way to {name} answered {fault.shown}"
     detail = Text(f"{vi}: {advice.vi}", f"{en}: {advice.en}") if advice else Text(vi, en)

@@ -100,8 +100,8 @@ class RestRoad:
             said = headers.get(name)
             if said is None or _decoded(said) == value:
                 continue
-            # A comma would be encoded where a code has one; we read fields of one name joined.
-            if "," in said:
+            # Fields of one name come to us joined; no code has a space.
+            if ", " in said:
                 raise Unreadable(f"the header {name} is there more than once")
             raise rejected(Rejected("not-answer-to-request", f"the answer repeats another {name}"))
         # The key to the records of both security servers; the audit entry has no place for it.
