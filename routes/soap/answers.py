@@ -21,6 +21,8 @@ from security.audit.entries import instant
 
 _SPECIAL: Final = re.compile("[&<>\r]")
 _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true">'
+_GATEWAYS: Final = f' xmlns:g="{GATEWAY}"'
+"""Stands on each member of `exchange` and `receipt`: exclusive C14N declares a prefix where it is used first."""
 
 Write = Callable[[Any], str]
 """Writes the inside of an element; never called with None."""
@@ -44,20 +46,23 @@ def element(name: str, value: str | None, prefix: str = "g:") -> str:
     return f"<{name}{_NIL}</{name}>" if value is None else f"<{name}>{told(value)}</{name}>"
 
 
+def _member(name: str, value: str) -> str:
+    return f"<g:{name}{_GATEWAYS}>{told(value)}</g:{name}>"
+
+
 def answer_writer(database: Database, operation: Operation) -> WriteAnswer:
     """Compile the writer of an operation's answers."""
     wrapper = f"{element_of(operation)}Response"
     opening = f'<{wrapper} xmlns="{namespace(database.name)}"><data>'
-    named = f"{element('database', database.name)}{element('operation', operation.name)}"
+    named = f"{_member('database', database.name)}{_member('operation', operation.name)}"
     write_data = record_writer(shape_of(operation.answer))
 
     def write(exchange_id: str, answer: Answer, proof: Sequence[bytes] | None) -> bytes:
         about = (
-            f'</data><g:exchange xmlns:g="{GATEWAY}"><g:id>{exchange_id}</g:id>{named}'
-            f"<g:answeredAt>{instant(datetime.now(UTC))}</g:answeredAt>{_fields(answer.fields)}"
-            f"{_warnings(answer.warnings)}{_signature(answer.provenance)}</g:exchange>"
+            f"</data><exchange>{_member('id', exchange_id)}{named}{_member('answeredAt', instant(datetime.now(UTC)))}"
+            f"{_fields(answer.fields)}{_warnings(answer.warnings)}{_signature(answer.provenance)}</exchange>"
         )
-        receipt = "" if answer.receipt is None else receipt_of(answer.receipt, proof, f' xmlns:g="{GATEWAY}"')
+        receipt = "" if answer.receipt is None else f"<receipt>{receipt_members(answer.receipt, proof)}</receipt>"
         return f"{opening}{write_data(answer.data)}{about}{receipt}</{wrapper}>".encode()
 
     return write
@@ -112,25 +117,25 @@ def _inside(member: Any) -> Write | None:
 # A grant's fields and a registry's certificate are the same for thousands of answers.
 @lru_cache(maxsize=1024)
 def _fields(fields: tuple[str, ...]) -> str:
-    return f"<g:fields>{''.join(element(ITEM, camel_path(path)) for path in fields)}</g:fields>"
+    return f"<g:fields{_GATEWAYS}>{''.join(element(ITEM, camel_path(path)) for path in fields)}</g:fields>"
 
 
 def _warnings(warnings: Sequence[Notice]) -> str:
     if not warnings:
-        return "<g:warnings></g:warnings>"
+        return f"<g:warnings{_GATEWAYS}></g:warnings>"
     items = [
         f"<g:item>{element('code', one.code)}{element('pointer', camel_pointer(one.pointer))}"
         f"{element('detail', one.detail)}</g:item>"
         for one in warnings
     ]
-    return f"<g:warnings>{''.join(items)}</g:warnings>"
+    return f"<g:warnings{_GATEWAYS}>{''.join(items)}</g:warnings>"
 
 
 def _signature(proven: Provenance | None) -> str:
     if proven is None:
-        return f"<g:signature{_NIL}</g:signature>"
+        return f"<g:signature{_GATEWAYS}{_NIL}</g:signature>"
     vouched = _proven(proven.status, proven.signer, proven.certificate, proven.domain, proven.revocation)
-    return f"<g:signature>{vouched}<g:signedAt>{instant(proven.signed_at)}</g:signedAt></g:signature>"
+    return f"<g:signature{_GATEWAYS}>{vouched}<g:signedAt>{instant(proven.signed_at)}</g:signedAt></g:signature>"
 
 
 @lru_cache(maxsize=256)
@@ -139,13 +144,14 @@ def _proven(status: str, signer: str, certificate: str, domain: str | None, revo
     return "".join(element(name, value) for name, value in said.items())
 
 
-def receipt_of(receipt: Receipt, proof: Sequence[bytes] | None, declared: str = "") -> str:
-    """Return the receipt as an element; `declared` is the declaration of its prefix where that is not in scope."""
+def receipt_members(receipt: Receipt, proof: Sequence[bytes] | None, declared: str = _GATEWAYS) -> str:
+    """Return the members of a receipt; `declared` is empty where the declaration of their prefix is in scope."""
     shown: Mapping[str, Any] = receipt.as_json(proof)
     parts = []
     for name, value in shown.items():
         if isinstance(value, list):
-            parts.append(f"<g:{name}>{''.join(element(ITEM, item) for item in value)}</g:{name}>")
+            parts.append(f"<g:{name}{declared}>{''.join(element(ITEM, item) for item in value)}</g:{name}>")
         else:
-            parts.append(element(name, None if value is None else str(value)))
-    return f"<g:receipt{declared}>{''.join(parts)}</g:receipt>"
+            inside = f"{declared}{_NIL}" if value is None else f"{declared}>{told(str(value))}"
+            parts.append(f"<g:{name}{inside}</g:{name}>")
+    return "".join(parts)

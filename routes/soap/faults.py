@@ -10,7 +10,7 @@ from typing import Final
 
 from routes.language import Language
 from routes.rendering import in_language, wait_of
-from routes.soap.answers import element, receipt_of, told
+from routes.soap.answers import element, receipt_members, told
 from routes.soap.envelopes import BadEncoding, NotUnderstood, VersionMismatch
 from routes.soap.names import CONTENT_TYPES, GATEWAY
 from routes.soap.shared_types import BLOCKS
@@ -121,7 +121,7 @@ def _problem(error: GatewayError, request_id: str, language: Language, base_url:
     if error.exchange_id is not None:
         parts.append(f"<g:exchange>{element('id', error.exchange_id)}</g:exchange>")
     if error.receipt is not None:
-        parts.append(receipt_of(error.receipt, error.proof))
+        parts.append(f"<g:receipt>{receipt_members(error.receipt, error.proof, '')}</g:receipt>")
     return f'<g:Problem xmlns:g="{GATEWAY}">{"".join(parts)}</g:Problem>'
 
 

@@ -67,6 +67,24 @@ def add_models(schema: Element, prefix: str, database: Database) -> None:
         _record(schema, prefix, shape, described)
 
 
+def name_types(schema: Element, prefix: str) -> None:
+    """Take each type that stands inside a local element out to the schema, under a name made of where it stood.
+
+    Some generators of classes (Mono's svcutil) write nothing, and say nothing, for a contract with others. `prefix` is
+    bound to the schema's own namespace.
+    """
+    for inside in [*schema.iter(f"{{{XS}}}complexType", f"{{{XS}}}simpleType")]:
+        place = inside.getparent()
+        if place is None or place is schema or place.getparent() is schema:
+            continue
+        owner = next(each for each in place.iterancestors() if each.getparent() is schema)
+        said = str(place.attrib["name"])
+        name = f"{str(owner.attrib['name']).removesuffix('Type')}{said[0].upper()}{said[1:]}Type"
+        place.set("type", f"{prefix}:{name}")
+        inside.set("name", name)
+        schema.append(inside)
+
+
 def record_type(model: type) -> str:
     """Return the name of the type of a record, which is none of an element's."""
     return f"{model.__name__}Record"
