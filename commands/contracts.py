@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -28,7 +29,7 @@ def openapi(config: Config = None) -> None:
 
 
 def wsdl(
-    database: Annotated[str, typer.Argument(help="which contract, for example population")],
+    database: Annotated[str, typer.Argument(help="which contract, for example population; me: what a caller may ask")],
     soap: Annotated[str, typer.Option(help="one port only: 1.1 (X-Road reads no other) or 1.2")] = "",
     config: Config = None,
 ) -> None:
@@ -36,14 +37,15 @@ def wsdl(
     from adapters import DATABASES
     from config.settings import load
     from routes.frame import public_url
+    from routes.soap.me import SERVICE, me_wsdl
     from routes.soap.wsdl import VERSIONS, database_wsdl
 
-    found = next((each for each in DATABASES if each.name == database), None)
-    if found is None:
-        raise typer.BadParameter(f"there is no database {database}; known are {', '.join(d.name for d in DATABASES)}")
+    contracts = {each.name: partial(database_wsdl, each) for each in DATABASES} | {SERVICE: me_wsdl}
+    if database not in contracts:
+        raise typer.BadParameter(f"there is no database {database}; known are {', '.join(contracts)}")
     versions = tuple(version for version in VERSIONS if soap in ("", version))
     if not versions:
         raise typer.BadParameter("--soap is 1.1 or 1.2")
     with sentences():
         settings = load(config)
-    typer.echo(database_wsdl(found, public_url(settings.server), versions), nl=False)
+    typer.echo(contracts[database](public_url(settings.server), versions), nl=False)

@@ -41,6 +41,7 @@ from routes.soap.callers import Callers
 from routes.soap.face import Means, add_soap
 from routes.soap.faulting import faulting
 from routes.soap.incoming import Judges
+from routes.soap.me import add_me
 from routes.soap.published import add_contracts
 from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
@@ -56,7 +57,14 @@ from security.keys import KeyRing, KeysUnusable
 from security.limits import Limiter, LocalLimiter, limited
 from security.policy import authorised
 from security.registry import ClientRegistry
-from security.request_signatures import RequestSignatures, Used, counted_once, longest_life
+from security.request_signatures import (
+    CountOnce,
+    RequestSignatures,
+    Used,
+    counted_once,
+    counting_once,
+    longest_life,
+)
 from security.shared_signatures import BUCKETS_OF_A_WORKER, SharedSignatures
 from security.signature import Replays, SignaturePolicy
 from security.soap_callers import SoapCallers
@@ -89,6 +97,7 @@ class Gateway:
     answer_signer: AnswerSigner
     links: Mapping[str, Link]
     handler: Handler
+    once: CountOnce
 
     async def reload(self) -> None:
         """Take over what was changed meanwhile: keys, certificates, revocation lists, clients, grants.
@@ -166,8 +175,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         breakers = Breakers(endpoints, SqlBreakerStore(storage))
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
-        once = counted_once(_signatures(settings, opened, storage) or UsedSignatures(storage))
-        passed = stages(trail, _limiter(settings, opened), once, retried(breakers, endpoints))
+        remembered = _signatures(settings, opened, storage) or UsedSignatures(storage)
+        passed = stages(trail, _limiter(settings, opened), counted_once(remembered), retried(breakers, endpoints))
         handler = compose(passed, dispatch(codecs, links, revocation.settle))
         assertions = Assertions(registry, UsedAssertions(storage), audiences)
         yield Gateway(
@@ -188,6 +197,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             answer_signer,
             links,
             handler,
+            counting_once(remembered),
         )
 
 
@@ -212,21 +222,20 @@ def application(gateway: Gateway) -> web.Application:
         gateway.revocation.settle,
         gateway.answer_signer.require,
     )
-    add_soap(
-        app.router,
-        gateway.databases,
-        Means(gateway.handler, gateway.trail.proof, judges, gateway.answer_signer, settings.server.max_body),
-    )
+    means = Means(gateway.handler, gateway.trail.proof, judges, gateway.answer_signer, settings.server.max_body)
+    add_soap(app.router, gateway.databases, means)
     tokens.setup(
         app,
         tokens.TokenEndpoint(gateway.identity, gateway.assertions, gateway.log.record, gateway.trail.anonymous),
     )
-    me.setup(app, gateway.identity, gateway.databases)
+    describe = me.describing(gateway.identity, gateway.databases)
+    me.setup(app, describe)
     add_problems(app.router)
     # Health on a port of its own is no matter of the callers.
     public, health = frame.public_url(settings.server), settings.server.admin_listen is None
     add_openapi(app.router, gateway.databases, public, health=health)
     add_contracts(app.router, gateway.databases, public)
+    add_me(app.router, describe, means, gateway.once, public)
     add_docs(app.router)
     add_catalog(app.router, gateway.databases, public, health=health)
     operations = app

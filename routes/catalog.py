@@ -8,31 +8,41 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from schemas.errors import Text
 from schemas.exchange import Database
 
 PATH: Final = "/.well-known/api-catalog"
+_ME: Final = Text("Quyền của bên gọi", "What the caller may ask")
 _KIND: Final = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
 
 
 def catalog(databases: Iterable[Database], public_url: str, *, health: bool) -> dict[str, Any]:
-    """Return the linkset (RFC 9264): the catalogue's items, then for each database where it is described."""
-    databases = tuple(databases)
-    described: dict[str, Any] = {
-        "service-desc": [{"href": f"{public_url}/openapi.json", "type": "application/json"}],
+    """Return the linkset (RFC 9264): the catalogue's items, then for each where it is described.
+
+    Each database is there twice, over REST and over SOAP, and so is what tells callers about themselves.
+    """
+    documents: dict[str, Any] = {
         "service-doc": [{"href": f"{public_url}/docs", "type": "text/html", "hreflang": ["vi", "en"]}],
     }
     if health:
-        described["status"] = [{"href": f"{public_url}/readyz", "type": "application/json"}]
-    items = [
-        {
-            "href": f"{public_url}/v1/{database.name}",
-            "title": database.title.en,
-            "title*": [{"value": database.title.vi, "language": "vi"}, {"value": database.title.en, "language": "en"}],
-        }
-        for database in databases
-    ]
-    own = [{"anchor": item["href"], **described} for item in items]
-    return {"linkset": [{"anchor": f"{public_url}{PATH}", "item": items}, *own]}
+        documents["status"] = [{"href": f"{public_url}/readyz", "type": "application/json"}]
+    rest = {"service-desc": [{"href": f"{public_url}/openapi.json", "type": "application/json"}], **documents}
+    offered = [*((database.name, database.title) for database in databases), ("me", _ME)]
+    over_rest = [_item(f"{public_url}/v1/{name}", title) for name, title in offered]
+    over_soap = [_item(f"{public_url}/soap/{name}", title, " (SOAP)") for name, title in offered]
+    own = [{"anchor": item["href"], **rest} for item in over_rest]
+    own += [{"anchor": item["href"], **_contract(item["href"]), **documents} for item in over_soap]
+    return {"linkset": [{"anchor": f"{public_url}{PATH}", "item": [*over_rest, *over_soap]}, *own]}
+
+
+def _item(address: str, title: Text, suffix: str = "") -> dict[str, Any]:
+    languages = [{"value": f"{text}{suffix}", "language": name} for name, text in (("vi", title.vi), ("en", title.en))]
+    return {"href": address, "title": f"{title.en}{suffix}", "title*": languages}
+
+
+def _contract(address: str) -> dict[str, Any]:
+    # WSDL 1.1 registered no media type of its own.
+    return {"service-desc": [{"href": f"{address}?wsdl", "type": "text/xml"}]}
 
 
 def add_catalog(router: web.UrlDispatcher, databases: Iterable[Database], public_url: str, *, health: bool) -> None:

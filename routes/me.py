@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 
 from routes.context import CALLER
 from routes.language import Language, preferred
-from schemas.exchange import Credential, Database, Grant
+from schemas.exchange import Caller, Credential, Database, Grant
 from schemas.purposes import PURPOSES
 from security.identity import Identity
 
-IDENTITY = web.AppKey("identity", Identity)
-SERVED: web.AppKey[frozenset[tuple[str, str]]] = web.AppKey("served_operations")
+Describe = Callable[[Caller, Language], dict[str, Any]]
+"""Tells what is known of a caller: client, live credentials and live grants, titles in this language."""
 
 
-def setup(app: web.Application, identity: Identity, databases: Iterable[Database]) -> None:
-    """Add the route; whoever authenticates requests has set the caller before it is reached.
+def describing(identity: Identity, databases: Iterable[Database]) -> Describe:
+    """Make what tells callers about themselves, in the names of the REST face.
 
     Grants are shown for what `databases` serve here: any other would be a promise that nobody keeps.
     """
-    app[IDENTITY] = identity
-    app[SERVED] = frozenset(
-        (database.name, operation.name) for database in databases for operation in database.operations
-    )
-    app.router.add_get("/v1/me", me)
+    served = frozenset((database.name, operation.name) for database in databases for operation in database.operations)
 
-
-async def me(request: web.Request) -> web.Response:
-    """Show client, live credentials and live grants; titles in the caller's language."""
-    identity = request.app[IDENTITY]
-    caller = request[CALLER]
-    language = preferred(request.headers.get("Accept-Language"))
-    now = identity.now()
-    client = identity.registry.get(caller.client_id)
-    credentials = [item.public() for item in client.credentials if item.lapse(now) is None] if client else []
-    served = request.app[SERVED]
-    grants = [grant for operation, held in caller.grants.items() if operation in served for grant in held]
-    return web.json_response(
-        {
+    def describe(caller: Caller, language: Language) -> dict[str, Any]:
+        now = identity.now()
+        client = identity.registry.get(caller.client_id)
+        credentials = [item.public() for item in client.credentials if item.lapse(now) is None] if client else []
+        grants = [grant for operation, held in caller.grants.items() if operation in served for grant in held]
+        return {
             "client_id": caller.client_id,
             "agency": caller.agency,
             "credentials": [_credential(item) for item in credentials],
             "grants": [_grant(item, language) for item in grants if item.expires_at is None or now < item.expires_at],
-        },
-        headers={"Content-Language": language},
-    )
+        }
+
+    return describe
+
+
+def setup(app: web.Application, describe: Describe) -> None:
+    """Add the route; whoever authenticates requests has set the caller before it is reached."""
+
+    async def me(request: web.Request) -> web.Response:
+        language = preferred(request.headers.get("Accept-Language"))
+        return web.json_response(describe(request[CALLER], language), headers={"Content-Language": language})
+
+    app.router.add_get("/v1/me", me)
 
 
 def _credential(credential: Credential) -> dict[str, object]:

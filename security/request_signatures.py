@@ -202,29 +202,42 @@ def rejected(rejection: Rejected) -> SignatureRejected:
     return failure
 
 
+CountOnce = Callable[[CallerSignature], Awaitable[None]]
+"""Takes note of a signature that is used; raises SignatureRejected (replayed), EvidenceUnavailable."""
+
+
+def counting_once(used: Used, *, clock: Callable[[], datetime] = utc_now) -> CountOnce:
+    """Make what takes note of the signatures of requests in `used`."""
+
+    async def count(signed: CallerSignature) -> None:
+        now = int(clock().timestamp())
+        try:
+            new = await used.first_use(f"signature:{signed.certificate}", signed.nonce, signed.forget_at, now)
+        except StorageError:
+            raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=1) from None
+        except NotRemembered as lost:
+            raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=lost.retry_after) from None
+        if not new:
+            raise rejected(Rejected("replayed", "the nonce was used before"))
+
+    return count
+
+
 def counted_once(used: Used, *, clock: Callable[[], datetime] = utc_now) -> Stage:
     """Make the stage that lets each signed request pass once.
 
-    It lies further in than grants and limits: what they refuse may be sent again as it is. Raises
-    SignatureRejected (replayed), EvidenceUnavailable where nothing can be remembered.
+    It lies further in than grants and limits: what they refuse may be sent again as it is. Raises as `CountOnce` does.
     """
+    count = counting_once(used, clock=clock)
 
     def counting(handler: Handler) -> Handler:
-        def count(exchange: Exchange) -> Awaitable[Answer]:
+        def pass_once(exchange: Exchange) -> Awaitable[Answer]:
             return handler(exchange) if exchange.signed is None else first(exchange, exchange.signed)
 
         async def first(exchange: Exchange, signed: CallerSignature) -> Answer:
-            now = int(clock().timestamp())
-            try:
-                new = await used.first_use(f"signature:{signed.certificate}", signed.nonce, signed.forget_at, now)
-            except StorageError:
-                raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=1) from None
-            except NotRemembered as lost:
-                raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=lost.retry_after) from None
-            if not new:
-                raise rejected(Rejected("replayed", "the nonce was used before"))
+            await count(signed)
             return await handler(exchange)
 
-        return count
+        return pass_once
 
     return counting

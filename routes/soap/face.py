@@ -11,41 +11,27 @@ from aiohttp import web
 from lxml import etree
 
 from adapters.offloading import LARGE, in_thread
-from routes.bodies import check_repeated, once
+from routes.bodies import once
 from routes.context import REQUEST_ID
 from routes.direct import Whole
 from routes.exchanges import Prove
-from routes.frame import is_fit
-from routes.recorded import wants_full_receipt
+from routes.soap.addressed import heard, no_operation
 from routes.soap.answers import WriteAnswer, answer_writer
-from routes.soap.context import said_in
-from routes.soap.envelopes import action_in
 from routes.soap.faults import content_type
 from routes.soap.incoming import Incoming, Judges, receive
-from routes.soap.names import action_of, element_of, namespace, snake_paths
+from routes.soap.names import element_of, namespace, snake_paths
 from routes.soap.questions import ReadQuestion, question_reader
 from routes.soap.replies import REPLY, envelope
 from routes.soap.wsdl import database_wsdl
-from routes.soap.xroad import check_service
-from schemas.errors import Flaw, Invalid, Malformed, NotFound, Refused, Text
+from schemas.errors import Invalid, Refused
 from schemas.exchange import Database, Exchange, Handler, Operation
 from schemas.fields import Question, shape_of
 from schemas.ids import new_id
 from security.answer_signing import AnswerSigner
-from security.xml import Element, compile_schema
+from security.xml import compile_schema
 
 # Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
 _DEADLINE: Final = 20.0
-
-_NO_OPERATION = Text("Dịch vụ này không có thao tác đó", "The service has no such operation")
-_WRONG_NAMESPACE = Text(
-    "Phần tử trong Body thuộc không gian tên khác với hợp đồng WSDL",
-    "The element in the Body is of another namespace than in the WSDL",
-)
-_WRONG_ACTION = Text(
-    "SOAPAction (action) nêu thao tác khác với phần tử trong Body",
-    "SOAPAction (action) names another operation than the element in the Body",
-)
 
 
 class Served(NamedTuple):
@@ -53,7 +39,6 @@ class Served(NamedTuple):
 
     operation: Operation
     element: str
-    action: str
     read: ReadQuestion
     write: WriteAnswer
     paths: dict[str, str]
@@ -84,7 +69,6 @@ def compiled(database: Database) -> dict[str, Served]:
         found[f"{{{namespace(database.name)}}}{element}"] = Served(
             operation,
             element,
-            action_of(database.name, element),
             question_reader(database, operation, schema),
             answer_writer(database, operation),
             snake_paths(shape_of(operation.answer)),
@@ -95,33 +79,17 @@ def compiled(database: Database) -> dict[str, Served]:
 def _route(
     database: Database, operations: dict[str, Served], means: Means
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    by_name = {served.element for served in operations.values()}
-
-    def served_by(payload: Element) -> Served:
-        found = operations.get(payload.tag)
-        if found is None:
-            near = str(payload.tag).rpartition("}")[2] in by_name
-            raise NotFound(_WRONG_NAMESPACE if near else _NO_OPERATION)
-        return found
-
     async def ask(request: web.Request) -> web.Response:
         reply = request[REPLY]
         reply.database = database.name
         incoming = await receive(request, means.judges, means.max_body)
         headers = request.headers
-        check_repeated(headers)
-        served = served_by(incoming.payload)
+        served = operations.get(incoming.payload.tag)
+        if served is None:
+            raise no_operation(incoming.payload, operations)
         operation = served.operation
         reply.operation = operation.name
-        said = said_in(incoming.blocks, headers, signed=incoming.signed is not None)
-        reply.purpose = said.purpose
-        reply.full_receipt = wants_full_receipt(said.receipt)
-        if said.request_id is not None and is_fit(said.request_id):
-            request[REQUEST_ID] = said.request_id
-        if action_in(reply.version, headers) not in ("", served.action):
-            raise Malformed(_WRONG_ACTION, flaws=[Flaw("", _WRONG_ACTION, header="SOAPAction")])
-        if incoming.xroad is not None:
-            check_service(incoming.xroad, served.element)
+        said = heard(request, incoming, database.name, served.element)
         question = _question(database, served, incoming)
         exchange = Exchange(
             id=new_id(),

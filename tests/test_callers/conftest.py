@@ -264,7 +264,7 @@ def application(deployment: Deployment) -> Build:
         app.middlewares.extend((quota, recorded(identify, AuditTrail(deployment.log, BulkCounter(deployment.log)), ())))
         record = fail if failing else deployment.log.record
         tokens.setup(app, tokens.TokenEndpoint(deployment.identity, deployment.assertions, record, count))
-        me.setup(app, deployment.identity, (STORE,))
+        me.setup(app, me.describing(deployment.identity, (STORE,)))
         return app
 
     return build

@@ -197,7 +197,10 @@ def test_the_catalogue_leads_to_every_database(deployed: Deployment) -> None:
     answer = deployed.ask("GET", "/.well-known/api-catalog")
     first, *others = answer.json["linkset"]
     assert first["anchor"] == f"{PUBLIC}/.well-known/api-catalog"
-    assert [item["href"] for item in first["item"]] == [f"{PUBLIC}/v1/{database.name}" for database in DATABASES]
+    names = [*(database.name for database in DATABASES), "me"]
+    assert [item["href"] for item in first["item"]] == [
+        f"{PUBLIC}/{face}/{name}" for face in ("v1", "soap") for name in names
+    ]
     assert [other["anchor"] for other in others] == [item["href"] for item in first["item"]]
     for other in others:
         for relation in ("service-desc", "service-doc", "status"):
@@ -205,6 +208,8 @@ def test_the_catalogue_leads_to_every_database(deployed: Deployment) -> None:
             found = deployed.ask("GET", link["href"].removeprefix(PUBLIC))
             assert found.status == 200
             assert found.headers["Content-Type"].startswith(link["type"])
+            if relation == "service-desc" and "/soap/" in other["anchor"]:
+                assert f'location="{other["anchor"]}"'.encode() in found.body
     head = deployed.ask("HEAD", "/.well-known/api-catalog")
     assert head.headers["Link"] == f'<{PUBLIC}/.well-known/api-catalog>; rel="api-catalog"'
     assert head.headers["Content-Type"] == 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'

@@ -1,0 +1,58 @@
+"""What every operation of the SOAP face does with a message before it looks at the question (kiểm tra phần chung)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from aiohttp import web
+
+from routes.bodies import check_repeated
+from routes.context import REQUEST_ID
+from routes.frame import is_fit
+from routes.recorded import wants_full_receipt
+from routes.soap.context import Said, said_in
+from routes.soap.envelopes import action_in
+from routes.soap.incoming import Incoming
+from routes.soap.names import action_of
+from routes.soap.replies import REPLY
+from routes.soap.xroad import check_service
+from schemas.errors import Flaw, Malformed, NotFound, Text
+from security.xml import Element
+
+_NO_OPERATION: Final = Text("Dịch vụ này không có thao tác đó", "The service has no such operation")
+_WRONG_NAMESPACE: Final = Text(
+    "Phần tử trong Body thuộc không gian tên khác với hợp đồng WSDL",
+    "The element in the Body is of another namespace than in the WSDL",
+)
+_WRONG_ACTION: Final = Text(
+    "SOAPAction (action) nêu thao tác khác với phần tử trong Body",
+    "SOAPAction (action) names another operation than the element in the Body",
+)
+
+
+def no_operation(payload: Element, names: Collection[str]) -> NotFound:
+    """Return what a caller is told whose request is none of these operations, named in Clark notation."""
+    local = str(payload.tag).rpartition("}")[2]
+    near = any(name.rpartition("}")[2] == local for name in names)
+    return NotFound(_WRONG_NAMESPACE if near else _NO_OPERATION)
+
+
+def heard(request: web.Request, incoming: Incoming, service: str, element: str) -> Said:
+    """Return what is said beside the question of an operation; what the answer needs of it is noted in its Reply.
+
+    Raises Malformed and Invalid, also where the action or the X-Road service names another operation than `element`.
+    """
+    headers = request.headers
+    check_repeated(headers)
+    reply = request[REPLY]
+    said = said_in(incoming.blocks, headers, signed=incoming.signed is not None)
+    reply.purpose = said.purpose
+    reply.full_receipt = wants_full_receipt(said.receipt)
+    if said.request_id is not None and is_fit(said.request_id):
+        request[REQUEST_ID] = said.request_id
+    if action_in(reply.version, headers) not in ("", action_of(service, element)):
+        raise Malformed(_WRONG_ACTION, flaws=[Flaw("", _WRONG_ACTION, header="SOAPAction")])
+    if incoming.xroad is not None:
+        check_service(incoming.xroad, element)
+    return said
