@@ -24,6 +24,10 @@ ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 Certificates = Annotated[list[Path] | None, typer.Option(help="PEM file for mTLS; repeatable.")]
 SigningCertificates = Annotated[list[Path] | None, typer.Option(help="PEM file of who signs messages; repeatable.")]
 PublicKeys = Annotated[list[Path] | None, typer.Option(help="Public JWK file for private_key_jwt; repeatable.")]
+XRoadClients = Annotated[
+    list[str] | None,
+    typer.Option("--xroad", metavar="INSTANCE/CLASS/MEMBER/SUBSYSTEM", help="X-Road client; repeatable."),
+]
 Operation = Annotated[str, typer.Argument(metavar="DATABASE/OPERATION", help="For example population/person.")]
 
 
@@ -38,6 +42,7 @@ def add(
     certificate: Certificates = None,
     signing_certificate: SigningCertificates = None,
     key: PublicKeys = None,
+    xroad: XRoadClients = None,
     secret: Annotated[bool, typer.Option(help="Make a client secret.")] = True,
     config: Config = None,
     as_json: AsJson = False,
@@ -46,7 +51,7 @@ def add(
     from commands.desk import desk
     from security import administration
 
-    held = _credentials(certificate or [], signing_certificate or [], key or [])
+    held = _credentials(certificate or [], signing_certificate or [], key or [], xroad or [])
 
     async def work() -> Change:
         async with desk(config) as at:
@@ -67,16 +72,17 @@ def register(
     certificate: Certificates = None,
     signing_certificate: SigningCertificates = None,
     key: PublicKeys = None,
+    xroad: XRoadClients = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a client one more certificate or public key; those it has stay."""
+    """Give a client one more certificate, public key or X-Road client; those it has stay."""
     from commands.desk import changed
     from security import administration
 
-    held = _credentials(certificate or [], signing_certificate or [], key or [])
+    held = _credentials(certificate or [], signing_certificate or [], key or [], xroad or [])
     if not held:
-        fail("name a file: --certificate, --signing-certificate or --key", 2)
+        fail("name a file (--certificate, --signing-certificate or --key) or an X-Road client (--xroad)", 2)
     made = [
         changed(config, client_id, lambda client, by, one=one: administration.register(client, one, by=by))  # type: ignore[misc]
         for one in held
@@ -231,17 +237,19 @@ def apply(
     tell(done, as_json, planned=dry_run)
 
 
-def _credentials(certificates: list[Path], signing: list[Path], keys: list[Path]) -> list[StoredCredential]:
-    """Read what a client is to be known by; a file that cannot be used is wrong use."""
+def _credentials(
+    certificates: list[Path], signing: list[Path], keys: list[Path], xroad: list[str]
+) -> list[StoredCredential]:
+    """Read what a client is to be known by; a file or a name that cannot be used is wrong use."""
     import json
     from datetime import UTC
 
     from cryptography.x509 import load_pem_x509_certificate
 
-    from security.credentials import certificate_credential, key_credential
+    from security.credentials import certificate_credential, key_credential, xroad_credential
 
     now = datetime.now(UTC)
-    path = Path()
+    path: Path | str = Path()
 
     def read(one: Path) -> bytes:
         nonlocal path
@@ -252,9 +260,10 @@ def _credentials(certificates: list[Path], signing: list[Path], keys: list[Path]
         pinned = [certificate_credential(load_pem_x509_certificate(read(one)), now) for one in certificates]
         signs = [certificate_credential(load_pem_x509_certificate(read(one)), now, signs=True) for one in signing]
         public = [key_credential(json.loads(read(one)), now) for one in keys]
+        named = [xroad_credential(path := one, now) for one in xroad]
     except (OSError, ValueError) as failure:
         fail(f"{path}: {failure}", 2)
-    return [*pinned, *signs, *public]
+    return [*pinned, *signs, *public, *named]
 
 
 def _all(config: Path | None) -> dict[str, Client]:

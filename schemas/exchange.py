@@ -17,7 +17,7 @@ from schemas.errors import GatewayError, Text
 from schemas.fields import Question, Record
 from schemas.receipt import Receipt
 
-CredentialKind = Literal["secret", "private-key-jwt", "mtls", "signature"]
+CredentialKind = Literal["secret", "private-key-jwt", "mtls", "signature", "xroad"]
 Data = dict[str, Any]
 
 

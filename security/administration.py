@@ -155,10 +155,15 @@ def rotate(client: Client, overlap: timedelta, *, by: str, at: datetime | None =
 
 
 def register(client: Client, credential: StoredCredential, *, by: str, at: datetime | None = None) -> Change:
-    """Add a certificate or a public key to a client; one it already has is left as it is."""
-    if client.credential(credential.id) is not None:
+    """Add a certificate, a public key or an X-Road client to a client; one it already has is left as it is.
+
+    An X-Road client that was revoked counts again: unlike a certificate it cannot be replaced by a new one.
+    """
+    known = client.credential(credential.id)
+    if known is not None and not (known.kind == "xroad" and known.revoked_at is not None):
         return _change("register", client, client, by, at or datetime.now(UTC))
-    after = replace(_alive(client), credentials=(*client.credentials, credential))
+    others = tuple(item for item in client.credentials if item is not known)
+    after = replace(_alive(client), credentials=(*others, credential))
     return _change("register", client, after, by, at or datetime.now(UTC))
 
 

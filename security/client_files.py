@@ -1,8 +1,8 @@
 """Clients and grants as a file (TOML or JSON): what `lgsp clients apply FILE` reads and makes true.
 
-For each client in the file, name, agency, rights and grants become exactly what the file says; certificates and keys do
-too where the file lists them. Secrets are never in the file: `secret = true` makes one where there is none. Clients
-that the file does not name stay as they are. Applying a file again changes nothing.
+For each client in the file, name, agency, rights and grants become exactly what the file says; certificates, keys and
+X-Road clients do too where the file lists them. Secrets are never in the file: `secret = true` makes one where there is
+none. Clients that the file does not name stay as they are. Applying a file again changes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from schemas.exchange import Database, Grant
 from security.administration import Change, ChangeRefused, add, update
 from security.clients import Client, StoredCredential
-from security.credentials import certificate_credential, key_credential, subject_credential
+from security.credentials import certificate_credential, key_credential, subject_credential, xroad_credential
 from security.policy import field_paths
 
 
@@ -69,6 +69,7 @@ class ClientPart(_Part):
     certificates: list[Path | SubjectPart] | None = None
     signing_certificates: list[Path] | None = None
     keys: list[dict[str, Any]] | None = None
+    xroad: list[str] | None = None
     grants: list[GrantPart] = Field(default_factory=list)
 
 
@@ -157,17 +158,20 @@ def _credentials(part: ClientPart, client: Client, folder: Path, now: datetime) 
         ]
     if part.keys is not None:
         listed["private-key-jwt"] = [key_credential(item, now) for item in part.keys]
+    if part.xroad is not None:
+        listed["xroad"] = [xroad_credential(item, now) for item in part.xroad]
     wanted = {item.id: item for items in listed.values() for item in items}
+    kept = []
     for item in client.credentials:
         if item.id in wanted and item.revoked_at is not None:
-            raise ChangeRefused(f"credential {item.id} was revoked for good: make a new one")
-    kept = tuple(
-        replace(item, revoked_at=now)
-        if item.kind in listed and item.id not in wanted and item.revoked_at is None
-        else item
-        for item in client.credentials
-    )
-    return (*kept, *(item for name, item in wanted.items() if client.credential(name) is None))
+            if item.kind != "xroad":
+                raise ChangeRefused(f"credential {item.id} was revoked for good: make a new one")
+            # Listed again, it counts again: an X-Road client has no other name to come back under.
+            continue
+        ends = item.kind in listed and item.id not in wanted and item.revoked_at is None
+        kept.append(replace(item, revoked_at=now) if ends else item)
+    held = {item.id for item in kept}
+    return (*kept, *(item for name, item in wanted.items() if name not in held))
 
 
 def _certificate(path: Path) -> Certificate:

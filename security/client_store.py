@@ -172,18 +172,19 @@ class Stale(Exception):
 
 
 class Taken(Exception):
-    """A certificate that another client is known by; nothing was written."""
+    """A certificate or an X-Road identifier that another client is known by; nothing was written."""
 
 
 def store(connection: Connection, client: Client) -> None:
     """Write a client as it should be from now on, under the next version; `client.version` is the one it was read at.
 
-    Raises Stale when the database has another version of it (0: none), Taken when another client has the certificate.
+    Raises Stale when the database has another version of it (0: none), Taken when another client has a certificate of
+    it or its X-Road identifier.
     """
     found = connection.execute(select(CLIENTS.c.version).where(CLIENTS.c.client_id == client.client_id)).scalar()
     if (found or 0) != client.version:
         raise Stale(f"client {client.client_id} was changed meanwhile: run the command again")
-    _check_pinned(connection, client)
+    _check_exclusive(connection, client)
     # Writers are serialised by the storage, so this cannot collide.
     version = (connection.execute(select(func.max(CLIENTS.c.version))).scalar() or 0) + 1
     for table in (CLIENTS, CREDENTIALS, GRANTS):
@@ -203,19 +204,23 @@ def store(connection: Connection, client: Client) -> None:
     _insert(connection, GRANTS, _grant_rows(client.client_id, client.grants))
 
 
-def _check_pinned(connection: Connection, client: Client) -> None:
-    pinned = [item.id for item in client.credentials if "sha256" in item.material and item.revoked_at is None]
-    if not pinned:
+def _check_exclusive(connection: Connection, client: Client) -> None:
+    held = [item.id for item in client.credentials if item.exclusive and item.revoked_at is None]
+    if not held or client.revoked_at is not None:
         return
-    holder = connection.execute(
-        select(CREDENTIALS.c.client_id).where(
-            CREDENTIALS.c.credential_id.in_(pinned),
+    found = connection.execute(
+        select(CREDENTIALS.c.client_id, CREDENTIALS.c.kind)
+        .join(CLIENTS, CLIENTS.c.client_id == CREDENTIALS.c.client_id)
+        .where(
+            CREDENTIALS.c.credential_id.in_(held),
             CREDENTIALS.c.client_id != client.client_id,
             CREDENTIALS.c.revoked_at.is_(None),
+            CLIENTS.c.revoked_at.is_(None),
         )
-    ).scalar()
-    if holder is not None:
-        raise Taken(f"the certificate is already registered for client {holder}: revoke it there first")
+    ).first()
+    if found is not None:
+        what = "X-Road client" if found.kind == "xroad" else "certificate"
+        raise Taken(f"the {what} is already registered for client {found.client_id}: revoke it there first")
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

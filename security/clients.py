@@ -25,7 +25,7 @@ class StoredCredential:
 
     secret: `salt`, `digest` (base64) · private-key-jwt: `jwk` (public, RFC 7517) · mtls and signature: `sha256` (hex of
     the certificate's DER), for signature also `certificate` (base64 DER) · or for mtls `subject` (RFC 4514) and
-    `issuer` (base64 DER of the issuing CA's certificate).
+    `issuer` (base64 DER of the issuing CA's certificate) · xroad: nothing, the id is all there is.
     """
 
     kind: CredentialKind
@@ -40,6 +40,11 @@ class StoredCredential:
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.not_after is not None and at >= self.not_after else None
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether its id may stand for one living client only: a pinned certificate, an X-Road client."""
+        return self.kind == "xroad" or "sha256" in self.material
 
     def public(self) -> Credential:
         """What callers and the audit trail may see of it."""
@@ -106,3 +111,8 @@ def _hashed(salt: bytes, secret: str) -> bytes:
 def pinned_id(kind: CredentialKind, digest: str) -> str:
     """The credential id of a registered certificate, from the hex of its SHA-256."""
     return f"sha256:{digest}" if kind == "mtls" else f"{kind}-sha256:{digest}"
+
+
+def xroad_id(client: str) -> str:
+    """The credential id of an X-Road client, from its identifier (`schemas.xroad.client_identifier`)."""
+    return f"xroad:{client}"

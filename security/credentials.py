@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
 from schemas.exchange import CredentialKind
+from schemas.xroad import client_identifier
 from security.assertions import public_key
-from security.clients import StoredCredential, pinned_id, secret_material
+from security.clients import StoredCredential, pinned_id, secret_material, xroad_id
 from security.http_signature import RequestSigner
 
 
@@ -49,6 +50,14 @@ def subject_credential(subject: str, issuer: Certificate, at: datetime) -> Store
     return StoredCredential(
         "mtls", f"subject-{name}", {"subject": subject, "issuer": base64.b64encode(der).decode()}, at
     )
+
+
+def xroad_credential(client: str, at: datetime) -> StoredCredential:
+    """An X-Road client, `INSTANCE/CLASS/MEMBER[/SUBSYSTEM]`, which counts where a configured security server names it.
+
+    It proves nothing by itself. Raises ValueError for what is no such identifier.
+    """
+    return StoredCredential("xroad", xroad_id(client_identifier(client.split("/"))), {}, at)
 
 
 def key_credential(jwk: dict[str, Any], at: datetime, not_after: datetime | None = None) -> StoredCredential:

@@ -118,6 +118,11 @@ class Identity:
         """Recognise a client by its TLS certificate (DER)."""
         return self.registry.by_certificate(certificate, sha256(certificate).hexdigest(), self.now())
 
+    def by_xroad(self, client: str) -> Caller:
+        """Return the caller that a security server names; raises Unauthenticated with reason unknown or revoked."""
+        known, credential = self.registry.by_xroad(client, self.now())
+        return known.caller(credential)
+
     def now(self) -> datetime:
         """The time that credentials are judged at (UTC)."""
         return datetime.fromtimestamp(self._clock(), UTC)

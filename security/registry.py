@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from schemas.errors import Unauthenticated
 from schemas.exchange import CredentialKind
 from security.client_store import changed_since, revoked_since
-from security.clients import Client, StoredCredential, pinned_id, secret_matches
+from security.clients import Client, StoredCredential, pinned_id, secret_matches, xroad_id
 from security.tokens import unauthenticated
 from storage.engine import Storage
 from storage.errors import StorageError
@@ -33,12 +33,12 @@ log = structlog.get_logger()
 
 
 class ClientRegistry:
-    """All clients by id and by certificate; belongs to one event loop."""
+    """All clients by id, by certificate and by X-Road identifier; belongs to one event loop."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._clients: dict[str, Client] = {}
-        self._pinned: dict[str, set[str]] = {}
+        self._exclusive: dict[str, set[str]] = {}
         self._subjects: dict[str, set[str]] = {}
         self._ended: set[str] = set()
         self._endings: list[tuple[int, str]] = []
@@ -148,9 +148,21 @@ class ClientRegistry:
 
         `kind` is `mtls`, or `signature` for who signs messages. Raises Unauthenticated (expired, revoked).
         """
-        credential_id = pinned_id(kind, digest)
+        return self._by_exclusive(pinned_id(kind, digest), at)
+
+    def by_xroad(self, client: str, at: datetime) -> tuple[Client, StoredCredential]:
+        """Recognise a client by its X-Road identifier, which a security server vouches for; raises Unauthenticated.
+
+        Reasons are unknown and revoked.
+        """
+        known = self._by_exclusive(xroad_id(client), at)
+        if known is None:
+            raise unauthenticated("unknown")
+        return known
+
+    def _by_exclusive(self, credential_id: str, at: datetime) -> tuple[Client, StoredCredential] | None:
         lapsed: Unauthenticated | None = None
-        for client_id in tuple(self._pinned.get(credential_id, ())):
+        for client_id in tuple(self._exclusive.get(credential_id, ())):
             client = self._clients[client_id]
             try:
                 return client, living(client, (client.credential(credential_id),), at)
@@ -177,8 +189,8 @@ class ClientRegistry:
 
     def _index(self, client: Client) -> Iterator[tuple[dict[str, set[str]], str]]:
         for item in client.credentials:
-            if "sha256" in item.material:
-                yield self._pinned, item.id
+            if item.exclusive:
+                yield self._exclusive, item.id
             elif "subject" in item.material:
                 yield self._subjects, item.material["subject"]
 

@@ -171,6 +171,28 @@ def test_a_further_certificate_is_registered(deployed: Deployment, template: Pat
     assert kinds == {"secret", "mtls", "signature"}
 
 
+def test_an_x_road_client_is_registered_listed_and_ended(deployed: Deployment) -> None:
+    name = "VN/GOV/000.00.00.H26/DVC"
+    added = ["--name", "N", "--agency", "H26.4", "--no-secret", "--xroad", name]
+    printed("clients", "add", "so-xay-dung", *added, *deployed.config)
+    printed("clients", "register", "so-xay-dung", "--xroad", "VN/GOV/000.00.00.H26/BC", *deployed.config)
+    held = printed("clients", "show", "so-xay-dung", *deployed.config)["credentials"]
+    assert sorted((item["kind"], item["id"]) for item in held) == [
+        ("xroad", "xroad:VN/GOV/000.00.00.H26/BC"),
+        ("xroad", f"xroad:{name}"),
+    ]
+    taken = quick("clients", "register", "auditor", "--xroad", name, *deployed.config)
+    assert (taken.exit_code, "already registered for client so-xay-dung" in taken.stderr) == (1, True)
+    wrong = quick("clients", "register", "auditor", "--xroad", "VN/GOV", *deployed.config)
+    assert (wrong.exit_code, "VN/GOV: an X-Road client is INSTANCE/CLASS/MEMBER" in wrong.stderr) == (2, True)
+    printed("clients", "revoke", "so-xay-dung", "--credential", f"xroad:{name}", *deployed.config)
+    ended = {
+        item["id"]: item["revoked_at"]
+        for item in printed("clients", "show", "so-xay-dung", *deployed.config)["credentials"]
+    }
+    assert [one for one, at in ended.items() if at] == [f"xroad:{name}"]
+
+
 def test_the_console_script_shows_people_what_json_shows_programs(deployed: Deployment) -> None:
     plain = lgsp("clients", "show", "limited", *deployed.config)
     assert plain.returncode == 0

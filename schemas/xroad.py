@@ -1,0 +1,28 @@
+"""Identifiers of X-Road's members and subsystems, as whoever asks through X-Road is named (định danh X-Road).
+
+PR-MESS 4.0 sections 2.1 and 2.7, PR-REST section 4.3. The protocol allows letters A-Z, digits and a few signs in a
+code; members in the field have others too, so that all is taken that leaves the parts apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+LONGEST: Final = 90
+"""Characters of a whole identifier: what a credential's id has room for."""
+
+
+def client_identifier(parts: Sequence[str]) -> str:
+    """Return `INSTANCE/CLASS/MEMBER[/SUBSYSTEM]` from its parts; raises ValueError for what names nobody."""
+    if not 3 <= len(parts) <= 4:
+        raise ValueError("an X-Road client is INSTANCE/CLASS/MEMBER or INSTANCE/CLASS/MEMBER/SUBSYSTEM")
+    for part in parts:
+        if not part or not part.isprintable() or part != part.strip() or "/" in part:
+            raise ValueError(
+                "a part of an X-Road identifier is empty, or has blanks around it, a slash or a control in it"
+            )
+    found = "/".join(parts)
+    if len(found) > LONGEST:
+        raise ValueError(f"an X-Road identifier has at most {LONGEST} characters here")
+    return found
