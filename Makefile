@@ -120,6 +120,10 @@ bench: rivals ## requests per CPU-second beside what people build today; BENCH=q
 fuzz: .venv/.fuzz ## fuzz what reads signed bytes; FUZZ_SECONDS=60 in all, FUZZ_TARGET=soap for one; what is found: .lgsp/fuzz/found
 	@$(BIN)/python -m fuzz $(ARGS)
 
+.PHONY: fuzz-soap
+fuzz-soap: .venv/.dev ## 20,000 mutated SOAP requests against the demo that is running; options in ARGS="..."
+	@$(BIN)/python -m fuzz.face $(ARGS)
+
 .venv/.mutants: requirements/mutants.txt .venv/.dev
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	@touch $@

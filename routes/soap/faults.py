@@ -43,7 +43,7 @@ def fault(
         code = special or ("Client" if side == "client" else "Server")
         inside = (
             f"<faultcode>f:{code}</faultcode>"
-            f'<faultstring xml:lang="{language}">{told(_said(error, language))}</faultstring>'
+            f"<faultstring>{told(_said(error, language))}</faultstring>"
             f"{'' if special == 'MustUnderstand' else f'<detail>{detail}</detail>'}"
         )
         status = error.status if error.status in _HTTP_STATUSES else 500
