@@ -36,6 +36,21 @@ def compiled(database: Database, operation: Operation, site: Site) -> Codec:
     return codec if isinstance(binding, Soap) else _rest_road(site.name, endpoint.xroad).around(codec)
 
 
+def doubt(operation: Operation, endpoint: Endpoint) -> str | None:
+    """Say what lets the answers of an operation fail on the way although the configuration is right; None for nothing.
+
+    A security server takes an answer for one of the service only by its name (SoapUtils.validateServiceName, 7.8), and
+    a source need not have thought of that. Whether one in the field does is for a trial to show.
+    """
+    binding, road = operation.binding, endpoint.xroad
+    if road is None or not isinstance(binding, Soap):
+        return None
+    code, answer = road.services.get(operation.name, binding.request[1]), binding.answer[1]
+    if answer.startswith(code):
+        return None
+    return f"{operation.name}: X-Road hands on answers called {code}Response only, and the source calls its {answer}"
+
+
 def scheme_of(databases: Iterable[Database], endpoint: str) -> Scheme | None:
     """Return how the source behind an endpoint is declared to want us to prove ourselves; None for not at all."""
     for database in databases:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import ArgumentError
 
-from adapters.carriage import compiled
+from adapters.carriage import compiled, doubt
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
 from adapters.site import Site
@@ -156,6 +156,7 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
         yield from _connection(subject, endpoint)
         if not flaws:
             yield ok(subject, f"serves {', '.join(operation for _, operation in users)}")
+            yield from _doubts(subject, endpoint, users)
     for name in settings.endpoints.keys() - needed.keys():
         yield problem(f"endpoints.{name}", "no operation uses it", "remove the section or correct its name")
 
@@ -171,6 +172,13 @@ def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint,
     except (OSError, ValueError) as failure:
         return f"{database.name}/{operation}: {failure}"
     return None
+
+
+def _doubts(subject: str, endpoint: Endpoint, users: Sequence[tuple[Database, str]]) -> Iterator[Finding]:
+    for database, name in users:
+        operation = database.operation(name)
+        if operation is not None and (text := doubt(operation, endpoint)) is not None:
+            yield warning(subject, text, "ask the provider for a service that answers as X-Road wants, then try it")
 
 
 def _connection(subject: str, endpoint: Endpoint) -> Iterator[Finding]:

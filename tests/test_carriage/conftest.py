@@ -10,6 +10,7 @@ from adapters.schemes import HashedBasic
 from adapters.transport import Message
 from sandbox import enterprise, land, population, social_insurance
 from sandbox.ports import free_port
+from sandbox.registry import Registry, Truth
 from sandbox.run import Running, start
 from sandbox.world.world import World
 from tests.test_carriage.carried import endpoint
@@ -19,6 +20,11 @@ from tests.test_xroad.double.soap_answer import SoapAnswer
 from tests.test_xroad.double.soap_request import SoapRequest
 
 REGISTRIES = (population.REGISTRY, land.REGISTRY, enterprise.REGISTRY, social_insurance.REGISTRY)
+
+
+def truths(running: Running, registry: str, *operations: str) -> list[Truth]:
+    found: Registry = next(one for one in REGISTRIES if one.name == registry)
+    return [truth for truth in found.truth(running.world) if not operations or truth.operation in operations]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from adapters.schemes import LOGIN_PARAMS
 from adapters.transport import Undelivered, maybe_applied
 from config.carriage import Xroad
 from config.settings import Endpoint
-from sandbox.registry import Registry, Truth
 from sandbox.run import Running
 from schemas.errors import (
     GatewayError,
@@ -22,7 +21,7 @@ from schemas.errors import (
     UpstreamUnreadable,
 )
 from tests.test_carriage.carried import DOSSIER, OFFICER, endpoint, reached
-from tests.test_carriage.conftest import REGISTRIES
+from tests.test_carriage.conftest import truths
 from tests.test_xroad.double.consumer import ConsumerServer
 from tests.test_xroad.double.faults import old_spelling
 from tests.test_xroad.double.rest_message import RestRequest
@@ -43,11 +42,6 @@ def soap_way(running: Running, server: ConsumerServer, **more: Any) -> Endpoint:
 def rest_way(running: Running, server: ConsumerServer, name: str, **more: Any) -> Endpoint:
     road = {"client": "VN/GOV/H26/lgsp", "provider": "VN/GOV/G12/dkdn", "service": name}
     return endpoint(running, name, via="xroad", url=server.url, xroad=Xroad.model_validate(road | more))
-
-
-def truths(running: Running, registry: str, *operations: str) -> list[Truth]:
-    found: Registry = next(one for one in REGISTRIES if one.name == registry)
-    return [truth for truth in found.truth(running.world) if not operations or truth.operation in operations]
 
 
 async def test_a_soap_source_behind_x_road_answers_the_truth_with_its_signature(
