@@ -3,6 +3,7 @@
 A change of a contract is a change for everybody who generated a client from it: it has to be meant.
 """
 
+from functools import cache
 from pathlib import Path
 
 from adapters import DATABASES
@@ -13,6 +14,7 @@ PUBLIC = "https://lgsp.example.vn"
 COMMAND = "python -m tests.test_soap_contract.golden"
 
 
+@cache
 def contracts() -> dict[str, bytes]:
     """The contract of every database by the name of its file."""
     return {f"{database.name}.wsdl": database_wsdl(database, PUBLIC) for database in DATABASES}
