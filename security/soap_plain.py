@@ -1,14 +1,15 @@
 """The message that honest senders write, read off its canonical form by one pattern instead of a walk over its tree.
 
 Canonical text says each thing in one way only: names, attributes and their order, white space in tags. A pattern over
-all of it is as strict as the walk and costs a fraction. It knows the envelope whose only header block is Security, with
-a token, a Timestamp, at most one SignatureConfirmation and the signature over these (the token left out) and the Body,
-by SHA-256. Whatever it does not know, a wrong digest too, is not plain: the walk decides, and only the walk refuses.
+all of it is as strict as the walk and costs a fraction. It knows the envelope whose header holds Security (a token, a
+Timestamp, at most one SignatureConfirmation, the signature) and blocks of nothing but text; signed are all of these
+(the token left out) and the Body, by SHA-256. Whatever it does not know, a wrong digest too, is not plain: the walk
+decides, and only the walk refuses.
 """
 
 import re
 from binascii import a2b_base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -19,7 +20,7 @@ from lxml import etree
 
 from security.signature import SignaturePolicy, SoapVersion
 from security.signature_algorithms import SHA256, encode
-from security.signature_structure import DS, EXC_C14N, SIGNATURE, WSU
+from security.signature_structure import DS, EXC_C14N, MAX_REFERENCES, SIGNATURE, WSU
 from security.soap_signer import BASE64, WSSE, WSSE11, X509V3
 from security.xml import Element, canonical
 
@@ -38,14 +39,16 @@ MAX_SIZE = 64 * 1024
 
 
 class Plain(NamedTuple):
-    """What a plain message says; the digests of its SignedInfo are those of its Body, Timestamp and confirmation.
+    """What a plain message says; the digests of its SignedInfo are those of its Body, Timestamp, confirmation, blocks.
 
-    `token`: the certificate in base64. `signed_info`: in canonical form. `value_text`: `value` in base64.
-    `confirms`: the value of the SignatureConfirmation in base64, if it has one.
+    `blocks`: the header blocks beside Security, each of another name. `token`: the certificate in base64.
+    `signed_info`: in canonical form. `value_text`: `value` in base64. `confirms`: the value of the
+    SignatureConfirmation in base64, if it has one.
     """
 
     body: Element
     security: Element
+    blocks: tuple[Element, ...]
     token: str
     signature_method: str
     signed_info: bytes
@@ -75,18 +78,17 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     form = _form(tuple(map(_TAG, special)), policy.soap) if len(special) <= _MOST else None
     if form is None:
         return None
-    fullmatch, uris, said = form
     try:
         octets = canonical(root)
     except etree.C14NError:
         return None
-    found = fullmatch(octets)
-    body = special[-1]
+    found = form(octets)
+    body, security = special[-1], special[2]
     if found is None or len(body) != 1:
         return None
     soap, envelope, opening, wsu, prefix, rest, body_id = found.group(*_BODY_GROUPS)
-    timestamp, timestamp_id, confirmation, confirmation_id, token_id, named, info, ds, rest_of_info = found.group(
-        *_PART_GROUPS
+    timestamp, timestamp_id, confirmation, confirmation_id, token_id, named, info, ds, rest_of_info, references = (
+        found.group(*_PART_GROUPS)
     )
     # Within the Envelope the Body need not declare the prefix of both; alone it does, in the order of prefixes.
     declared = soap + wsu if envelope[:-1] < prefix else wsu + soap
@@ -96,18 +98,17 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     }
     if confirmation:
         digests[confirmation_id] = encode(sha256(confirmation).digest())
+    blocks = _blocks(root[0], security, octets, found, digests)
+    said = dict(_SAID.findall(references))
     # Each Id stands there once as Id and once in its Reference. Canonical text has no other way to write one.
-    if (
-        dict(zip(found.group(*uris), found.group(*said), strict=True)) != digests
-        or token_id != named
-        or set(map(octets.count, digests)) != _TWICE
-    ):
+    if blocks is None or said != digests or token_id != named or set(map(octets.count, digests)) != _TWICE:
         return None
     token, method, value, created, expires, confirms = map(bytes.decode, found.group(*_TEXT_GROUPS))
     try:
         return Plain(
             body,
-            special[2],
+            security,
+            blocks,
             token,
             method,
             # Within the Signature it need not declare their prefix.
@@ -121,6 +122,27 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     except ValueError:
         # A day that no month has.
         return None
+
+
+def _blocks(
+    header: Element, security: Element, octets: bytes, found: re.Match[bytes], digests: dict[bytes, bytes]
+) -> tuple[Element, ...] | None:
+    """The blocks beside Security, whose digests are put in by Id; None if they are not plain or share a name."""
+    if len(header) == 1:
+        return ()
+    for region in ("before", "after"):
+        at, end = found.span(region)
+        while at < end:
+            block = _BLOCK.match(octets, at, end)
+            if block is None:
+                return None
+            text, identifier = block.group("block", "id")
+            if identifier in digests:
+                return None
+            digests[identifier] = encode(sha256(text).digest())
+            at = block.end()
+    blocks = tuple(block for block in header if block is not security)
+    return blocks if len(set(map(_TAG, blocks))) == len(blocks) else None
 
 
 # A prefix that is declared in a tag of canonical text is one that this tag uses; what is declared above it and not here
@@ -138,7 +160,7 @@ _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9
 _BODY_GROUPS = ("soap", "p", "opening", "wsu", "b", "rest", "body_id")
 _PART_GROUPS = (
     *("timestamp", "timestamp_id", "confirmation", "confirmation_id", "token_id", "named"),
-    *("info", "ds", "rest_of_info"),
+    *("info", "ds", "rest_of_info", "references"),
 )
 _TEXT_GROUPS = ("token", "method", "value", "created", "expires", "confirms")
 
@@ -160,18 +182,20 @@ _CONFIRMATION = (
 )
 _NO_CONFIRMATION = r"(?P<confirmation>)(?P<confirmation_id>)(?P<confirms>)"
 _REFERENCE = (
-    rf'<(?P=d)Reference URI="#(?P<uri%d>{_ID})">{_GAP}<(?P=d)Transforms>{_GAP}'
+    rf'<(?P=d)Reference URI="#{_ID}">{_GAP}<(?P=d)Transforms>{_GAP}'
     rf'<(?P=d)Transform Algorithm="{re.escape(EXC_C14N)}"></(?P=d)Transform>{_GAP}</(?P=d)Transforms>{_GAP}'
     rf'<(?P=d)DigestMethod Algorithm="{re.escape(SHA256)}"></(?P=d)DigestMethod>{_GAP}'
-    rf"<(?P=d)DigestValue>(?P<digest%d>[A-Za-z0-9+/]{{42}}[AEIMQUYcgkosw048]=)</(?P=d)DigestValue>{_GAP}"
+    rf"<(?P=d)DigestValue>[A-Za-z0-9+/]{{42}}[AEIMQUYcgkosw048]=</(?P=d)DigestValue>{_GAP}"
     rf"</(?P=d)Reference>{_GAP}"
 )
+# Of text that matched the pattern above.
+_SAID = re.compile(rb' URI="#([^"]+)".*?DigestValue>([^<]+)<', re.DOTALL)
 _SIGNATURE = (
     rf'<(?P<d>(?!(?P=s):)(?:{_NAME}:)?)Signature(?P<ds> xmlns(?::{_NAME})?="{re.escape(DS)}"){_OWN_ID}>'
     rf"{_GAP}(?P<info><(?P=d)SignedInfo)(?P<rest_of_info>>{_GAP}"
     rf'<(?P=d)CanonicalizationMethod Algorithm="{re.escape(EXC_C14N)}"></(?P=d)CanonicalizationMethod>{_GAP}'
     rf'<(?P=d)SignatureMethod Algorithm="(?P<method>[^"&<]*)"></(?P=d)SignatureMethod>{_GAP}'
-    rf"%s</(?P=d)SignedInfo>){_GAP}"
+    rf"(?P<references>(?:{_REFERENCE}){{2,{MAX_REFERENCES}}})</(?P=d)SignedInfo>){_GAP}"
     rf"<(?P=d)SignatureValue{_OWN_ID}>(?P<value>{_BASE64})</(?P=d)SignatureValue>{_GAP}"
     rf"<(?P=d)KeyInfo{_OWN_ID}>{_GAP}<(?P=s):SecurityTokenReference"
     rf'(?: xmlns:(?P<r>(?!(?P=s)=){_NAME})="{re.escape(WSU)}" (?P=r):Id="[^"&<]*")?>{_GAP}'
@@ -180,8 +204,20 @@ _SIGNATURE = (
 )
 
 
-_Form = tuple[Callable[[bytes], re.Match[bytes] | None], tuple[str, ...], tuple[str, ...]]
-"""Matches the whole text; the groups of what the references name, and those of their digests."""
+# Of canonical text this is every element without another inside.
+_LEAVES = rf"(?:<[^/<][^<]*+</[^<>]*+>{_GAP})*"
+# Its name is of the namespace that is declared beside the one of its Id, since that is the only other prefix it uses.
+_BLOCK = re.compile(
+    (
+        rf"(?P<block><(?P<name>(?:{_NAME}:)?[^ :]+)"
+        rf'(?: xmlns:(?P<i>{_NAME})="{re.escape(WSU)}"| xmlns(?::{_NAME})?="[^"&<]+"){{2}} (?P=i):Id="(?P<id>{_ID})">'
+        rf"[^<]*+</(?P=name)>){_GAP}"
+    ).encode()
+)
+
+
+_Form = Callable[[bytes], re.Match[bytes] | None]
+"""Matches the whole text."""
 
 
 @lru_cache(maxsize=64)
@@ -194,10 +230,7 @@ def _form(tags: tuple[str, ...], accepted: frozenset[SoapVersion]) -> _Form | No
     version = next((one for one in accepted if tags[:2] + tags[-1:] == _frame(SOAP[one])), None)
     if version is None or tags[2] != SECURITY or sorted(inside) not in _WHOLE:
         return None
-    # The Timestamp, the Body and the confirmation: neither token nor Signature.
-    numbers = range(len(inside) - 1)
-    pattern = re.compile(_text(SOAP[version], inside, numbers).encode(), re.DOTALL)
-    return pattern.fullmatch, tuple(f"uri{n}" for n in numbers), tuple(f"digest{n}" for n in numbers)
+    return re.compile(_text(SOAP[version], inside).encode(), re.DOTALL).fullmatch
 
 
 _WHOLE = (sorted((TOKEN, TIMESTAMP, SIGNATURE)), sorted((TOKEN, TIMESTAMP, CONFIRMATION, SIGNATURE)))
@@ -207,19 +240,19 @@ def _frame(namespace: str) -> tuple[str, ...]:
     return tuple(f"{{{namespace}}}{part}" for part in ("Envelope", "Header", "Body"))
 
 
-def _text(namespace: str, inside: Sequence[str], references: Iterable[int]) -> str:
+def _text(namespace: str, inside: Sequence[str]) -> str:
     pieces = {
         TOKEN: _TOKEN,
         TIMESTAMP: _TIMESTAMP,
         CONFIRMATION: _CONFIRMATION,
-        SIGNATURE: _SIGNATURE % "".join(_REFERENCE % (n, n) for n in references),
+        SIGNATURE: _SIGNATURE,
     }
     return (
         rf'<(?P<p>(?:{_NAME}:)?)Envelope(?P<soap> xmlns(?::{_NAME})?="{re.escape(namespace)}")>'
-        rf'{_GAP}<(?P=p)Header>{_GAP}<(?P<s>{_NAME}):Security(?: xmlns:(?P=s)="{re.escape(WSSE)}"'
+        rf'{_GAP}<(?P=p)Header>{_GAP}(?P<before>{_LEAVES})<(?P<s>{_NAME}):Security(?: xmlns:(?P=s)="{re.escape(WSSE)}"'
         rf'| xmlns:(?P=s)="{re.escape(WSSE)}" (?P=p)mustUnderstand="(?:[01]|true|false)")>'
         rf"{_GAP}{_GAP.join(pieces[tag] for tag in inside)}{'' if CONFIRMATION in inside else _NO_CONFIRMATION}"
-        rf"{_GAP}</(?P=s):Security>{_GAP}</(?P=p)Header>{_GAP}"
+        rf"{_GAP}</(?P=s):Security>{_GAP}(?P<after>{_LEAVES})</(?P=p)Header>{_GAP}"
         rf'(?P<opening><(?P=p)Body)(?P<wsu> xmlns:(?P<b>{_NAME})="{re.escape(WSU)}")'
         rf'(?P<rest> (?P=b):Id="(?P<body_id>{_ID})">{_GAP}<.*>{_GAP}</(?P=p)Body>){_GAP}</(?P=p)Envelope>'
     )

@@ -5,6 +5,7 @@ another element in between. Everything outside the profile is refused with a rea
 the usual form is read off its canonical text (`soap_plain`); the walk below reads all others and alone refuses a form.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from operator import methodcaller
@@ -86,17 +87,17 @@ def verify_soap(
     plain = plain_message(root, len(document), policy)
     if plain is None:
         return _verify_walked(root, document, policy, trust, moment, confirms, relates_to)
-    body, security, token, method, signed_info, value_text, value, created, expires, confirmed = plain
+    body, security, blocks, token, method, signed_info, value_text, value, created, expires, confirmed = plain
     signer = trust.accept(token, moment)
     check_of(method, signer.checks)(value, signed_info)
     until = fresh_until(created, expires, policy, moment)
     signature_digest = _first_time(signed_info, until, policy)
-    _check_answers([], confirmed, confirms, relates_to)
-    # No attribute and no other block is in this header.
+    _check_answers(blocks, confirmed, confirms, relates_to)
+    # No attribute and no unsigned block is in this header.
     root[0].remove(security)
     return Verified(
         Trusted(body[0]),
-        (),
+        tuple(map(Trusted, blocks)),
         signer.certificate,
         signer.subject,
         signer.fingerprint,
@@ -298,7 +299,7 @@ def _confirmed(message: _Message, signed: list[Element], confirms: str | None) -
 
 
 def _check_answers(
-    headers: list[Element], confirmed: tuple[str, ...], confirms: str | None, relates_to: str | None
+    headers: Sequence[Element], confirmed: tuple[str, ...], confirms: str | None, relates_to: str | None
 ) -> None:
     if confirms is not None and confirmed != (confirms,):
         raise Rejected("not-answer-to-request", "the answer does not confirm the signature of our question")

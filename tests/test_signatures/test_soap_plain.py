@@ -48,14 +48,25 @@ TIME = (
 CONFIRMATION = f'<w:SignatureConfirmation xmlns:w="{WSSE11}" xmlns:u="{WSU}" Value="{ASKED}" u:Id="c.1"/>'
 
 
-def written(order: str = "xtcg", version: str = "1.1") -> str:
-    """The text of a message with places for what makes it genuine; `order` is that of the parts of Security."""
-    named = ["b_1", "time-1", *(["c.1"] if "c" in order else [])]
+BLOCKS = {
+    "p": f'<h:Purpose xmlns:h="urn:lgsp:gateway:1" xmlns:u="{WSU}" u:Id="head.p">a &amp; b</h:Purpose>',
+    "o": f'<Officer xmlns="urn:lgsp:gateway:1" xmlns:a="{WSU}" a:Id="head.o"/>',
+    "r": f'<z:To xmlns:z="urn:wsa" xmlns:u="{WSU}" u:Id="head.r">a > b&#13;</z:To>',
+}
+
+
+def written(order: str = "xtcg", version: str = "1.1", before: str = "", after: str = "") -> str:
+    """The text of a message with places for what makes it genuine; `order` is that of the parts of Security.
+
+    `before` and `after` are the header blocks beside it.
+    """
+    named = ["b_1", "time-1", *(["c.1"] if "c" in order else []), *(f"head.{one}" for one in before + after)]
     references = "".join(REFERENCE % (name, name) for name in named)
     pieces = {"x": TOKEN, "t": TIME, "c": CONFIRMATION, "g": SIGNATURE % references}
     return (
-        f'<env:Envelope xmlns:env="{SOAP[version]}"><env:Header><s:Security xmlns:s="{WSSE}" env:mustUnderstand="1">'
-        f"{''.join(pieces[one] for one in order)}</s:Security></env:Header>"
+        f'<env:Envelope xmlns:env="{SOAP[version]}"><env:Header>{"".join(map(BLOCKS.get, before))}'
+        f'<s:Security xmlns:s="{WSSE}" env:mustUnderstand="1">'
+        f"{''.join(pieces[one] for one in order)}</s:Security>{''.join(map(BLOCKS.get, after))}</env:Header>"
         f'<env:Body xmlns:u="{WSU}" u:Id="b_1">{PAYLOAD}</env:Body></env:Envelope>'
     )
 
@@ -83,7 +94,9 @@ def seen(document: bytes, trust, now, confirms: str | None) -> tuple[object, ...
     except Rejected as refused:
         return refused.reason, refused.detail
     whole = found.element.getroottree().getroot()
-    return canonical(found.element), re.sub(rb">[ \t\n]+<", b"><", canonical(whole)), *found[1:]
+    assert all(block.getparent() is whole[0] for block in found.headers)
+    headers = tuple(map(canonical, found.headers))
+    return canonical(found.element), re.sub(rb">[ \t\n]+<", b"><", canonical(whole)), headers, *found[2:]
 
 
 def agreed(document: bytes, pki, key, now, confirms: str | None = ASKED) -> tuple[object, ...]:
@@ -135,6 +148,22 @@ def test_what_senders_write_is_plain(sender, order, pki, now):
     assert accepted[-2] == ((ASKED,) if "c" in order else ())
 
 
+@pytest.mark.parametrize(("before", "after"), [("p", ""), ("", "p"), ("po", "r"), ("", "rop")])
+@pytest.mark.parametrize("sender", SENDERS)
+def test_signed_blocks_of_text_are_plain(sender, before, after, pki, now):
+    key = pki.signer()
+    text = written(before=before, after=after)
+    for old, new in sender:
+        text = text.replace(old, new)
+    document = genuine(text, key, now)
+    assert is_plain(document)
+    header = etree.fromstring(document)[0]
+    expected = tuple(canonical(block) for block in header if block.tag != f"{{{WSSE}}}Security")
+    accepted = agreed(document, pki, key, now)
+    assert accepted[2] == expected
+    assert len(expected) == len(before + after)
+
+
 INSERTED = [
     *["\n ", "&#13;", " x ", "<![CDATA[ ]]>", "<![CDATA[x]]>", "\u00a0", "<o/>", "</o>", '<o xmlns="urn:o"/>'],
     *[' Id="o"', ' o="1"', ' xmlns:o="urn:o"', ' xmlns="urn:o"', ' xml:lang="vi"', ' u:Id="b_1"', ' Id="b_1"'],
@@ -142,13 +171,17 @@ INSERTED = [
     *[' xmlns:a="relative"', ' env:actor="urn:me"', ' env:mustUnderstand="0"', ' Algorithm="x"', ' Value="QUJD"'],
     *["#", "-", "=", "0", "A", "Z", "b_1", "time-1"],
     *[TOKEN, TIME, CONFIRMATION, REFERENCE % ("tok", "tok"), REFERENCE % ("b_1", "b_1"), SIGNATURE % ""],
+    *[*BLOCKS.values(), "head.p", ' xmlns:h="urn:o"', ' h:o="1"', ' xmlns=""', REFERENCE % ("head.p", "head.p")],
+    *['<h:Purpose xmlns:h="urn:lgsp:gateway:1">x</h:Purpose>', "<env:o/>", ' u:Id="head.p"', ' env:role="urn:me"'],
 ]
 
 
 @st.composite
 def changed(draw) -> str:
     """A message in which a few things are not where or what they were."""
-    return draw(mutated(written(draw(st.sampled_from(["xtcg", "tgxc", "gxct", "xtg", "xtgg", "tcg"]))), INSERTED))
+    order = draw(st.sampled_from(["xtcg", "tgxc", "gxct", "xtg", "xtgg", "tcg"]))
+    before, after = draw(st.sampled_from([("", ""), ("p", ""), ("", "po"), ("o", "pr"), ("", "pp")]))
+    return draw(mutated(written(order, before=before, after=after), INSERTED))
 
 
 @settings(max_examples=1200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -172,9 +205,9 @@ def test_a_message_of_any_form_is_judged_as_the_walk_judges_it(text, pki, now):
 @given(data=st.data())
 def test_a_message_changed_after_it_was_signed_is_judged_as_the_walk_judges_it(data, pki, now):
     key = pki.signer()
-    document = genuine(written(), key, now)
+    document = genuine(written(after=data.draw(st.sampled_from(["", "po"]))), key, now)
     # Not all signatures are of one length.
-    start = data.draw(st.integers(0, 5000)) % len(document)
+    start = data.draw(st.integers(0, 8000)) % len(document)
     end = start + data.draw(st.integers(0, 3))
     put = data.draw(st.sampled_from([one.encode() for one in INSERTED]) | st.binary(max_size=2))
     agreed(document[:start] + put + document[end:], pki, key, now)
@@ -226,7 +259,46 @@ def test_what_is_not_plain_is_left_to_the_walk(old, new, pki, now):
     agreed(document, pki, key, now)
 
 
-def test_only_small_messages_without_other_blocks_are_plain(pki, now):
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("</h:Purpose>", "<o/></h:Purpose>"),
+        ("</h:Purpose>", "</h:Purpose>x"),
+        (' u:Id="head.p"', ' env:mustUnderstand="1" u:Id="head.p"'),
+        (' u:Id="head.p"', ' o="1" u:Id="head.p"'),
+        ("<h:Purpose ", "<env:Purpose "),
+        ("</env:Header>", "<o xmlns='urn:o'/></env:Header>"),
+        ("</env:Header>", "<h:Purpose xmlns:h='urn:lgsp:gateway:1'/></env:Header>"),
+        ("Officer", "o:Purpose xmlns:o='urn:lgsp:gateway:1'"),
+        ("[digest head.p]", "[digest head.o]"),
+        (REFERENCE % ("head.p", "head.p"), ""),
+        (REFERENCE % ("head.p", "head.p"), (REFERENCE % ("head.p", "head.p")) * 2),
+    ],
+)
+def test_blocks_that_are_not_plain_are_left_to_the_walk(old, new, pki, now):
+    key = pki.signer()
+    text = written(after="po")
+    assert old in text
+    text = text.replace(old, new)
+    if new.startswith("<env:Purpose"):
+        text = text.replace("</h:Purpose>", "</env:Purpose>")
+    if new.startswith("o:Purpose"):
+        text = text.replace("</Officer>", "</o:Purpose>")
+    document = genuine(text, key, now)
+    assert not is_plain(document)
+    agreed(document, pki, key, now)
+
+
+def test_more_blocks_than_the_profile_allows_are_left_to_the_walk(pki, now):
+    key = pki.signer()
+    for count, accepted in ((13, True), (14, True), (15, False)):
+        headers = [text_header("urn:o", f"o{number}", "x") for number in range(count)]
+        document = sign_soap_parts(b"<a></a>", key, headers=headers, now=now).envelope
+        assert is_plain(document) is accepted
+        assert (len(agreed(document, pki, key, now, None)) > 2) is accepted
+
+
+def test_only_small_messages_are_plain(pki, now):
     key = pki.signer()
     large = genuine(written().replace("Nguyễn", "N" * MAX_SIZE), key, now)
     assert not is_plain(large)
@@ -235,5 +307,6 @@ def test_only_small_messages_without_other_blocks_are_plain(pki, now):
     assert not is_plain(usual, SignaturePolicy(signed_headers=frozenset({"{urn:o}o"})))
     assert not is_plain(usual, SignaturePolicy(soap=frozenset({"1.2"})))
     assert not is_plain(usual, SignaturePolicy(limits=Limits(comments=True)))
-    header = text_header("urn:o", "o", "x")
-    assert not is_plain(sign_soap_parts(b"<a></a>", key, headers=[header], now=now).envelope)
+    blocks = genuine(written(before="p"), key, now)
+    assert is_plain(blocks)
+    assert not is_plain(blocks, SignaturePolicy(signed_headers=frozenset({"{urn:o}o"})))
