@@ -36,6 +36,7 @@ from tests.test_xroad.double.messages import (
     spoiled,
 )
 from tests.test_xroad.double.provider_link import Service
+from tests.test_xroad.double.soap_answer import SoapAnswer
 from tests.test_xroad.double.soap_request import SoapRequest, read_request
 from tests.test_xroad.double.vocabulary import SOAP, XROAD, parse
 
@@ -221,6 +222,16 @@ async def test_a_provider_has_to_repeat_the_fields_when_nobody_does_it_for_it() 
     assert fault_code(answer) == "server.serverproxy.service_failed.missing_header_field"
 
 
+@pytest.mark.parametrize("foreign", [False, True])
+async def test_an_answer_not_named_after_the_service_passes_on_request_only(foreign: bool) -> None:
+    async def strange(request: SoapRequest) -> SoapAnswer:
+        return SoapAnswer(200, TEXT_XML, PLAIN_ANSWER.replace(b"FindPersonResponse", b"People"))
+
+    async with ConsumerServer({"FindPerson": Service("soap", strange)}, foreign_wrappers=foreign) as server:
+        _, answer = await post(server, soap_request())
+    assert fault_code(answer) == (None if foreign else "server.serverproxy.service_failed.inconsistent_headers")
+
+
 async def test_a_real_http_provider_gets_only_what_is_forwarded() -> None:
     seen: list[tuple[str, dict[str, str], bytes]] = []
 
@@ -323,6 +334,14 @@ async def test_a_misbehaviour_that_cannot_be_is_refused(server: ConsumerServer) 
     for arguments in (("reorder",), ("fault",), ("drop-header", "x")):
         with pytest.raises(ValueError):
             server.misbehave(*arguments)
+
+
+async def test_damage_that_means_nothing_for_the_protocol_does_not_pass_for_done(server: ConsumerServer) -> None:
+    server.misbehave("error-without-x-road-error")
+    assert (await post(server, soap_request()))[0] == 500
+    server.misbehave("reorder-headers")
+    assert (await ask(server))[0] == 500
+    assert rules(server.violations) == ["double", "double"]
 
 
 def test_readers_find_everything_in_one_pass() -> None:

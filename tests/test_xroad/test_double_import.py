@@ -77,7 +77,7 @@ OPERATION = '<input message="t:Find"/><output message="t:FindResponse"/></operat
 WSDL_RULES: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
     "too large": ("size", "importer", lambda good: good + b" " * LARGEST),
     "cut off": ("xml", "importer", lambda good: good[:-2]),
-    "document type": ("xml", "importer", swap("?>", "?><!DOCTYPE definitions>")),
+    "document type": ("xml", "wsdl", swap("?>", "?><!DOCTYPE definitions>")),
     "wsdl 2.0": ("definitions", "importer", swap("http://schemas.xmlsoap.org/wsdl/\"", 'http://www.w3.org/ns/wsdl"')),
     "two ports": ("one-port", "document", swap(PORT, PORT + PORT.replace("People11\"", 'Other"', 1))),
     "no port": ("one-port", "document", swap(PORT, "")),
@@ -88,10 +88,10 @@ WSDL_RULES: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
     "no address": ("service-url", "importer", swap("https://lgsp.example/soap/people", "")),
     "ftp": ("service-url", "importer", swap("https://lgsp.example", "ftp://lgsp.example")),
     "host": ("service-url", "importer", swap("lgsp.example/soap", "lgsp_1.example/soap")),
-    "elsewhere": ("same-document", "importer", swap('binding="t:People11"', 'binding="xrd:People11"')),
+    "elsewhere": ("same-document", "document", swap('binding="t:People11"', 'binding="xrd:People11"')),
     "no such port type": ("reference", "wsdl", swap('type="t:People"', 'type="t:Persons"')),
     "not in the port type": ("reference", "wsdl", swap(f'{NAMED}"Find"', f'{NAMED}"Seek"')),
-    "twice bound": ("unique-operations", "importer", swap("</binding>", '<operation name="Find"/></binding>')),
+    "twice bound": ("unique-operations", "document", swap("</binding>", '<operation name="Find"/></binding>')),
     "overloaded": ("unique-operations", "importer", swap(OPERATION, f'{OPERATION}<operation name="Find">{OPERATION}')),
     "nothing bound": ("operations", "document", cut(BOUND_OPERATION, "</binding>")),
     "underscore": ("identifier", "importer", renamed("Find_Person")),
@@ -194,6 +194,12 @@ def test_each_rule_catches_the_document_that_breaks_it(rule: str, document: byte
     assert caught.value.rule == rule
 
 
+SCHEMAS = {
+    "parameters": openapi()["components"]["parameters"],
+    "schemas": {"Person": {"type": "object", "properties": {"$defs": {"type": "string"}}, "$defs": {}}},
+}
+
+
 def with_paths(change: Callable[[dict[str, Any]], object]) -> bytes:
     whole = deepcopy(openapi())
     change(whole["paths"])
@@ -204,6 +210,7 @@ def with_paths(change: Callable[[dict[str, Any]], object]) -> bytes:
     ("document", "said"),
     [
         pytest.param(changed(swagger="2.0"), "attribute swagger is unexpected", id="unknown attribute"),
+        pytest.param(changed(components=SCHEMAS), "schemas.Person.$defs", id="unknown keyword"),
         pytest.param(changed(info={"title": "x"}), "version", id="no version of the API"),
         pytest.param(
             with_paths(lambda paths: paths["/v1/me"]["get"].update(operationId="person")),

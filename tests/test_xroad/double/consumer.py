@@ -9,8 +9,9 @@
         server.behave()
 
 `repeat_headers` (default True) puts the request's X-Road fields into the answers of providers that know nothing of
-X-Road; with False a provider has to repeat them itself, as behind a real server. `clients` limits who may ask.
-`spelling="old"` gives the double's own error codes as servers up to 7.7 spell them. With `tls` it serves HTTPS.
+X-Road; with False a provider has to repeat them itself, as behind a real server. `foreign_wrappers` (default False)
+lets answers pass whose wrapper is not named after the service; a real server refuses them. `clients` limits who may
+ask. `spelling="old"` gives the double's own error codes as servers up to 7.7 spell them. With `tls` it serves HTTPS.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class ConsumerServer:
         services: Mapping[str, Service],
         *,
         repeat_headers: bool = True,
+        foreign_wrappers: bool = False,
         clients: Iterable[str] | None = None,
         spelling: Literal["new", "old"] = "new",
         tls: ssl.SSLContext | None = None,
@@ -63,7 +65,7 @@ class ConsumerServer:
         self.violations: list[Violation] = []
         self.calls: list[Call] = []
         self.url = ""
-        self._repeat = repeat_headers
+        self._repeat, self._foreign = repeat_headers, foreign_wrappers
         self._clients = None if clients is None else {Identifier.of(each) for each in clients}
         self._old = spelling == "old"
         self._tls, self._provider_tls = tls, provider_tls
@@ -133,7 +135,7 @@ class ConsumerServer:
                 raise Refused(f"client.{broken.fault if broken else 'invalid_soap'}", f"{broken}")
             if kind == "fault":
                 return fault_response(self._code, "As asked for")
-            answer = carried(request, await self._ask_soap(request))
+            answer = carried(request, await self._ask_soap(request), foreign_wrapper=self._foreign)
         except Refused as refused:
             return fault_response(self._spelt(refused.code), refused.text)
         if kind in ("close-connection", "close-midway", "not-a-message"):
@@ -142,12 +144,12 @@ class ConsumerServer:
         return soap_response(document, answer.content_type or "")
 
     async def _ask_soap(self, request: SoapRequest) -> SoapAnswer:
-        provider = self._provider(request.client, request.service, "soap")
+        service = self._service(request.client, request.service, "soap")
         try:
-            if isinstance(provider, str):
-                answer = await self._link.soap(provider, request)
+            if isinstance(service.provider, str):
+                answer = await self._link.soap(service.provider, request, service.adds())
             else:
-                answer = await cast("SoapProvider", provider)(request)
+                answer = await cast("SoapProvider", service.provider)(request)
         except (ClientError, TimeoutError) as error:
             raise Refused("server.serverproxy.service_failed.network_error", repr(error)) from error
         return repeated(request, answer) if self._repeat else answer
@@ -176,15 +178,15 @@ class ConsumerServer:
         return web.Response(status=status, body=body, headers=CIMultiDict(headers))
 
     async def _ask_rest(self, request: RestRequest) -> RestAnswer:
-        provider = self._provider(request.client, request.service, "rest")
+        service = self._service(request.client, request.service, "rest")
         try:
-            if isinstance(provider, str):
-                return await self._link.rest(provider, request)
-            return await cast("RestProvider", provider)(request)
+            if isinstance(service.provider, str):
+                return await self._link.rest(service.provider, request, service.adds())
+            return await cast("RestProvider", service.provider)(request)
         except (ClientError, TimeoutError) as error:
             raise Refused("server.serverproxy.network_error", repr(error)) from error
 
-    def _provider(self, client: Identifier, service: Identifier, kind: str) -> str | SoapProvider | RestProvider:
+    def _service(self, client: Identifier, service: Identifier, kind: str) -> Service:
         if self._clients is not None and client not in self._clients:
             raise Refused("server.clientproxy.unknown_member", f"Client '{client}' not found")
         found = self.services.get(service.service or "")
@@ -192,7 +194,7 @@ class ConsumerServer:
             raise Refused("server.serverproxy.unknown_service", f"Unknown service: {service}")
         if found.kind != kind:
             raise Refused("server.serverproxy.service_type", f"Service is a {found.kind} service")
-        return found.provider
+        return found
 
     def _applicable(self, kind: str | None, known: tuple[str, ...], protocol: str) -> None:
         # A test that asks for damage which means nothing here would otherwise pass by itself.

@@ -28,6 +28,17 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 TOP = ("openapi", "info", "servers", "paths", "components", "security", "tags", "externalDocs")
 TOP_31 = (*TOP, "webhooks", "jsonSchemaDialect")
 
+# The keywords of a schema that swagger-parser knows in 3.1; `$defs` is not among them.
+_KEYWORDS = """
+$ref title multipleOf maximum format exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems
+minItems uniqueItems maxProperties minProperties required enum type allOf oneOf anyOf not items properties
+additionalProperties description default discriminator readOnly writeOnly xml externalDocs example deprecated const
+examples $id $comment if then else unevaluatedProperties unevaluatedItems prefixItems contains contentEncoding
+contentMediaType $anchor $schema contentSchema propertyNames dependentSchemas dependentRequired minContains maxContains
+patternProperties $vocabulary $dynamicAnchor $dynamicRef
+"""
+SCHEMA_31 = frozenset(_KEYWORDS.split())
+
 
 @dataclass(frozen=True, slots=True)
 class OpenApiService:
@@ -92,9 +103,29 @@ def _remarks(content: Mapping[str, Any], version: str) -> Iterator[str]:
         for name in re.findall(r"\{([^/{}]*)}", path):
             if name not in declared:
                 yield f"attribute paths.'{path}'. Declared path parameter {name} needs to be defined"
+    if version.startswith("3.1"):
+        for name, schema in content.get("components", {}).get("schemas", {}).items():
+            yield from (f"attribute components.schemas.{each} is unexpected" for each in _unknown(name, schema))
     validator = OpenAPIV31SpecValidator if version.startswith("3.1") else OpenAPIV30SpecValidator
     for error in validator(dict(content)).iter_errors():
         yield f"{'/'.join(str(each) for each in error.absolute_path)}: {error.message}"
+
+
+def _unknown(where: str, schema: object) -> Iterator[str]:
+    """Keywords that are not known, with where they stand; data inside of a schema is left alone."""
+    if isinstance(schema, list):
+        for number, each in enumerate(schema):
+            yield from _unknown(f"{where}.{number}", each)
+    if not isinstance(schema, Mapping):
+        return
+    for key, value in schema.items():
+        if key not in SCHEMA_31 and not key.startswith("x-"):
+            yield f"{where}.{key}"
+        elif key in ("properties", "patternProperties", "dependentSchemas"):
+            for name, each in value.items():
+                yield from _unknown(f"{where}.{name}", each)
+        elif key not in ("enum", "const", "default", "example", "examples"):
+            yield from _unknown(f"{where}.{key}", value)
 
 
 def _parameters(content: Mapping[str, Any], path: str, operation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
