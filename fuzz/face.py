@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from adapters import DATABASES
 from fuzz.__main__ import FOUND
 from fuzz.mutations import mutated
 from routes.openapi_models import pascal
 from routes.soap.names import CONTENT_TYPES, GATEWAY, action_of, camel, namespace
+from schemas.fields import shape_of
 from security.signature import SoapVersion
 from security.signature_key import Signer, load_signer
 from security.soap_plain import SOAP
@@ -74,6 +76,12 @@ def seeds(demo: dict[str, Any]) -> list[Make]:
     ]
 
 
+def question(database: str, operation: str) -> list[str]:
+    """Return the members of an operation's question in the order of its contract."""
+    found = next(each.operation(operation) for each in DATABASES if each.name == database)
+    return [member.name for member in shape_of(found.question).members] if found else []
+
+
 def _maker(
     name: str,
     sample: dict[str, Any],
@@ -84,7 +92,8 @@ def _maker(
 ) -> Make:
     database, _, operation = name.partition("/")
     element, space = pascal(operation), namespace(database)
-    values = "".join(f"<{camel(member)}>{value}</{camel(member)}>" for member, value in sample["body"].items())
+    asked, given = question(database, operation), sample["body"]
+    values = "".join(f"<{camel(member)}>{given[member]}</{camel(member)}>" for member in asked if member in given)
     payload = f'<{element} xmlns="{space}">{values}</{element}>'
     said = {name.removeprefix("Lgsp-"): value for name, value in sample["headers"].items()}
     action = action_of(database, element)

@@ -79,10 +79,14 @@ class Guide:
             self._stack.push_async_callback(self._ways[url].close)
         return self._ways[url]
 
-    async def send(self, message: Message, way: Transport | None = None) -> Told:
-        """Send a message, to the gateway where no other way is given."""
+    async def reply(self, message: Message, way: Transport | None = None) -> Reply:
+        """Send a message, to the gateway where no other way is given; return what came back."""
         deadline = asyncio.get_running_loop().time() + _PATIENCE
-        reply: Reply = await (way or self.way(self.described["gateway"])).send(message, deadline=deadline)
+        return await (way or self.way(self.described["gateway"])).send(message, deadline=deadline)
+
+    async def send(self, message: Message, way: Transport | None = None) -> Told:
+        """Send a message as `reply` does; return what it says."""
+        reply = await self.reply(message, way)
         kind = reply.headers.get("Content-Type", "")
         return Told(reply.status, reply.headers, json.loads(reply.body) if "json" in kind else reply.body.decode())
 
