@@ -74,6 +74,24 @@ breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
 concurrency = 64
 """
 
+_CARRIED = """
+# A source that is not reached directly: the same section with two lines more, and a table beside it.
+#
+# Through a sharing platform (LGSP, NGSP), whose token username and secret then get:
+#   via = "lgsp"
+#   url = "https://lgsp.example:8243"
+#   [endpoints.enterprise.lgsp]
+#   context = "/csdldc/1.0"            # stands before every path
+#
+# Through our X-Road security server (VDXP), which knows us by tls_certificate:
+#   via = "xroad"
+#   url = "https://ss.example"
+#   [endpoints.enterprise.xroad]
+#   client = "XROADVN/GOV/H26/lgsp"    # our subsystem
+#   provider = "XROADVN/GOV/G12/dkdn"  # the source's
+#   service = "dkdn"                   # its code; SOAP sources are called by the names of their requests
+"""
+
 _BY_FILES = """\
 trust = [{trust}]                  # authorities of the source's signing certificate
 crl = [{crl}]                      # and its revocation list, as a file
@@ -135,6 +153,7 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
             parts.append(f"params = {{ {inside} }}\n")
         if signs:
             parts.append(_signed(pki, name))
+    parts.append(_CARRIED)
     return "".join(parts)
 
 
