@@ -74,6 +74,18 @@ def check_names(databases: Iterable[Database]) -> None:
                 )
             for model in (operation.question, operation.answer):
                 _check_members(place, shape_of(model))
+        _check_wrappers(database)
+
+
+def _check_wrappers(database: Database) -> None:
+    requests = {element_of(operation): operation.name for operation in database.operations}
+    for element, name in requests.items():
+        other = requests.get(f"{element}Response")
+        if other is not None:
+            raise ConfigurationError(
+                f"{database.name}: the answer of {name} and the request of {other} would both be the element "
+                f"{element}Response: rename one"
+            )
 
 
 def _check_members(place: str, shape: Shape) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from lxml import etree
 
+from adapters.encoding import UNWRITABLE
 from config.settings import ConfigurationError
 from routes.openapi_models import Schema, model_schemas, schema_name
 from routes.soap.names import camel, element_of
@@ -25,8 +26,15 @@ LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 ITEM: Final = "item"
 
 _SIMPLE: Final = {"string": "string", "boolean": "boolean", "integer": "long"}
-# What XML Schema (part 2, appendix F) has no word for: groups with a question mark, classes by letter, back references.
-_FOREIGN: Final = re.compile(r"\(\?|\\[dDwWsSbBAZz0-9]|[*+?}][?+]")
+# One escaped character, as XML Schema has them (part 2, appendix F.1); everywhere else the same means the same.
+_ESCAPED: Final = r"\\[nrt|.?*+(){}\[\]\\^-]"
+# What both mean by the same words: no classes by letter, no groups with a question mark, no anchors, no reluctance, and
+# no dot, which is another set of characters in each.
+_PIECE: Final = re.compile(
+    rf"(?P<opened>\((?!\?))|(?P<closed>\))|(?P<either>\|)"
+    rf"|(?:{_ESCAPED}|\[\^?(?:[^\[\]\\]|{_ESCAPED})+\]|[^\\\[\]().|?*+{{}}^$])"
+    r"|(?:[?*+]|\{[0-9]+(?:,[0-9]*)?\})(?![?+])"
+)
 
 
 def xs(parent: Element, name: str, /, **attributes: str) -> Element:
@@ -162,8 +170,11 @@ def _value(place: Element, member: Leaf, properties: Schema) -> None:
 
 
 def _facets(name: str, properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for word in properties.get("enum", ()):
+    words = properties.get("enum", [properties["const"]] if "const" in properties else [])
+    for word in words:
         if word is not None:
+            if UNWRITABLE.search(str(word)):
+                raise ConfigurationError(f"{name}: the word {word!r} cannot be written in XML")
             yield "enumeration", str(word)
     for ours, theirs in (("minLength", "minLength"), ("maxLength", "maxLength"), ("minimum", "minInclusive")):
         if ours in properties:
@@ -171,6 +182,19 @@ def _facets(name: str, properties: Mapping[str, Any]) -> Iterable[tuple[str, str
     pattern = properties.get("pattern")
     if pattern is not None:
         inside = pattern.removeprefix("^").removesuffix("$")
-        if inside != pattern[1:-1] or _FOREIGN.search(inside):
+        if inside != pattern[1:-1] or not _is_common(inside):
             raise ConfigurationError(f"{name}: the pattern {pattern} has no form in XML Schema")
         yield "pattern", inside
+
+
+def _is_common(pattern: str) -> bool:
+    """Tell whether a pattern means the same in XML Schema, which looks at the whole value, as between two anchors."""
+    place = depth = 0
+    while place < len(pattern):
+        piece = _PIECE.match(pattern, place)
+        # An anchor binds closer than a choice: `^a|b$` is not `^(a|b)$`.
+        if piece is None or (piece["either"] and not depth):
+            return False
+        depth += bool(piece["opened"]) - bool(piece["closed"])
+        place = piece.end()
+    return True
