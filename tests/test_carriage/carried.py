@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from adapters.dispatch import compile_codecs, dispatch, endpoint_of
 from adapters.login import Link
 from config.settings import Endpoint
 from sandbox.run import Running
-from schemas.exchange import Answer, Caller, Credential, Exchange, Handler
+from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Handler
 
 OFFICER = "nguyen.van.a"
 DOSSIER = "000.00.04.G18-261130-0001"
@@ -49,6 +49,7 @@ class Asking:
     """Asks the operations of one endpoint without the outer stages; `exchange` is the last one that was asked."""
 
     handler: Handler
+    databases: Sequence[Database]
     exchange: Exchange | None = None
 
     async def __call__(
@@ -59,7 +60,7 @@ class Asking:
         officer: str | None = OFFICER,
         dossier: str | None = DOSSIER,
     ) -> Answer:
-        owner = next(one for one in DATABASES if one.name == database)
+        owner = next(one for one in self.databases if one.name == database)
         declared = owner.operation(operation)
         assert declared is not None
         self.exchange = Exchange(
@@ -78,17 +79,17 @@ class Asking:
 
 
 @asynccontextmanager
-async def reached(name: str, how: Endpoint) -> AsyncIterator[Asking]:
+async def reached(name: str, how: Endpoint, known: Sequence[Database] = DATABASES) -> AsyncIterator[Asking]:
     """The operations behind one endpoint."""
     databases = [
         replace(one, operations=found)
-        for one in DATABASES
+        for one in known
         if (found := tuple(each for each in one.operations if endpoint_of(one, each) == name))
     ]
     codecs = compile_codecs(databases, {name: how})
     scheme, address = login_for(name, how, scheme_of(databases, name))
     link = Link(name, how, scheme, login_url=address)
     try:
-        yield Asking(dispatch(codecs, {name: link}))
+        yield Asking(dispatch(codecs, {name: link}), databases)
     finally:
         await link.close()
