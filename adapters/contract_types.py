@@ -23,10 +23,14 @@ class Place(NamedTuple):
 
 
 def is_text(kind: Any) -> bool:
-    """Tell whether a type holds text only."""
+    """Tell whether a type holds text only; attributes beside the text may be there."""
+    from zeep.xsd.elements import Element
     from zeep.xsd.types.complex import ComplexType
 
-    return not isinstance(kind, ComplexType)
+    if not isinstance(kind, ComplexType):
+        return True
+    # So zeep calls the text of a type with simple content.
+    return [isinstance(part, Element) and part.name for _, part in kind.elements] == ["_value_1"]
 
 
 def places_of(kind: Any) -> list[Place]:
@@ -72,9 +76,11 @@ def place_at(kind: Any, path: Sequence[str], namespace: str) -> Place | str:
             if found is None:
                 return "the contract has no such attribute"
             return Place(segment, None, found.type, 0, found.required, here.many)
-        step = next((place for place in places_of(here.kind) if place.name == segment), None)
-        if step is None:
+        steps = [place for place in places_of(here.kind) if place.name == segment]
+        if not steps:
             return f"the contract has no element {segment} here"
+        # Declared twice it may occur as often.
+        step = steps[0]._replace(many=steps[0].many or len(steps) > 1)
         if step.namespace != namespace:
             return f"the contract has {segment} in the namespace {step.namespace!r}"
         here = step._replace(many=here.many or step.many)

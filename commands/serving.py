@@ -24,6 +24,8 @@ def serve(
     from aiohttp import web
 
     from adapters import DATABASES
+    from adapters.contract_check import hold_to_contracts
+    from adapters.dispatch import served
     from config.settings import Settings, load
     from routes.application import make_app
     from routes.housekeeping import beside
@@ -45,6 +47,7 @@ def serve(
             settings = settings.model_copy(update={"server": server})
         if not listens_on_loopback_only(settings) and (found := list(sandbox_material(settings))):
             fail("sandbox material is refused outside loopback:\n  " + "\n  ".join(found))
+        hold_to_contracts(served(DATABASES, settings.endpoints))
         with announced(settings):
             code = serve_until_told(settings, make)
     raise typer.Exit(code)

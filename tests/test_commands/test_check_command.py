@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+import adapters
 from adapters import DATABASES
 from adapters.soap import Soap
+from commands.serving import serve
 from config.settings import load
 from routes.diagnosis import configuration
 from tests.test_commands.conftest import Deployment, lgsp, printed, quick
@@ -188,3 +191,27 @@ def test_a_database_that_serve_would_refuse_is_a_problem(deployed: Deployment) -
     deployed.rewrite("lgsp.sqlite", "elsewhere.sqlite")
     found = problems(printed("check", *deployed.config, code=1))
     assert any("lgsp storage upgrade" in text for text in found.values())
+
+
+def test_serve_refuses_a_declaration_that_its_contract_contradicts_before_it_listens(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = tuple(
+        replace(
+            database,
+            operations=tuple(
+                replace(one, binding=replace(one.binding, record="Nguoi"))
+                if one.name == "person" and isinstance(one.binding, Soap)
+                else one
+                for one in database.operations
+            ),
+        )
+        for database in adapters.DATABASES
+    )
+    monkeypatch.setattr(adapters, "DATABASES", changed)
+    with pytest.raises(typer.Exit) as ended:
+        serve(deployed.file, None)
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert "population/person: CongdanCollection/Nguoi: the contract has no element Nguoi here" in said
+    assert "correct the declaration" in said

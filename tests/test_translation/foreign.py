@@ -14,11 +14,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Literal
 
+import pytest
+
 from adapters.bindings import Rest, XmlInJson
 from adapters.schemes import NoLogin
 from adapters.soap import Soap
 from config.settings import Endpoint
-from schemas.errors import GatewayError, NoRecord, Text
+from schemas.errors import GatewayError, NoRecord, Text, UpstreamUnreadable
 from schemas.exchange import Answer, Database, Operation
 from schemas.fields import Question, Record, said
 from schemas.forms import BOOLEAN, DECIMAL, INTEGER, ISO_DATE, codes
@@ -290,3 +292,28 @@ def same(answer: Answer, data: dict[str, Any]) -> None:
     assert json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "surrogatepass") == json.dumps(
         data, ensure_ascii=False
     ).encode("utf-8", "surrogatepass")
+
+
+def kind_of(version: Version) -> Kind:
+    """The kind of a source that speaks this version of SOAP."""
+    return "soap-1.1" if version == "1.1" else "soap-1.2"
+
+
+async def told(version: Version, answer: bytes, **endpoint: Any) -> Any:
+    """What is read of an HTTP answer to a SOAP question."""
+    return await asked(database_of(binding_of(kind_of(version))), answer, **endpoint)
+
+
+async def taken(version: Version, answer: bytes, **members: Any) -> None:
+    """Hold what is read of an HTTP answer to a thing of which this is known, by default its name `a`."""
+    same(await told(version, answer), expected("soap-1.1", **(members or {"name": "a"})))
+
+
+async def refused(
+    version: Version, answer: bytes, says: str = "", kind: type[GatewayError] = UpstreamUnreadable
+) -> None:
+    """Hold that an HTTP answer to a SOAP question is refused, as `kind`, with these words."""
+    with pytest.raises(kind) as failure:
+        await told(version, answer)
+    assert type(failure.value) is kind
+    assert says in failure.value.detail.en
