@@ -56,7 +56,9 @@ class UsedAssertions:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
+    async def first_use(
+        self, client_id: str, token_id: str, expires_at: int, now: int, signed_at: datetime | None = None
+    ) -> bool:
         """Tell whether this is the first use of a `jti` by a client, and remember it. Raises StorageUnavailable."""
         digest = sha256(f"{client_id}\0{token_id}".encode("utf-8", "surrogatepass")).digest()
 

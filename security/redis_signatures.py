@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -82,7 +82,9 @@ class RedisSignatures:
         """Close the connections."""
         await self._script.close()
 
-    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
+    async def first_use(
+        self, client_id: str, token_id: str, expires_at: int, now: int, signed_at: datetime | None = None
+    ) -> bool:
         """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at`.
 
         Raises NotRemembered while Redis does not answer, and until a window after it began to remember everything;

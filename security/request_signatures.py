@@ -62,15 +62,17 @@ class NotRemembered(Exception):
 
 
 class Used(Protocol):
-    """A memory of what counts once: `security.assertions.UsedAssertions`, `security.redis_signatures.RedisSignatures`.
+    """A memory of what counts once: `machine_signatures`, `used_signatures` and `redis_signatures` have one each.
 
     All processes and nodes share it.
     """
 
-    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
+    async def first_use(
+        self, client_id: str, token_id: str, expires_at: int, now: int, signed_at: datetime | None = None
+    ) -> bool:
         """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at` at least.
 
-        Raises NotRemembered, StorageUnavailable.
+        `signed_at` is UTC by the client's clock. Raises NotRemembered, StorageUnavailable.
         """
 
 
@@ -212,7 +214,9 @@ def counting_once(used: Used, *, clock: Callable[[], datetime] = utc_now) -> Cou
     async def count(signed: CallerSignature) -> None:
         now = int(clock().timestamp())
         try:
-            new = await used.first_use(f"signature:{signed.certificate}", signed.nonce, signed.forget_at, now)
+            new = await used.first_use(
+                f"signature:{signed.certificate}", signed.nonce, signed.forget_at, now, signed.signed_at
+            )
         except StorageError:
             raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=1) from None
         except NotRemembered as lost:

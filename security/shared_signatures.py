@@ -27,17 +27,30 @@ _BUCKET: Final = _TAKEN.size + _SLOTS * _SLOT.size
 BUCKETS_OF_A_WORKER: Final = 8192
 
 
+class Contended(Exception):
+    """Another process holds what is needed and was stopped meanwhile; it may be had in a moment."""
+
+
 class SharedSignatures:
     """Remembers signatures for all processes that open the same file with as many `buckets`; it outlives them.
 
     Each bucket is a ring of 64: the oldest makes room once it may be forgotten. A bucket full of signatures that are
     still fresh takes no new one rather than forget an old one. A process that dies in the middle leaves either nothing
-    or a signature whose message nobody got. Raises OSError when the file cannot be made.
+    or a signature whose message nobody got. A `strict` one takes nothing while a neighbour that was stopped holds the
+    bucket. Raises OSError when the file cannot be made.
     """
 
-    def __init__(self, path: Path, buckets: int = BUCKETS_OF_A_WORKER, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        buckets: int = BUCKETS_OF_A_WORKER,
+        clock: Callable[[], float] = time.time,
+        *,
+        strict: bool = False,
+    ) -> None:
         self._table = SharedTable(path, buckets, _BUCKET)
         self._clock = clock
+        self._strict = strict
         self._threads = threading.Lock()
 
     def close(self) -> None:
@@ -45,7 +58,10 @@ class SharedSignatures:
         self._table.close()
 
     def remember(self, digest: bytes, until: datetime) -> bool:
-        """True if `digest` (SHA-256 of a SignedInfo) is new and there was room; `until` is UTC. Takes microseconds."""
+        """True if `digest` (a SHA-256) is new and there was room; `until` is UTC. Takes microseconds.
+
+        Raises Contended if it is strict and the bucket cannot be had.
+        """
         table = self._table
         memory = table.memory
         start = table.bucket(digest)
@@ -54,6 +70,8 @@ class SharedSignatures:
             # Without the lock, which a neighbour may be stopped with, at worst two processes accept one message at the
             # same instant; it still answers only one question.
             held = table.lock(start)
+            if self._strict and not held:
+                raise Contended
             try:
                 if memory.find(mark, first, start + _BUCKET) >= 0:
                     return False

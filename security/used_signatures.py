@@ -7,6 +7,7 @@ commit, as entries of the audit log do.
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 
@@ -28,7 +29,9 @@ class UsedSignatures:
         self._waiting: list[tuple[bytes, int, asyncio.Future[bool]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
+    async def first_use(
+        self, client_id: str, token_id: str, expires_at: int, now: int, signed_at: datetime | None = None
+    ) -> bool:
         """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at` (POSIX
         seconds). Raises StorageUnavailable.
         """

@@ -116,7 +116,9 @@ class Lost:
     def __init__(self, failure: Exception) -> None:
         self.failure = failure
 
-    async def first_use(self, client_id: str, token_id: str, expires_at: int, now: int) -> bool:
+    async def first_use(
+        self, client_id: str, token_id: str, expires_at: int, now: int, signed_at: object = None
+    ) -> bool:
         raise self.failure
 
 
