@@ -20,6 +20,7 @@ from config.sections import ConfigurationError as ConfigurationError
 from config.sections import Secret as Secret
 from config.signatures import Callers as Callers
 from config.signatures import Signing as Signing
+from config.xroad_provider import XroadProvider as XroadProvider
 
 
 def _sqlite_beside(url: str) -> str:
@@ -243,6 +244,7 @@ class Settings(BaseSettings):
     revocation: Revocation = Field(default_factory=Revocation)
     callers: Callers = Field(default_factory=Callers)
     signing: Signing = Field(default_factory=Signing)
+    xroad: XroadProvider = Field(default_factory=XroadProvider)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
 
     @classmethod

@@ -43,6 +43,7 @@ from routes.soap.faulting import faulting
 from routes.soap.incoming import Judges
 from routes.soap.me import add_me
 from routes.soap.published import add_contracts
+from routes.xroad import forwarded
 from schemas.errors import EvidenceUnavailable
 from schemas.exchange import Caller, Database, Handler, Stage, compose
 from security.answer_signing import AnswerSigner, answer_key
@@ -65,6 +66,7 @@ from security.request_signatures import (
     counting_once,
     longest_life,
 )
+from security.security_servers import SecurityServers, load_servers
 from security.shared_signatures import BUCKETS_OF_A_WORKER, SharedSignatures
 from security.signature import Replays, SignaturePolicy
 from security.soap_callers import SoapCallers
@@ -95,6 +97,7 @@ class Gateway:
     signatures: RequestSignatures
     soap_callers: SoapCallers
     answer_signer: AnswerSigner
+    servers: SecurityServers
     links: Mapping[str, Link]
     handler: Handler
     once: CountOnce
@@ -111,11 +114,13 @@ class Gateway:
         codecs = await asyncio.to_thread(compile_codecs, self.databases, endpoints, self.replays, domains)
         trusts = trusts_in_callers(self.settings.callers.domains, domains)
         ours = await asyncio.to_thread(answer_key, self.settings.signing)
+        servers = load_servers(self.settings.xroad)
         self.revocation.take(domains)
         self.codecs.update(codecs)
         self.signatures.believe(trusts)
         self.soap_callers.believe(trusts)
         self.answer_signer.take(ours)
+        self.servers.take(servers)
         for link in self.links.values():
             link.reload()
         self.keys.reload()
@@ -166,6 +171,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         signatures = RequestSignatures(registry, trusts=trusts, addressed=addressed_to(settings.server))
         soap_callers = SoapCallers(registry, trusts=trusts)
         answer_signer = AnswerSigner(answer_key(settings.signing))
+        servers = SecurityServers(load_servers(settings.xroad))
         issuer = settings.tokens.issuer or frame.public_url(settings.server)
         identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
         audiences = frozenset({issuer, f"{frame.public_url(settings.server)}/oauth2/token"})
@@ -195,6 +201,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             signatures,
             soap_callers,
             answer_signer,
+            servers,
             links,
             handler,
             counting_once(remembered),
@@ -208,16 +215,19 @@ def application(gateway: Gateway) -> web.Application:
     frame.setup(app, settings.server, reload=gateway.reload)
 
     def identify(request: web.Request) -> Caller:
-        return gateway.identity.identify(request.headers.get("Authorization"), request[PEER].certificate)
+        certificate = request[PEER].certificate
+        if certificate is not None and certificate in gateway.servers:
+            return forwarded(request, gateway.servers, gateway.identity)
+        return gateway.identity.identify(request.headers.get("Authorization"), certificate)
 
-    faults = faulting(gateway.trail, gateway.answer_signer)
+    faults = faulting(gateway.trail, gateway.answer_signer, gateway.servers)
     app.middlewares.extend((quota, faults, recorded(identify, gateway.trail, gateway.databases), frame.unrepeated))
     signatures = Signatures(gateway.signatures.verify, gateway.revocation.settle)
     add_exchanges(
         app.router, gateway.databases, gateway.handler, gateway.trail.proof, signatures, settings.server.max_body
     )
     judges = Judges(
-        Callers(gateway.identity),
+        Callers(gateway.identity, gateway.servers),
         gateway.soap_callers.verify,
         gateway.revocation.settle,
         gateway.answer_signer.require,

@@ -50,6 +50,19 @@ SINGLE = frozenset(
         "x-request-id",
     }
 )
+# What a security server forwards. That the last one counts is its rule towards those who ask it.
+FORWARDED = frozenset(
+    {
+        "x-road-client",
+        "x-road-id",
+        "x-road-issue",
+        "x-road-represented-party",
+        "x-road-request-id",
+        "x-road-security-server",
+        "x-road-service",
+        "x-road-userid",
+    }
+)
 
 
 def single(request: web.BaseRequest, name: str) -> str | None:
@@ -76,9 +89,9 @@ def once(headers: CIMultiDictProxy[str], name: str) -> str | None:
     return value
 
 
-def check_repeated(headers: CIMultiDictProxy[str]) -> None:
+def check_repeated(headers: CIMultiDictProxy[str], names: frozenset[str] = SINGLE) -> None:
     """Raise Malformed if a header that may come once comes twice."""
-    for name in SINGLE.intersection(name.lower() for name, _ in headers.items()):
+    for name in names.intersection(name.lower() for name, _ in headers.items()):
         if len(headers.getall(name)) > 1:
             once(headers, name)
 

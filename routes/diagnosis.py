@@ -69,7 +69,7 @@ def _addresses(settings: Settings, _databases: Sequence[Database]) -> Iterator[F
         yield problem("server.trusted_proxies", str(failure), "mend the entry")
     if server.tls is not None:
         try:
-            tls_context(server.tls)
+            tls_context(server.tls, settings.xroad.servers)
         except ConfigurationError as failure:
             yield problem("server.tls", str(failure), "put a PEM certificate and its own key there")
         else:

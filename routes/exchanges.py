@@ -19,6 +19,7 @@ from routes.direct import Whole
 from routes.flaws import flaws_of
 from routes.recorded import wants_full_receipt
 from routes.signed import SIGNATURE, SIGNATURE_INPUT, Signatures, read_signed_json
+from routes.xroad import stand_ins
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Answer, CallerSignature, Database, Exchange, Handler, Operation
 from schemas.fields import Question
@@ -98,6 +99,8 @@ def _route(
             asked_fields = _asked_fields(request)
             once(headers, _TRACEPARENT)
             _check(headers, (_WANTED,))
+        if caller.credential.kind == "xroad" and signed is None:
+            dossier, officer = stand_ins(headers, dossier, officer)
         exchange = Exchange(
             id=new_id(),
             database=database,

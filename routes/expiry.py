@@ -77,6 +77,8 @@ def certificate_files(settings: Settings) -> Iterator[tuple[str, Path]]:
             yield f"trust.{name}.intermediates", path
     if settings.signing.certificate is not None:
         yield "signing.certificate", settings.signing.certificate
+    for path in settings.xroad.servers:
+        yield "xroad.servers", path
     for name, endpoint in settings.endpoints.items():
         where = f"endpoints.{name}"
         for path in endpoint.trust:

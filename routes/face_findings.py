@@ -39,7 +39,7 @@ async def face(settings: Settings) -> list[Finding]:
     if tls is None:
         return []
     try:
-        context = tls_context(tls)
+        context = tls_context(tls, settings.xroad.servers)
     except ConfigurationError as failure:
         return [problem("server.tls", str(failure), "run `lgsp check`", "face-files")]
     chain = read(tls.certificate)

@@ -20,7 +20,7 @@ from config import tracing
 from config.logging import identifier_shaped, write_access
 from config.metrics import Level, Spread, Tally, labelled, metrics
 from config.settings import Server
-from routes.bodies import check_repeated
+from routes.bodies import FORWARDED, check_repeated
 from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, FAILURE, RELOAD, REQUEST_ID
 from routes.direct import COMMON, Whole, template_of
 from routes.errors import answered, is_soap
@@ -194,4 +194,7 @@ def unrepeated(request: web.Request, handler: Handler) -> Awaitable[web.StreamRe
     headers = request.headers
     if len(headers) != len(set(headers)) and not is_soap(request):
         check_repeated(headers)
+        caller = request.get(CALLER)
+        if caller is not None and caller.credential.kind == "xroad":
+            check_repeated(headers, FORWARDED)
     return handler(request)

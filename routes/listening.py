@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -88,9 +89,10 @@ def bind_all(server: Server) -> Sockets:
         raise
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
+def tls_context(tls: Tls, pinned: Sequence[Path] = ()) -> ssl.SSLContext:
     """Return the context for direct TLS; with `client_ca` a client certificate is asked for, but Bearer works without.
 
+    `pinned` are files of client certificates that are taken whoever issued them, mostly their holders themselves.
     Raises ConfigurationError naming the file that cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -104,13 +106,17 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
             f"server.tls: {tls.certificate} and {tls.key} cannot be used ({error.strerror or error.args[-1]}); "
             "they have to be a PEM certificate and its key"
         ) from None
-    if tls.client_ca is not None:
+    trusted = [("server.tls.client_ca", tls.client_ca)] if tls.client_ca is not None else []
+    trusted += [("xroad.servers", path) for path in pinned]
+    for setting, path in trusted:
         try:
-            context.load_verify_locations(tls.client_ca)
+            context.load_verify_locations(path)
         except OSError as error:
-            raise ConfigurationError(
-                f"server.tls.client_ca: {tls.client_ca} cannot be used ({error.strerror or error.args[-1]})"
-            ) from None
+            raise ConfigurationError(f"{setting}: {path} cannot be used ({error.strerror or error.args[-1]})") from None
+    if pinned:
+        # Without its issuer a certificate would end no chain.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if trusted:
         context.verify_mode = ssl.CERT_OPTIONAL
         # A resumed session would carry a client certificate past the CAs that were configured since.
         context.num_tickets = 0
@@ -143,6 +149,7 @@ class Serving:
 
     def __init__(self, settings: Settings, app: web.Application, sockets: Sockets, head_seconds: float) -> None:
         self._server = settings.server
+        self._pinned = settings.xroad.servers
         self._app = app
         self._sockets = sockets
         self._main = _Runner(app, head_seconds)
@@ -154,7 +161,7 @@ class Serving:
 
     async def start(self) -> None:
         """Set the application up, then listen; raises ConfigurationError for unusable TLS files."""
-        context = tls_context(self._server.tls) if self._server.tls else None
+        context = tls_context(self._server.tls, self._pinned) if self._server.tls else None
         await self._main.setup()
         if self._admin is not None and self._sockets.admin is not None:
             await self._admin.setup()
@@ -178,7 +185,7 @@ class Serving:
         """Take new TLS files for new connections, then call the application's own reload; failures keep the old."""
         try:
             if self._server.tls is not None and self._sockets.tls is not None and self._tls is not None:
-                context = await asyncio.to_thread(tls_context, self._server.tls)
+                context = await asyncio.to_thread(tls_context, self._server.tls, self._pinned)
                 old, self._tls = self._tls, await self._listen(self._main, self._sockets.tls, context)
                 old.close()
             if (reload := self._app.get(RELOAD)) is not None:

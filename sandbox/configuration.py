@@ -54,6 +54,9 @@ level = "info"
 key = {answers_key}
 certificate = {answers_certificate}
 
+[xroad]                            # services behind X-Road: on connections of these servers alone (mTLS) the X-Road
+servers = [{security_server}]      # client that is named says who asks
+
 [telemetry]
 endpoint = ""                      # OTLP/HTTP address for traces, for example http://127.0.0.1:4318/v1/traces
 
@@ -131,6 +134,7 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
             clients_ca=_toml(pki.clients_ca),
             answers_key=_toml(answers.key),
             answers_certificate=_toml(answers.certificate),
+            security_server=_toml(pki.security_server().certificate),
             registries_ca=_toml(pki.registries_ca),
             pki_url=running.pki_url,
         )

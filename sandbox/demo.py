@@ -190,6 +190,11 @@ def _described(
             "gateway": str(pki.gateway_ca),
         },
         "pki": running.pki_url,
+        "xroad": {
+            "certificate": str(pki.security_server().certificate),
+            "key": str(pki.security_server().key),
+            "clients": {client.xroad: client.client_id for client in demo_clients() if client.xroad},
+        },
         "log_key": str(log_key),
         "config": str(state / "gateway.toml"),
         "database": str(state / "lgsp.sqlite"),

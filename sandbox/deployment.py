@@ -24,23 +24,26 @@ from schemas.purposes import PURPOSES
 from security import administration
 from security.audit.assembly import open_log
 from security.audit.log import AuditLog
-from security.credentials import certificate_credential
+from security.credentials import certificate_credential, xroad_credential
 from security.keys import KeyRing
 from security.policy import field_paths
 from security.registry import ClientRegistry
 
 _BY: Final = "lgsp demo"
+XROAD_INSTANCE: Final = "LGSP-SANDBOX"
+"""Of the identifiers by which the demo's X-Road security server names who asks."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoClient:
-    """A client of the demo: what it may do and what its papers say."""
+    """A client of the demo: what it may do and what its papers say; `xroad` is its X-Road identifier."""
 
     client_id: str
     name: str
     agency: str
     grants: tuple[Grant, ...]
     rights: frozenset[str] = frozenset()
+    xroad: str | None = None
 
 
 def _all_grants() -> tuple[Grant, ...]:
@@ -74,9 +77,18 @@ def demo_clients() -> tuple[DemoClient, ...]:
     everything = _all_grants()
     return (
         DemoClient("ministry", "Bộ Tư pháp (LGSP SANDBOX)", "G15", everything),
-        DemoClient("province", "UBND thành phố Hà Nội (LGSP SANDBOX)", "H26", everything, frozenset({"dossiers"})),
+        DemoClient(
+            "province",
+            "UBND thành phố Hà Nội (LGSP SANDBOX)",
+            "H26",
+            everything,
+            frozenset({"dossiers"}),
+            f"{XROAD_INSTANCE}/GOV/H26/DVC",
+        ),
         DemoClient("auditor", "Thanh tra (LGSP SANDBOX)", "G20", (), frozenset({"audit"})),
-        DemoClient("limited", "Sở Nội vụ (LGSP SANDBOX)", "H26.12", (limited,)),
+        DemoClient(
+            "limited", "Sở Nội vụ (LGSP SANDBOX)", "H26.12", (limited,), xroad=f"{XROAD_INSTANCE}/GOV/H26.12/SNV"
+        ),
     )
 
 
@@ -123,7 +135,10 @@ async def _register(
             name=demo.name,
             agency=demo.agency,
             rights=demo.rights,
-            credentials=tuple(certificate_credential(certificate, now, signs=signs) for signs in (False, True)),
+            credentials=(
+                *(certificate_credential(certificate, now, signs=signs) for signs in (False, True)),
+                *(xroad_credential(name, now) for name in (demo.xroad,) if name is not None),
+            ),
             by=_BY,
         )
         # Client and grants in one entry of the log, so that no demo is ever left with half of them.

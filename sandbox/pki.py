@@ -127,6 +127,12 @@ class Pki:
         look = Look(profile=PROFILES["tls-server"], hosts=hosts)
         return self.store.pair(f"gateway-tls-{host.replace(':', '_')}", "Gateway TLS", self._gateway, look)
 
+    def security_server(self) -> Pair:
+        """Return the certificate of the X-Road security server that is believed about who asks through it."""
+        return self.store.pair(
+            "security-server", "Security server", self._clients, Look(profile=PROFILES["tls-client"])
+        )
+
     def client(self, name: str) -> Pair:
         """Return the certificate of a caller, for mTLS and for signed requests."""
         look = Look(profile=PROFILES["tls-client"])

@@ -6,11 +6,14 @@ code; members in the field have others too, so that all is taken that leaves the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 LONGEST: Final = 90
 """Characters of a whole identifier: what a credential's id has room for."""
+
+_NUMBERED: Final = re.compile(r"[A-Za-z]{2}(?:[0-9]{9}|[0-9]{12})", re.ASCII)
 
 
 def client_identifier(parts: Sequence[str]) -> str:
@@ -26,3 +29,11 @@ def client_identifier(parts: Sequence[str]) -> str:
     if len(found) > LONGEST:
         raise ValueError(f"an X-Road identifier has at most {LONGEST} characters here")
     return found
+
+
+def officer_of(user_id: str) -> str:
+    """Return the officer whom a userId names: the protocol puts a country before the account or identity number.
+
+    The account is left as it came, since not everybody does; an identity number must be seen to be one.
+    """
+    return user_id[2:] if _NUMBERED.fullmatch(user_id) else user_id

@@ -5,38 +5,52 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from schemas.errors import Text, Unauthenticated
+from routes.soap.xroad import XRoadHeaders
+from routes.xroad import two_callers
+from schemas.errors import Unauthenticated
 from schemas.exchange import Caller
+from schemas.xroad import client_identifier
 from security.identity import Identity
+from security.security_servers import SecurityServers
 from security.tokens import unauthenticated
 
 if TYPE_CHECKING:
     from routes.context import Peer
 
 _BASIC: Final = re.compile(r"basic +([A-Za-z0-9+/]+={0,2}) *", re.IGNORECASE | re.ASCII)
-_TWO = Text(
-    "Hai bằng chứng định danh chỉ hai bên gọi khác nhau",
-    "Two proofs of who calls name two different clients",
-)
 
 
 class Callers:
-    """Recognises who sent a request; `servers` are the SHA-256 (hexadecimal) of security servers' certificates."""
+    """Recognises who sent a request; `servers` are believed about who asks through them."""
 
-    def __init__(self, identity: Identity, servers: frozenset[str] = frozenset()) -> None:
+    def __init__(self, identity: Identity, servers: SecurityServers) -> None:
         self._identity = identity
         self._servers = servers
 
     def is_security_server(self, peer: Peer) -> bool:
-        """Tell whether a connection comes from a configured security server."""
-        return (
-            bool(self._servers)
-            and peer.certificate is not None
-            and sha256(peer.certificate).hexdigest() in self._servers
-        )
+        """Tell whether a connection is a security server's; raises Unauthenticated where its certificate ended."""
+        if peer.certificate not in self._servers:
+            return False
+        self._servers.check(peer.certificate)
+        return True
+
+    def by_xroad(self, headers: XRoadHeaders | None, known: Caller | None) -> Caller:
+        """Return the caller that a security server names; `known` is whom the message proves besides.
+
+        Raises Unauthenticated: missing without the headers of X-Road, malformed, unknown, revoked.
+        """
+        if headers is None:
+            raise unauthenticated("missing")
+        try:
+            client = client_identifier(headers.client)
+        except ValueError:
+            raise unauthenticated("malformed") from None
+        caller = self._identity.by_xroad(client)
+        if known is not None and known.client_id != caller.client_id:
+            raise two_callers()
+        return caller
 
     def by_http(self, authorization: str | None, peer: Peer) -> Caller | None:
         """Return the caller that HTTP or TLS proves, None where they prove nobody.
@@ -60,11 +74,6 @@ class Callers:
             if other.client_id != client.client_id:
                 raise two_callers()
         return client.caller(credential)
-
-
-def two_callers() -> Unauthenticated:
-    """Say that the proofs of a request contradict each other."""
-    return Unauthenticated(_TWO, reason="unknown")
 
 
 def _decoded(text: str) -> tuple[str, str]:

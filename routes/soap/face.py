@@ -99,7 +99,7 @@ def _route(
             caller=incoming.caller,
             purpose=said.purpose,
             dossier=said.dossier or (incoming.xroad.issue if incoming.xroad else None),
-            officer=said.officer or (incoming.xroad.user_id if incoming.xroad else None),
+            officer=said.officer or (incoming.xroad.officer if incoming.xroad else None),
             asked_fields=None if said.fields is None else tuple(served.paths.get(path, path) for path in said.fields),
             request_id=request[REQUEST_ID],
             traceparent=once(headers, "traceparent"),

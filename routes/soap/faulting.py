@@ -18,12 +18,13 @@ from schemas.errors import GatewayError, Internal
 from schemas.purposes import PURPOSES
 from security.answer_signing import AnswerSigner
 from security.audit.trail import AuditTrail, Bearing
+from security.security_servers import SecurityServers
 
 log = structlog.get_logger()
 
 
-def faulting(trail: AuditTrail, signer: AnswerSigner) -> Middleware:
-    """Make the middleware; `signer` signs answers to callers who signed."""
+def faulting(trail: AuditTrail, signer: AnswerSigner, servers: SecurityServers) -> Middleware:
+    """Make the middleware; `signer` signs answers to callers who signed, `servers` read no fault that is not a 500."""
 
     @web.middleware
     def guard(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
@@ -80,6 +81,9 @@ def faulting(trail: AuditTrail, signer: AnswerSigner) -> Middleware:
             # The key that should sign does not answer: what went wrong is told all the same, and nothing was disclosed.
             reply.confirms = None
             body = await envelope(payload, reply, signer, block)
+        if request[PEER].certificate in servers:
+            # Of any other status an X-Road security server tells the asker no more than the number.
+            status = 500
         return Whole(body, soap_headers(error, reply.version), status)
 
     return guard

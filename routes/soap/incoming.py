@@ -6,20 +6,22 @@ Of a signed message only signed parts are read. Before a signature holds nothing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple, TypeVar, TypeVarTuple
 
 from aiohttp import web
 
 from adapters.offloading import LARGE, in_thread
 from routes.bodies import read_body
-from routes.context import CALLER, PEER
-from routes.soap.callers import Callers, two_callers
+from routes.context import CALLER, PEER, REQUEST_ID
+from routes.frame import is_fit
+from routes.soap.callers import Callers
 from routes.soap.envelopes import blocks_of, parts_of, read_unsigned, understood, version_of
 from routes.soap.names import XROAD
 from routes.soap.replies import REPLY
 from routes.soap.wsdl import Version
-from routes.soap.xroad import XRoadHeaders, xroad_headers
+from routes.soap.xroad import XRoadHeaders, signed_only, xroad_headers
+from routes.xroad import two_callers
 from schemas.exchange import Caller, CallerSignature
 from security.request_signatures import CallerUnsettled
 from security.soap_callers import SignedCall
@@ -67,34 +69,48 @@ async def receive(request: web.Request, judges: Judges, max_body: int) -> Incomi
     Raises UnsupportedMediaType, TooLarge, Malformed and its kinds, Unauthenticated, SignatureRejected,
     SigningUnavailable, Overloaded.
     """
-    version = version_of(request.headers.getall("Content-Type", ()))
-    known = judges.callers.by_http(request.headers.get("Authorization"), request[PEER])
+    callers = judges.callers
+    through_xroad = callers.is_security_server(request[PEER])
+    known = callers.by_http(request.headers.get("Authorization"), request[PEER])
     if known is not None:
         request[CALLER] = known
+    version = version_of(request.headers.getall("Content-Type", ()))
     document = await read_body(request, max_body)
-    reply = request[REPLY]
     if _SECURITY not in document:
-        if known is None:
+        if known is None and not through_xroad:
             raise unauthenticated("missing")
         message = await _off_the_loop(document, read_unsigned, document, version)
-        xroad = xroad_headers(message.blocks)
-        if xroad is not None:
-            reply.echo = xroad.echo
-        return Incoming(known, message.blocks, xroad, message.payload)
+        xroad = _repeating(request, message.blocks)
+        caller = known if known is not None and not through_xroad else callers.by_xroad(xroad, known)
+        request[CALLER] = caller
+        return Incoming(caller, message.blocks, xroad, message.payload)
     judges.can_sign()
     call = await _verified(document, version, judges)
     if known is not None and known.client_id != call.caller.client_id:
         raise two_callers()
-    request[CALLER] = call.caller
-    reply.confirms = call.value
+    caller = request[CALLER] = call.caller
+    request[REPLY].confirms = call.value
     xroad = None
     if _XROAD in document:
         # They are an agreement with the security server, which nobody signs; the verified tree is without them.
         header, _ = parts_of(parse(document), version)
-        xroad = xroad_headers(blocks_of(header))
+        xroad = _repeating(request, blocks_of(header))
+    if through_xroad:
+        caller = request[CALLER] = callers.by_xroad(xroad, caller)
     if xroad is not None:
-        reply.echo = xroad.echo
-    return Incoming(call.caller, tuple(understood(call.headers, version)), xroad, call.body, call.signed)
+        xroad = signed_only(xroad, call.headers)
+    return Incoming(caller, tuple(understood(call.headers, version)), xroad, call.body, call.signed)
+
+
+def _repeating(request: web.Request, blocks: Iterable[Element]) -> XRoadHeaders | None:
+    """Read the X-Road headers of a message, which its answer has to repeat, whatever becomes of it."""
+    xroad = xroad_headers(blocks)
+    if xroad is not None:
+        request[REPLY].echo = xroad.echo
+        # Not every message has an id of ours besides, and an operator looks for this one.
+        if request[REQUEST_ID] != request.headers.get("X-Request-Id") and is_fit(xroad.id):
+            request[REQUEST_ID] = xroad.id
+    return xroad
 
 
 async def _verified(document: bytes, version: Version, judges: Judges) -> SignedCall:

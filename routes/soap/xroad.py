@@ -6,13 +6,14 @@ same values. Whom they name counts only on connections of a configured security 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from lxml import etree
 
 from routes.soap.names import REPRESENTATION, XROAD
 from schemas.errors import Malformed, Text
+from schemas.xroad import officer_of
 from security.xml import WHITESPACE, Element
 
 _IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"
@@ -22,14 +23,19 @@ _SINGLE: Final = frozenset({"client", "service", "id", "userId", "issue", "proto
 
 
 class XRoadHeaders(NamedTuple):
-    """What the X-Road blocks of a message say; `echo` are the blocks as they go into the answer."""
+    """What the X-Road blocks of a message say: `client` by its parts, `echo` the blocks as they go into the answer."""
 
-    client: str
+    client: tuple[str, ...]
     service: str
     id: str
     user_id: str | None
     issue: str | None
     echo: bytes
+
+    @property
+    def officer(self) -> str | None:
+        """The officer whom userId names."""
+        return None if self.user_id is None else officer_of(self.user_id)
 
 
 def xroad_headers(blocks: Iterable[Element]) -> XRoadHeaders | None:
@@ -51,15 +57,29 @@ def xroad_headers(blocks: Iterable[Element]) -> XRoadHeaders | None:
     if "requestHash" in found:
         raise _broken("requestHash belongs into responses only", "requestHash chỉ có trong trả lời")
     client = _parts(found["client"])
+    if client.keys() - set(_CLIENT_PARTS):
+        raise _broken("client is neither member nor subsystem", "client không phải thành viên hay phân hệ")
     service = _parts(found["service"])
     return XRoadHeaders(
-        "/".join(client[part] for part in _CLIENT_PARTS if part in client),
+        tuple(client[part] for part in _CLIENT_PARTS if part in client),
         service.get("serviceCode", ""),
         _text(found["id"]),
-        _text(found["userId"]) if "userId" in found else None,
-        _text(found["issue"]) if "issue" in found else None,
+        *_asker(found),
         _repeated(ours),
     )
+
+
+def signed_only(headers: XRoadHeaders, signed: Iterable[Element]) -> XRoadHeaders:
+    """Return the headers with officer and dossier as the signed blocks of a message say, and not as any other does."""
+    found = {str(block.tag).rpartition("}")[2]: block for block in signed if str(block.tag).startswith(f"{{{XROAD}}}")}
+    user_id, issue = _asker(found)
+    return headers._replace(user_id=user_id, issue=issue)
+
+
+def _asker(blocks: Mapping[str, Element]) -> tuple[str | None, str | None]:
+    """Return userId and issue; an empty one says as little as none."""
+    user_id, issue = (_text(blocks[name]) if name in blocks else "" for name in ("userId", "issue"))
+    return user_id or None, issue or None
 
 
 def check_service(headers: XRoadHeaders, operation: str) -> None:

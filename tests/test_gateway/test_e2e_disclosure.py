@@ -121,7 +121,7 @@ async def test_me_says_what_is_granted(caller: Caller) -> None:
     me = (await caller.send("GET", "/v1/me", headers=bearer)).json
     assert me["client_id"] == "limited"
     assert me["agency"] == "H26.12"
-    assert {credential["kind"] for credential in me["credentials"]} == {"secret", "mtls", "signature"}
+    assert {credential["kind"] for credential in me["credentials"]} == {"secret", "mtls", "signature", "xroad"}
     (grant,) = me["grants"]
     assert (grant["database"], grant["operation"]) == ("population", "person")
     assert [purpose["code"] for purpose in grant["purposes"]] == ["identity-verification"]
