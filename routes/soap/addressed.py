@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from routes.bodies import check_repeated
+from routes.bodies import check_repeated, once
 from routes.context import REQUEST_ID
 from routes.frame import is_fit
 from routes.recorded import wants_full_receipt
@@ -51,8 +51,10 @@ def heard(request: web.Request, incoming: Incoming, service: str, element: str) 
     reply.full_receipt = wants_full_receipt(said.receipt)
     if said.request_id is not None and is_fit(said.request_id):
         request[REQUEST_ID] = said.request_id
+    once(headers, "SOAPAction")
     if action_in(reply.version, headers) not in ("", action_of(service, element)):
-        raise Malformed(_WRONG_ACTION, flaws=[Flaw("", _WRONG_ACTION, header="SOAPAction")])
+        place = "SOAPAction" if reply.version == "1.1" else "Content-Type"
+        raise Malformed(_WRONG_ACTION, flaws=[Flaw("", _WRONG_ACTION, header=place)])
     if incoming.xroad is not None:
         check_service(incoming.xroad, element)
     return said

@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp.helpers import parse_mimetype
 
 from routes.soap.names import CONTENT_TYPES, GATEWAY, REPRESENTATION, XROAD
+from routes.soap.shared_types import BLOCKS
 from routes.soap.wsdl import Version
 from schemas.errors import Flaw, Malformed, Text, UnsupportedMediaType
 from security.soap_plain import SOAP
@@ -25,8 +26,10 @@ _OURS: Final = {
     "1.2": frozenset({"", f"{SOAP['1.2']}/role/next", f"{SOAP['1.2']}/role/ultimateReceiver"}),
 }
 _TRUE: Final = ("1", "true")
-# Beginnings of the names of header blocks that are understood here.
-_KNOWN: Final = (f"{{{GATEWAY}}}", f"{{{XROAD}}}", f"{{{REPRESENTATION}}}")
+# Names of header blocks that are understood here, and beginnings of such names.
+_GATEWAY: Final = f"{{{GATEWAY}}}"
+_XROAD: Final = (f"{{{XROAD}}}", f"{{{REPRESENTATION}}}")
+_BLOCKS: Final = frozenset(_GATEWAY + block.name for block in BLOCKS)
 
 _MEDIA = Text(
     "Nội dung phải là text/xml (SOAP 1.1) hoặc application/soap+xml (SOAP 1.2), mã UTF-8",
@@ -156,7 +159,7 @@ def blocks_of(header: Element | None) -> list[Element]:
 
 
 def understood(blocks: Iterable[Element], version: Version) -> list[Element]:
-    """Return the header blocks that are meant for us; raises NotUnderstood for one that must be and is not.
+    """Return the header blocks that are meant for us; raises NotUnderstood for one that must be and is not, Malformed.
 
     What is meant for another actor (SOAP 1.1) or role (SOAP 1.2) is passed over.
     """
@@ -165,11 +168,17 @@ def understood(blocks: Iterable[Element], version: Version) -> list[Element]:
     ours = []
     for block in blocks:
         name = str(block.tag)
+        if not name.startswith("{"):
+            raise Malformed(
+                Text("Khối Header phải có không gian tên", "A header block must be of a namespace, and one is of none")
+            )
         if block.get(receiver, "").strip() not in _OURS[version]:
             continue
-        if name.startswith(_KNOWN):
+        must = block.get(f"{soap}mustUnderstand", "0").strip() in _TRUE
+        # One in our namespace that we do not have is refused with its own reason, unless it must be understood.
+        if name in _BLOCKS or name.startswith(_XROAD) or (name.startswith(_GATEWAY) and not must):
             ours.append(block)
-        elif block.get(f"{soap}mustUnderstand", "0").strip() in _TRUE:
+        elif must:
             failure = NotUnderstood(
                 Text(
                     "Có khối Header bắt buộc phải hiểu (mustUnderstand) mà trục không hiểu",
