@@ -9,8 +9,11 @@ from xml.sax.saxutils import escape
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from lxml import etree
 
+from adapters import DATABASES
+from routes.openapi_models import pascal
+from routes.soap.names import camel
+from schemas.fields import shape_of
 from tests.test_gateway.live import Live
-from tests.test_soap_clients.material import Asked, pascal
 from tests.test_xroad.double import messages
 from tests.test_xroad.double.messages import NUMBER, fields
 from tests.test_xroad.double.provider import ProviderServer
@@ -39,21 +42,26 @@ class Behind:
         """The server, for the services of a database; start it with `async with`."""
         return ProviderServer(soap_url=f"{self.url}/soap/{database}", rest_url=self.url, tls=tls or self.tls)
 
-    def asked(self, name: str) -> Asked:
-        """The demo's own question for an operation."""
-        sample = self.live.described["samples"][name]
-        return Asked(name, sample["body"], sample["headers"], sample["data"])
+    def asked(self, name: str) -> dict[str, Any]:
+        """The demo's own question for an operation: `headers`, `body`, and `data`, its answer."""
+        found: dict[str, Any] = self.live.described["samples"][name]
+        return found
 
     def body(self, name: str) -> str:
-        """The wrapper of that question."""
+        """The wrapper of that question, its members in the order of the contract."""
         database, _, operation = name.partition("/")
-        inside = "".join(f"<{key}>{escape(str(text))}</{key}>" for key, text in self.asked(name).soap_body.items())
+        (asked,) = (
+            one for each in DATABASES if each.name == database for one in each.operations if one.name == operation
+        )
+        body = self.asked(name)["body"]
+        members = [member.name for member in shape_of(asked.question).members if member.name in body]
+        inside = "".join(f"<{camel(key)}>{escape(str(body[key]))}</{camel(key)}>" for key in members)
         wrapper = pascal(operation)
         return f'<{wrapper} xmlns="urn:lgsp:{database}:1">{inside}</{wrapper}>'
 
     def blocks(self, name: str, without: tuple[str, ...] = ()) -> str:
         """The gateway's own header blocks that go with it."""
-        said = {key.removeprefix("Lgsp-"): text for key, text in self.asked(name).headers.items()}
+        said = {key.removeprefix("Lgsp-"): text for key, text in self.asked(name)["headers"].items()}
         return "".join(
             f'<g:{key} xmlns:g="{GATEWAY}">{escape(text)}</g:{key}>' for key, text in said.items() if key not in without
         )
@@ -96,14 +104,14 @@ class Behind:
             "X-Road-Client": client,
             "X-Road-Id": NUMBER,
             "Content-Type": "application/json",
-            **self.asked(name).headers,
+            **self.asked(name)["headers"],
             **{key.replace("_", "-"): text for key, text in changed.items()},
         }
         return {key: text for key, text in sent.items() if text is not None}
 
     def question(self, name: str = PERSON) -> bytes:
         """The body of a REST request."""
-        return json.dumps(self.asked(name).body).encode()
+        return json.dumps(self.asked(name)["body"]).encode()
 
     @staticmethod
     def target(name: str) -> str:

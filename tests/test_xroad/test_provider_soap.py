@@ -81,7 +81,7 @@ async def test_headers_come_back_as_they_were_sent(behind: Behind) -> None:
 
 
 async def test_a_fault_repeats_them_too(behind: Behind) -> None:
-    envelope = spoiled(behind.envelope(), behind.asked(PERSON).body["personal_id"], "001090")
+    envelope = spoiled(behind.envelope(), behind.asked(PERSON)["body"]["personal_id"], "001090")
     async with behind.server() as server:
         answer = await server.call_soap(envelope)
     assert server.violations == []
