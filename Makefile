@@ -69,11 +69,11 @@ services: .venv/.node ## install the servers that the tests talk to
 	$(call need,command -v xmlsec1,xmlsec1)
 	$(call need,test -e /usr/share/java/wss4j.jar -a -n "$$(command -v javac)",default-jdk-headless libwss4j-java)
 	$(call need,command -v softhsm2-util && command -v pkcs11-tool,softhsm2 opensc)
-	$(call need,command -v curl && command -v xmllint,curl libxml2-utils)
+	$(call need,type curl xmllint,curl libxml2-utils)
 	$(call need,php -m | grep -qx soap,php-cli php-soap)
 	$(call need,test -e /usr/share/java/jaxws-tools.jar -a -n "$$(command -v javac)",default-jdk-headless libjaxws-java)
 # The one large thing: 45 MB to fetch, 200 MB on disk. Its `wsdl` and `svcutil` are in no smaller package.
-	$(call need,command -v wsdl && command -v svcutil && command -v mcs,mono-devel)
+	$(call need,type mono mcs wsdl svcutil,mono-devel)
 
 .PHONY: vectors
 vectors: .venv/bin/python ## fetch other people's signed documents, which the tests need, into .venv/vectors
