@@ -27,6 +27,7 @@ from routes import frame, me, tokens
 from routes.authorities import addressed_to
 from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
+from routes.developers.published import add_developers
 from routes.docs import add_docs
 from routes.exchanges import add_exchanges
 from routes.health import add_health
@@ -247,6 +248,7 @@ def application(gateway: Gateway) -> web.Application:
     add_contracts(app.router, gateway.databases, public)
     add_me(app.router, describe, means, gateway.once, public)
     add_docs(app.router)
+    add_developers(app.router, gateway.databases, public)
     add_catalog(app.router, gateway.databases, public, health=health)
     operations = app
     if settings.server.admin_listen:

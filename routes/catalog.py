@@ -12,6 +12,7 @@ from schemas.errors import Text
 from schemas.exchange import Database
 
 PATH: Final = "/.well-known/api-catalog"
+_OWN: Final = "me"
 _ME: Final = Text("Quyền của bên gọi", "What the caller may ask")
 _KIND: Final = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
 
@@ -21,23 +22,26 @@ def catalog(databases: Iterable[Database], public_url: str, *, health: bool) -> 
 
     Each database is there twice, over REST and over SOAP, and so is what tells callers about themselves.
     """
-    documents: dict[str, Any] = {
-        "service-doc": [{"href": f"{public_url}/docs", "type": "text/html", "hreflang": ["vi", "en"]}],
-    }
-    if health:
-        documents["status"] = [{"href": f"{public_url}/readyz", "type": "application/json"}]
-    rest = {"service-desc": [{"href": f"{public_url}/openapi.json", "type": "application/json"}], **documents}
-    offered = [*((database.name, database.title) for database in databases), ("me", _ME)]
+    docs = f"{public_url}/docs"
+    status = {"status": [{"href": f"{public_url}/readyz", "type": "application/json"}]} if health else {}
+    rest = {"service-desc": [{"href": f"{public_url}/openapi.json", "type": "application/json"}], **_page(docs)}
+    offered = [*((database.name, database.title) for database in databases), (_OWN, _ME)]
     over_rest = [_item(f"{public_url}/v1/{name}", title) for name, title in offered]
     over_soap = [_item(f"{public_url}/soap/{name}", title, " (SOAP)") for name, title in offered]
-    own = [{"anchor": item["href"], **rest} for item in over_rest]
-    own += [{"anchor": item["href"], **_contract(item["href"]), **documents} for item in over_soap]
+    own = [{"anchor": item["href"], **rest, **status} for item in over_rest]
+    for (name, _), item in zip(offered, over_soap, strict=True):
+        pages = _page(f"{docs}/soap" if name == _OWN else f"{docs}/soap/{name}")
+        own.append({"anchor": item["href"], **_contract(item["href"]), **pages, **status})
     return {"linkset": [{"anchor": f"{public_url}{PATH}", "item": [*over_rest, *over_soap]}, *own]}
 
 
 def _item(address: str, title: Text, suffix: str = "") -> dict[str, Any]:
     languages = [{"value": f"{text}{suffix}", "language": name} for name, text in (("vi", title.vi), ("en", title.en))]
     return {"href": address, "title": f"{title.en}{suffix}", "title*": languages}
+
+
+def _page(address: str) -> dict[str, Any]:
+    return {"service-doc": [{"href": address, "type": "text/html", "hreflang": ["vi", "en"]}]}
 
 
 def _contract(address: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from aiohttp import web
 _STATIC: Final = Path(str(resources.files("routes").joinpath("static")))
 _FILES: Final = {
     "docs.js": ("docs.js", "text/javascript; charset=utf-8"),
+    "copy.js": ("copy.js", "text/javascript; charset=utf-8"),
     "swagger-ui.css": ("swagger-ui/swagger-ui.css", "text/css; charset=utf-8"),
     "swagger-ui-bundle.js": ("swagger-ui/swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
     "favicon-32x32.png": ("swagger-ui/favicon-32x32.png", "image/png"),
@@ -34,6 +35,8 @@ _PAGE: Final = """\
 <link rel="icon" type="image/png" sizes="32x32" href="docs/favicon-32x32.png">
 </head>
 <body>
+<p><a href="docs/soap">SOAP, mẫu gọi bằng curl, Python, Java, C#, PHP, tệp Postman và SoapUI</a>
+<span lang="en">SOAP, snippets in five languages, files for Postman and SoapUI</span></p>
 <div id="docs"></div>
 <noscript>Trang này cần JavaScript; tài liệu: <a href="openapi.json">openapi.json</a>.
 <span lang="en">This page needs JavaScript; the document is openapi.json.</span></noscript>

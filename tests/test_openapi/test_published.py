@@ -168,13 +168,13 @@ def test_the_page_loads_from_the_gateway_alone(deployed: Deployment) -> None:
     assert "<script>" not in text
     assert "style=" not in text
     loaded = re.findall(r'(?:src|href)="([^"]+)"', text)
-    assert len(loaded) == 5
-    kinds = {".js": "text/javascript", ".css": "text/css", ".png": "image/png", ".json": "application/json"}
+    assert len(loaded) == 6
+    kinds = {"js": "text/javascript", "css": "text/css", "png": "image/png", "json": "application/json"}
     for address in loaded:
         assert "//" not in address
         file = deployed.ask("GET", f"/{address}")
         assert file.status == 200
-        assert file.headers["Content-Type"].partition(";")[0] == kinds[address[address.rindex(".") :]]
+        assert file.headers["Content-Type"].partition(";")[0] == kinds.get(address.rpartition(".")[2], "text/html")
         assert file.headers["X-Content-Type-Options"] == "nosniff"
 
 

@@ -1,7 +1,6 @@
 """What callers who speak SOAP only may ask: the same that `GET /v1/me` tells, in the names of the SOAP face."""
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +8,18 @@ import pytest
 from lxml import etree
 
 from routes.soap.me import me_wsdl
-from routes.soap.names import camel, camel_path
+from routes.soap.names import camel_path
 from security.signature_key import load_signer
 from security.soap_signing import sign_soap_parts
 from security.xml import compile_schema
 from tests.test_openapi.deployment import PUBLIC, Answer, Deployment
+from tests.test_snippets.reading import read
 
 ENVELOPES = {
     "1.1": ("text/xml", "http://schemas.xmlsoap.org/soap/envelope/"),
     "1.2": ("application/soap+xml", "http://www.w3.org/2003/05/soap-envelope"),
 }
 ME = '<m:Me xmlns:m="urn:lgsp:me:1"/>'
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 SCHEMA = compile_schema(me_wsdl(PUBLIC))
 
 both = pytest.mark.parametrize("version", ENVELOPES)
@@ -39,22 +38,6 @@ def ask(deployed: Deployment, payload: str = ME, version: str = "1.1", **headers
 
 def payload_of(answer: Answer) -> Any:
     return etree.fromstring(answer.body)[-1][0]
-
-
-def read(place: Any, like: Any) -> Any:
-    """What an element says, in the form that JSON has of it."""
-    if place.get(_NIL) == "true":
-        return None
-    if isinstance(like, list):
-        return [read(item, like[0] if like else "") for item in place]
-    if isinstance(like, dict):
-        names = {camel(name): name for name in like}
-        return {
-            names.get(tag := etree.QName(child).localname, tag): read(child, like.get(names.get(tag, tag), ""))
-            for child in place
-        }
-    text = place.text or ""
-    return json.loads(text) if isinstance(like, bool | int | float) else text
 
 
 @pytest.mark.parametrize("client", ["ministry", "province", "limited", "auditor"])

@@ -21,4 +21,6 @@ def test_page_and_examples_are_packaged(tmp_path: Path) -> None:
     static = ROOT / "routes" / "static"
     needed = {str(file.relative_to(ROOT)) for file in static.rglob("*") if file.is_file()}
     assert len(needed) > 6
+    needed |= {f"routes/static/clients/{file.name}" for file in (ROOT / "docs" / "clients").iterdir()}
+    assert "routes/static/clients/zeep_wsse.py" in needed
     assert needed | {"schemas/examples.json", "routes/openapi.py"} <= packed

@@ -1,0 +1,1 @@
+"""Material for those who write callers: pages with snippets, Postman and SoapUI files (tài liệu lập trình)."""
