@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from adapters.bindings import Given, segments
 from adapters.contract_texts import Declarations, flaws_read, flaws_written, soap_flaws
-from adapters.contract_types import Place, in_order, is_text, place_at, places_of
+from adapters.contract_types import Place, in_order, is_text, named, place_at, places_of
 from adapters.signed_xml import SignedXml
 from adapters.soap import Soap
 from config.settings import ConfigurationError
@@ -190,10 +190,15 @@ def _request(
     for name, attribute in element.type.attributes:
         if attribute.required and name not in sent_attributes:
             yield f"{element.name}/@{name}", "the contract requires it, and it is never sent"
-    yield from _children_sent(element.type, sent, element.qname.namespace, element.name)
+    yield from _children_sent(element.type, sent, _below(element, operation.binding), element.name)
 
 
-def _children_sent(kind: Any, sent: Sequence[_Sent], namespace: str, at: str) -> Iterator[Flaw]:
+def _below(element: Any, binding: Binding) -> str | None:
+    """Return the namespace that the children of a payload are declared to be in; None for none."""
+    return element.qname.namespace if getattr(binding, "qualified", True) else None
+
+
+def _children_sent(kind: Any, sent: Sequence[_Sent], namespace: str | None, at: str) -> Iterator[Flaw]:
     """Compare the children that are written into one element with the ones that the contract has there."""
     places = {place.name: place for place in places_of(kind)}
     for one in sent:
@@ -202,7 +207,7 @@ def _children_sent(kind: Any, sent: Sequence[_Sent], namespace: str, at: str) ->
         if place is None:
             yield where, "the contract has no such element here"
         elif place.namespace != namespace:
-            yield where, f"the contract has it in the namespace {place.namespace!r}"
+            yield where, f"the contract has it in {named(place.namespace)}"
         elif is_text(place.kind) != (len(one.path) == 1):
             yield where, "one has text where the other has elements"
         else:
@@ -251,7 +256,7 @@ def _attributes(element: Any, names: Iterable[str]) -> Iterator[Flaw]:
 
 def _answer(element: Any, binding: Soap | SignedXml, operation: Operation) -> Iterator[Flaw]:
     """Look for every place that is read, from the answer's root down: the verdict, the record, and what it holds."""
-    namespace = element.qname.namespace
+    namespace = _below(element, binding)
     if binding.verdict:
         yield from _text_at(element, segments(binding.verdict), namespace, "verdict", many=False)
     record = place_at(element.type, segments(binding.record), namespace)
@@ -261,7 +266,7 @@ def _answer(element: Any, binding: Soap | SignedXml, operation: Operation) -> It
     yield from _members_read(record.kind, shape_of(operation.answer), namespace, binding.record or element.name)
 
 
-def _members_read(kind: Any, shape: Shape, namespace: str, at: str) -> Iterator[Flaw]:
+def _members_read(kind: Any, shape: Shape, namespace: str | None, at: str) -> Iterator[Flaw]:
     for member in shape.members:
         for path in (member.path,) if isinstance(member, Branch) else member.paths:
             where = f"{at}/{'/'.join(path)} ({member.name})"
@@ -279,7 +284,7 @@ def _members_read(kind: Any, shape: Shape, namespace: str, at: str) -> Iterator[
                 yield from _members_read(place.kind, member.shape, namespace, f"{at}/{'/'.join(path)}")
 
 
-def _text_at(element: Any, path: tuple[str, ...], namespace: str, setting: str, *, many: bool) -> Iterator[Flaw]:
+def _text_at(element: Any, path: tuple[str, ...], namespace: str | None, setting: str, *, many: bool) -> Iterator[Flaw]:
     place = place_at(element.type, path, namespace)
     where = f"{element.name}/{'/'.join(path)} ({setting})"
     if isinstance(place, str):

@@ -64,7 +64,7 @@ def _walk(part: Any, position: int, *, required: bool, many: bool, choice: int |
                 position = place.position + 1
 
 
-def place_at(kind: Any, path: Sequence[str], namespace: str) -> Place | str:
+def place_at(kind: Any, path: Sequence[str], namespace: str | None) -> Place | str:
     """Follow a path down from a type; a text says what stops it. `many` is true if any step may occur many times.
 
     The empty path is the type itself; a last segment `@name` is an attribute.
@@ -82,9 +82,14 @@ def place_at(kind: Any, path: Sequence[str], namespace: str) -> Place | str:
         # Declared twice it may occur as often.
         step = steps[0]._replace(many=steps[0].many or len(steps) > 1)
         if step.namespace != namespace:
-            return f"the contract has {segment} in the namespace {step.namespace!r}"
+            return f"the contract has {segment} in {named(step.namespace)}"
         here = step._replace(many=here.many or step.many)
     return here
+
+
+def named(namespace: str | None) -> str:
+    """Name a namespace in a sentence."""
+    return f"the namespace {namespace!r}" if namespace else "no namespace (elementFormDefault unqualified)"
 
 
 def in_order(names: Sequence[str], places: Mapping[str, Place]) -> str | None:

@@ -61,6 +61,8 @@ class Soap:
     `request` and `answer` are the (namespace, name) of the two payloads, `record` the path of the record in the
     answer, `echo` the attribute of the answer that repeats our message id, `verdict` and `accepted` the path and the
     good values of a result code in the answer, `fault` the element of a fault's detail with the source's own code.
+    `qualified` says whether the elements inside the payloads are in its namespace (`elementFormDefault`; JAX-WS leaves
+    them without one unless it is told otherwise).
     """
 
     version: Literal["1.1", "1.2"]
@@ -75,6 +77,7 @@ class Soap:
     verdict: str = ""
     accepted: frozenset[str] = frozenset()
     fault: str = ""
+    qualified: bool = True
 
     @property
     def protocol(self) -> str:
@@ -91,12 +94,15 @@ class Soap:
             verdict=self.verdict,
             accepted=self.accepted,
             echo=self.echo,
+            qualified=self.qualified,
         )
         name, endpoint = site.name, site.endpoint
         given = given_texts(self.given, name, endpoint)
         texts = texts_of(shape_of(operation.question))
-        # The payload's text is its own exclusive C14N: one default namespace, no attributes.
-        opening, closing = f'<{self.request[1]} xmlns="{self.request[0]}">', f"</{self.request[1]}>"
+        # The payload's text is its own exclusive C14N: one namespace, no attributes.
+        mark, prefix = ("", "") if self.qualified else (":q", "q:")
+        opening = f'<{prefix}{self.request[1]} xmlns{mark}="{self.request[0]}">'
+        closing = f"</{prefix}{self.request[1]}>"
         seal, unseal, thread = self._signed(site) if operation.signed else self._unsigned(site.limits)
         headers = self._headers()
         road = SoapRoad.of(site, operation.name, self.version, self.request[1])

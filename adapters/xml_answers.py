@@ -35,6 +35,7 @@ def payload_reader(
     verdict: str,
     accepted: frozenset[str],
     echo: str = "",
+    qualified: bool = True,
 ) -> Callable[[Trusted, str], Decoded]:
     """Compile a reader of trusted payloads, which takes the id of the question as well.
 
@@ -42,9 +43,9 @@ def payload_reader(
     `accepted`, NoRecord and Ambiguous, and UpstreamSignatureRejected where the attribute `echo` names another question.
     The rest is as in `Soap`.
     """
-    namespace, element = answer
-    prefix = f"{{{namespace}}}"
-    tag = prefix + element
+    namespace = answer[0] if qualified else ""
+    prefix = f"{{{namespace}}}" if namespace else ""
+    tag = f"{{{answer[0]}}}{answer[1]}"
     validate = contract_schema(contract).validate
     decode = xml_decoder(shape_of(operation.answer), namespace, checked=True)
     records, codes = segments(record), segments(verdict)
