@@ -38,7 +38,7 @@ from tests.test_xroad.double.messages import (
 from tests.test_xroad.double.provider_link import Service
 from tests.test_xroad.double.soap_answer import SoapAnswer
 from tests.test_xroad.double.soap_request import SoapRequest, read_request
-from tests.test_xroad.double.vocabulary import SOAP, XROAD, parse
+from tests.test_xroad.double.vocabulary import IDENTIFIERS, SOAP, XROAD, parse
 
 
 @pytest.fixture
@@ -199,6 +199,12 @@ async def test_a_document_type_and_a_wrong_method_are_refused(server: ConsumerSe
     assert rules(server.violations) == ["xml", "method"]
 
 
+async def test_text_beside_the_wrapper_and_a_message_of_no_type_are_seen(server: ConsumerServer) -> None:
+    await post(server, spoiled(soap_request(), "<soap:Body>", "<soap:Body>text"))
+    assert rules(read_request(soap_request(), None, None)[1]) == ["media-type"]
+    assert rules(server.violations) == ["literal"]
+
+
 async def test_a_byte_order_mark_is_part_of_what_is_hashed(server: ConsumerServer) -> None:
     envelope = b"\xef\xbb\xbf" + soap_request()
     _, answer = await post(server, envelope)
@@ -230,6 +236,25 @@ async def test_an_answer_not_named_after_the_service_passes_on_request_only(fore
     async with ConsumerServer({"FindPerson": Service("soap", strange)}, foreign_wrappers=foreign) as server:
         _, answer = await post(server, soap_request())
     assert fault_code(answer) == (None if foreign else "server.serverproxy.service_failed.inconsistent_headers")
+
+
+UNFIT = {
+    "missing_body": PLAIN_ANSWER.replace(b"s:Body>", b"Body>"),
+    "invalid_body": PLAIN_ANSWER.replace(b"</s:Body>", b"<more/></s:Body>"),
+    "invalid_soap": PLAIN_ANSWER.replace(SOAP.encode(), b"http://www.w3.org/2003/05/soap-envelope"),
+}
+
+
+@pytest.mark.parametrize("code", UNFIT)
+async def test_an_unfit_answer_becomes_the_servers_own_error(code: str) -> None:
+    async def unfit(request: SoapRequest) -> SoapAnswer:
+        header = soap_request(header=fields()).partition(b"<soap:Header>")[2].partition(b"</soap:Header>")[0]
+        names = f'<s:Header xmlns:xrd="{XROAD}" xmlns:id="{IDENTIFIERS}">'.encode()
+        return SoapAnswer(200, TEXT_XML, UNFIT[code].replace(b"<s:Header/>", names + header + b"</s:Header>"))
+
+    async with ConsumerServer({"FindPerson": Service("soap", unfit)}, repeat_headers=False) as server:
+        _, answer = await post(server, soap_request())
+    assert fault_code(answer) == f"server.serverproxy.service_failed.{code}"
 
 
 async def test_a_real_http_provider_gets_only_what_is_forwarded() -> None:
