@@ -1,8 +1,11 @@
 """The plug-in for zeep that callers may copy: what it signs is accepted, and it accepts only what is signed for it."""
 
+import base64
+import hashlib
 import importlib.util
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 import zeep
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 from zeep.exceptions import Fault, SignatureVerificationFailed
 from zeep.wsdl.utils import etree_to_string
@@ -17,10 +21,12 @@ from zeep.wsdl.utils import etree_to_string
 from adapters.population import DATABASE
 from routes.soap.wsdl import database_wsdl
 from security.signature import SignaturePolicy, SoapVersion
+from security.signature_key import SigningKey
 from security.soap_callers import GATEWAY, SoapCallers
 from security.soap_plain import SOAP, plain_message
 from security.soap_signing import sign_soap_parts
-from security.xml import parse
+from security.xml import canonical, parse
+from tests.test_request_signatures.callers import make_certificate
 from tests.test_signatures.conftest import DS, WSU
 from tests.test_soap_callers.callers import HEADERS, Holder, Office, client
 
@@ -150,6 +156,17 @@ def other_signer(ministry: Ministry, value: str) -> bytes:
     return sign_soap_parts(ANSWER, stranger.key, version=ministry.version, confirms=value).envelope
 
 
+def other_key(ministry: Ministry, value: str) -> bytes:
+    gateway = ministry.gateway.key
+    key = replace(SigningKey.of(*another_pair()), token=gateway.token)
+    return sign_soap_parts(ANSWER, key, version=ministry.version, confirms=value).envelope
+
+
+def another_pair() -> tuple[Any, Any]:
+    private = ec.generate_private_key(ec.SECP256R1())
+    return private, make_certificate(private, "Somebody", datetime.now(UTC), datetime.now(UTC) + timedelta(days=1))
+
+
 def unsigned(ministry: Ministry, value: str) -> bytes:
     return f'<e:Envelope xmlns:e="{SOAP["1.1"]}"><e:Body>{ANSWER.decode()}</e:Body></e:Envelope>'.encode()
 
@@ -200,6 +217,12 @@ def same_id_twice(ministry: Ministry, value: str) -> bytes:
     return etree.tostring(root)
 
 
+def same_id_elsewhere(ministry: Ministry, value: str) -> bytes:
+    root = etree.fromstring(ministry.answers(value))
+    etree.SubElement(root[0], "{urn:x}Block").set(f"{{{WSU}}}Id", root[1].get(f"{{{WSU}}}Id"))
+    return etree.tostring(root)
+
+
 def another_method(ministry: Ministry, value: str) -> bytes:
     return ministry.answers(value).replace(b"xmlenc#sha256", b"xmlenc#sha512")
 
@@ -215,8 +238,9 @@ def with_a_document_type(ministry: Ministry, value: str) -> bytes:
 
 
 FORGED = [
-    *[other_request, other_signer, unsigned, unsigned_beside_a_fault, altered, cut_by_a_comment, stale, wrapped],
-    *[without_confirmation, confirmation_put_in, same_id_twice, another_method, two_signatures, with_a_document_type],
+    *[other_request, other_signer, other_key, same_id_elsewhere, unsigned, unsigned_beside_a_fault],
+    *[altered, cut_by_a_comment, stale, wrapped, without_confirmation, confirmation_put_in],
+    *[same_id_twice, another_method, two_signatures, with_a_document_type],
 ]
 
 
@@ -237,10 +261,34 @@ async def test_an_unsigned_fault_is_an_error_and_no_answer(ministry: Ministry) -
         ministry.ask()
 
 
+def signed_again(root: Any, ministry: Ministry) -> Any:
+    """What was changed under a new, genuine signature of the gateway."""
+    (info,) = root.iter(f"{{{DS}}}SignedInfo")
+    by_id = {one.get(f"{{{WSU}}}Id"): one for one in root.iter(etree.Element)}
+    for reference in info.iter(f"{{{DS}}}Reference"):
+        digest = hashlib.sha256(canonical(by_id[reference.get("URI")[1:]])).digest()
+        reference.find(f"{{{DS}}}DigestValue").text = base64.b64encode(digest).decode()
+    value = ministry.gateway.key.sign(canonical(info))
+    root.find(f".//{{{DS}}}SignatureValue").text = base64.b64encode(value).decode()
+    return root
+
+
 async def test_before_any_request_no_answer_is_accepted(ministry: Ministry, plugin: ModuleType) -> None:
+    root = etree.fromstring(ministry.answers("QUJD"))
+    (confirmation,) = root.iter(f"{{{WSSE11}}}SignatureConfirmation")
+    plugin._asked.set("QUJD")
+    ministry.signature.verify(signed_again(root, ministry))
+    del confirmation.attrib["Value"]
     plugin._asked.set(None)
-    with pytest.raises(SignatureVerificationFailed):
-        ministry.signature.verify(etree.fromstring(ministry.answers("QUJD")))
+    with pytest.raises(SignatureVerificationFailed, match="another request"):
+        ministry.signature.verify(signed_again(root, ministry))
+
+
+async def test_a_comment_that_cuts_a_text_is_refused(ministry: Ministry, plugin: ModuleType) -> None:
+    plugin._asked.set("QUJD")
+    cut = ministry.answers("QUJD").replace("Nguyễn".encode(), "Nguyễn<!-- -->".encode())
+    with pytest.raises(SignatureVerificationFailed, match="comments"):
+        ministry.signature.verify(etree.fromstring(cut))
 
 
 def test_a_foreign_certificate_is_noticed_at_once(
