@@ -2,18 +2,19 @@
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from lxml import etree
+from multidict import CIMultiDict
 
 from adapters import DATABASES
 from routes.openapi_models import pascal
 from routes.soap.names import camel
 from schemas.fields import shape_of
-from tests.test_gateway.live import Live
+from tests.test_gateway.live import Live, Reply
 from tests.test_xroad.double import messages
 from tests.test_xroad.double.messages import NUMBER, fields
 from tests.test_xroad.double.provider import ProviderServer
@@ -92,6 +93,16 @@ class Behind:
             session.post(f"{self.url}/soap/{database}", data=envelope, headers=sent) as answer,
         ):
             return SoapAnswer(answer.status, answer.headers.get("Content-Type"), await answer.read())
+
+    async def send(
+        self, headers: Iterable[tuple[str, str]], name: str = PERSON, tls: ssl.SSLContext | None = None
+    ) -> Reply:
+        """Ask over REST with exactly these headers, from the server's own connection or another."""
+        async with (
+            ClientSession(connector=TCPConnector(ssl=tls or self.tls), cookie_jar=DummyCookieJar()) as session,
+            session.post(f"{self.url}/v1/{name}", data=self.question(name), headers=CIMultiDict(headers)) as answer,
+        ):
+            return Reply(answer.status, answer.headers, await answer.read())
 
     @staticmethod
     def service(name: str, code: str | None = None) -> Identifier:
