@@ -103,6 +103,14 @@ async def test_the_number_of_x_road_headers_is_checked(
     assert rules(server.violations) == [rule]
 
 
+@pytest.mark.parametrize("part", ["LG SP", "LG%4SP", "LGSP%", 'LG"SP', "LG%C3SP"])
+def test_each_part_is_encoded_for_itself(part: str) -> None:
+    _, found = read_rest("GET", f"/r1/VN/GOV/G02/{part}/people", REST_HEADERS, b"")
+    assert [each.text for each in found if each.rule == "rest-percent"] != []
+    _, found = read_rest("GET", REST_TARGET, [("X-Road-Client", f"VN/GOV/{part}")], b"")
+    assert "rest-percent" in rules(found)
+
+
 def test_a_strange_verb_and_a_body_of_no_type_are_seen() -> None:
     assert rules(read_rest("LINK", REST_TARGET, REST_HEADERS, b"")[1]) == ["rest-verb"]
     assert rules(read_rest("POST", REST_TARGET, REST_HEADERS, b"{}")[1]) == ["rest-content-type"]

@@ -92,10 +92,8 @@ def read_rest(
     path, mark, query = target.partition("?")
     parts = path.split("/", 7)
     service = None
-    if not re.fullmatch(r"r\d", parts[1] if len(parts) > 1 else ""):
-        found.append(Violation("rest-version", path, "internal_error"))
-    elif parts[1] != "r1":
-        found.append(Violation("rest-version", f"{parts[1]} is not r1", "internal_error"))
+    if parts[:2] != ["", "r1"]:
+        found.append(Violation("rest-version", f"{path} does not begin with /r1/", "internal_error"))
     elif len(parts) < 7:
         found.append(Violation("rest-path-parts", f"{path} names no service", "internal_error"))
     else:
