@@ -24,6 +24,7 @@ from security.registry import ClientRegistry
 from security.request_signatures import assured, lapsed, rejected
 from security.signature import Rejected, SignaturePolicy, SoapVersion, Trusted, utc_now
 from security.signature_algorithms import encode, strict_base64
+from security.soap_advice import advised
 from security.soap_signature import verify_soap
 from security.trust import Presented, Signer, Trust, key_of
 
@@ -83,7 +84,7 @@ class SoapCallers:
         try:
             found = verify_soap(document, self._policies[version], asking, now=now or self._clock())
         except Rejected as rejection:
-            raise rejected(rejection) from None
+            raise rejected(advised(rejection, document, GATEWAY)) from None
         # A node whose clock runs ahead must not forget what one that lags behind would still accept.
         forget_at = ceil((found.fresh_until + self._skew).timestamp())
         domain, revocation = found.assurance
@@ -119,7 +120,12 @@ class _Asking:
         elif isinstance(presented, bytes):
             der = presented
         else:
-            raise Rejected("untrusted", "the message names its signer, but must carry the certificate itself")
+            # What WSS4J calls IssuerSerial or SKIKeyIdentifier.
+            raise Rejected(
+                "untrusted",
+                "the message names its signer, but must carry the certificate itself as BinarySecurityToken (WSS4J: "
+                "signatureKeyIdentifier DirectReference)",
+            )
         try:
             found = self.registry.by_pinned("signature", sha256(der).hexdigest(), at)
         except Unauthenticated as failure:
