@@ -1,0 +1,86 @@
+"""The JAX-WS reference implementation with the classes that wsimport makes; it tells absent, nil and empty apart."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_lines, told
+from tests.test_soap_clients.material import Tree, pascal
+from tests.test_soap_clients.suite import Suite, elements
+
+SOURCES = Path(__file__).with_name("java")
+# The manifests of the distribution's jars name all others.
+LIBRARIES = ("/usr/share/java/jaxws-tools.jar", "/usr/share/java/jaxws-rt.jar")
+# What runs for seconds is not worth optimising.
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
+class Java:
+    """The drivers, compiled; classes made of contracts are put beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.classes = ":".join([str(folder), *LIBRARIES])
+        compiler = ("javac", *(f"-J{option}" for option in BRIEF), "-encoding", "UTF-8", "-d", str(folder))
+        self.run(*compiler, "-cp", self.classes, *map(str, sorted(SOURCES.glob("*.java"))))
+
+    def program(self, name: str) -> tuple[str, ...]:
+        return "java", *BRIEF, "-cp", self.classes, name
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=150, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
+    return Java(tmp_path_factory.mktemp("java"))
+
+
+@pytest.fixture(scope="module")
+def imported(java: Java, contracts: Path) -> Tree:
+    """What wsimport said of each contract, and the compiler of all that it wrote."""
+    files = [str(contracts / f"{service}.wsdl") for service in SERVICES]
+    one_port = [str(contracts / f"{service}.1.1.wsdl") for service in SERVICES]
+    # Last those with both ports: their classes are the ones that stay.
+    said: Tree = json.loads(java.run(*java.program("Contracts"), "import", str(java.folder), *one_port, *files))
+    return {Path(name).name: text for name, text in said.items()}
+
+
+@pytest.fixture(scope="module")
+def done(java: Java, imported: Tree, job: Job, papers: Papers) -> dict[str, Tree]:
+    assert imported["javac"] == ""
+    return told(java.program("Calls"), as_lines(job.calls.values(), papers))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_contract_is_imported_without_a_warning(imported: Tree, service: str) -> None:
+    assert imported[f"{service}.1.1.wsdl"].split() == ["parsing", "WSDL...", "Generating", "code..."]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_of_both_ports_it_is_only_said_that_soap_12_is_no_standard(imported: Tree, service: str) -> None:
+    # wsimport says so of every port of SOAP 1.2, whatever the contract.
+    complaints = [line for line in imported[f"{service}.wsdl"].splitlines() if line.startswith("[")]
+    assert complaints == [f'[WARNING] SOAP port "{pascal(service)}Soap12": uses a non-standard SOAP 1.2 binding.']
+
+
+def test_what_is_written_compiles_without_a_word(java: Java, imported: Tree) -> None:
+    assert imported["javac"] == ""
+    for service in SERVICES:
+        classes = java.folder / "lgsp" / service.replace("-", "_") / "_1"
+        assert {f"{element}.class" for element in elements(service)} <= {path.name for path in classes.iterdir()}
+
+
+class TestJaxWs(Suite):
+    # The reference implementation throws away the body of every answer with 401.
+    HIDDEN = frozenset({"unauthenticated"})
+
+    def problem(self, fault: Tree) -> Tree:
+        # A checked exception, made of the contract, with the Problem as an object.
+        assert fault["class"] == "lgsp.population._1.Problem"
+        problem: Tree = fault["problem"]
+        return problem
