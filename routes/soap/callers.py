@@ -58,22 +58,25 @@ class Callers:
         Raises Unauthenticated for a proof that does not count. A certificate that nobody registered is no proof: it may
         be that of a proxy.
         """
-        server = self.is_security_server(peer)
-        certificate = None if server else peer.certificate
-        if authorization is None:
-            return None if certificate is None else self._identity.identify(None, certificate)
-        basic = _BASIC.fullmatch(authorization)
-        if basic is None:
-            return self._identity.identify(authorization, certificate)
-        client, credential = self._identity.by_secret(*_decoded(basic[1]))
+        certificate = None if self.is_security_server(peer) else peer.certificate
+        by_tls: Caller | None = None
         if certificate is not None:
             try:
-                other, _ = self._identity.by_certificate(certificate)
-            except Unauthenticated:
-                other = client
-            if other.client_id != client.client_id:
-                raise two_callers()
-        return client.caller(credential)
+                by_tls = self._identity.identify(None, certificate)
+            except Unauthenticated as unproven:
+                if authorization is None and unproven.reason != "unknown":
+                    raise
+        if authorization is None:
+            return by_tls
+        basic = _BASIC.fullmatch(authorization)
+        if basic is None:
+            caller = self._identity.identify(authorization, certificate)
+        else:
+            client, credential = self._identity.by_secret(*_decoded(basic[1]))
+            caller = client.caller(credential)
+        if by_tls is not None and by_tls.client_id != caller.client_id:
+            raise two_callers()
+        return caller
 
 
 def _decoded(text: str) -> tuple[str, str]:

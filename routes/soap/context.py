@@ -55,12 +55,12 @@ def said_in(blocks: Iterable[Element], headers: Mapping[str, str], *, signed: bo
             raise _malformed(_NESTED, name)
         found[name] = (block.text or "").strip(WHITESPACE)
     values: dict[str, str | None] = {}
+    # A block that a tool sends empty says as little as one that it leaves out.
     for known in BLOCKS:
         over_http = headers.get(known.header) if known.header else None
         in_block = found.get(known.name)
         if over_http is not None:
             _check_agreement(known, over_http, in_block, signed)
-        # A block that a tool sends empty says as little as one that it leaves out.
         value = in_block or (None if signed else over_http)
         if value is not None and not (value.isascii() and value.isprintable()):
             raise Invalid(flaws=[Flaw("", _NOT_PRINTABLE, header=known.name)])
@@ -80,9 +80,9 @@ _NAMES: Final = frozenset(block.name for block in BLOCKS)
 
 
 def _check_agreement(block: Block, over_http: str, in_block: str | None, signed: bool) -> None:
-    if in_block is not None and in_block != over_http.strip():
+    if in_block and in_block != over_http.strip():
         raise _malformed(_DIFFERS, block.name)
-    if in_block is None and signed and block.header != _OF_PROXIES:
+    if not in_block and signed and block.header != _OF_PROXIES:
         raise _malformed(_UNSIGNED, block.header)
 
 

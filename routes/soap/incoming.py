@@ -78,7 +78,7 @@ async def receive(request: web.Request, judges: Judges, max_body: int) -> Incomi
     document = await read_body(request, max_body)
     if _SECURITY not in document:
         if known is None and not through_xroad:
-            raise unauthenticated("missing")
+            raise unauthenticated("missing" if request[PEER].certificate is None else "unknown")
         message = await _off_the_loop(document, read_unsigned, document, version)
         xroad = _repeating(request, message.blocks)
         caller = known if known is not None and not through_xroad else callers.by_xroad(xroad, known)

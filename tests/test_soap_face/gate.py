@@ -146,7 +146,8 @@ class Gate:
             return Wire(self.addresses["http"])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.load_cert_chain(self.clients[client]["certificate"], self.clients[client]["key"])
+        pair = self.registries.pki.client(client)
+        context.load_cert_chain(pair.certificate, pair.key)
         return Wire(self.addresses["tls"], context)
 
     def basic(self, client: str = "ministry") -> str:
