@@ -29,13 +29,15 @@ const { readFileSync } = require("node:fs");
 
 async function main() {
   const client = await soap.createClientAsync(process.env.LGSP_URL + "/soap/me?wsdl");
-  // For a look-up, each header block has to be signed too: additionalReferences: ["g:Purpose"], for example.
+  // Each header block is signed too, by the name it is given here; a look-up has g:Purpose, g:Dossier, g:Officer.
+  client.addSoapHeader({ "g:RequestId": "me-1" }, "", "g", "urn:lgsp:gateway:1");
   client.setSecurity(new soap.WSSecurityCert(
     readFileSync(process.env.LGSP_KEY),
     readFileSync(process.env.LGSP_CERTIFICATE),
     "",
     {
       hasTimeStamp: true,
+      additionalReferences: ["g:RequestId"],
       signatureAlgorithm: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
       signatureTransformations: ["http://www.w3.org/2001/10/xml-exc-c14n#"],
       signerOptions: { idMode: "wssecurity" },
