@@ -24,6 +24,7 @@ from routes.peers import networks
 from routes.signing_findings import signing_findings
 from routes.token_findings import token_findings
 from routes.trust_findings import trust_findings, usable_domains
+from routes.xroad_findings import server_findings
 from schemas.exchange import Database
 from security.audit.assembly import log_signer
 from security.audit.vault import Vault
@@ -287,4 +288,10 @@ def _signing(settings: Settings, _databases: Sequence[Database]) -> Iterator[Fin
     yield from signing_findings(settings)
 
 
-_PARTS: tuple[Part, ...] = (_addresses, _own_keys, _sandbox, _files, _trust, _endpoints, _signing, _stores, _contracts)
+def _xroad(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    yield from server_findings(settings)
+
+
+_PARTS: tuple[Part, ...] = (
+    *(_addresses, _own_keys, _sandbox, _files, _trust, _endpoints, _signing, _xroad, _stores, _contracts),
+)

@@ -29,6 +29,7 @@ from routes.findings import Finding, ok, problem, warning
 from routes.signer_findings import signers
 from routes.source_findings import PATIENCE_S, Looked, look
 from routes.token_findings import token_look, with_tokens
+from routes.xroad_findings import waiting
 from security.client_store import load_all
 from storage.commands import status
 from storage.engine import Storage, directory_of
@@ -102,6 +103,7 @@ async def _stored(storage: Storage, settings: Settings) -> Looked:
     found = [
         *ends(await storage.read(lambda connection: client_expiries(connection, now)), now),
         *accepted(clients, settings),
+        *waiting(clients, settings),
         *await asyncio.to_thread(lambda: list(vouched(clients, settings))),
         *refusals(entries),
         *refusals_of_callers(entries),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from config.settings import Callers, Domain, Server, Settings, Tls
+from config.settings import Callers, Domain, Server, Settings, Tls, XroadProvider
 from routes.caller_findings import accepted, vouched
+from routes.xroad_findings import server_findings, waiting
 from security.clients import Client
-from security.credentials import certificate_credential, subject_credential
+from security.credentials import certificate_credential, subject_credential, xroad_credential
 from tests.test_doctor.papers import Paper, paper
 from tests.test_revocation.issuing import DAY, NOW, Holder, pem, usage
 
@@ -86,3 +88,15 @@ def test_what_has_to_be_asked_about_first_is_not_refused(tmp_path: Path, root: H
 def test_domains_that_cannot_be_read_are_told_once(tmp_path: Path, root: Holder) -> None:
     (finding,) = vouched([signing("a", root.issue()), signing("b", root.issue())], believing(tmp_path, root, "other"))
     assert (finding.subject, finding.code) == ("callers.domains", "trust-unusable")
+
+
+def test_an_x_road_client_without_a_security_server_is_said(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    named = xroad_credential("VN/GOV/H26/DVC", now)
+    clients = [client("office", named), client("ended", replace(named, revoked_at=now)), client("other")]
+    (finding,) = waiting(clients, Settings())
+    assert (finding.level, finding.code, finding.subject) == ("warning", "client-no-security-server", "client office")
+    assert "xroad.servers" in (finding.next or "")
+    assert list(waiting(clients, Settings(xroad=XroadProvider(servers=(tmp_path / "ss.pem",))))) == []
+    (unreachable,) = server_findings(Settings(xroad=XroadProvider(servers=(tmp_path / "ss.pem",))))
+    assert (unreachable.level, "neither server.tls nor a trusted proxy" in unreachable.text) == ("problem", True)

@@ -95,12 +95,18 @@ class Behind:
             return SoapAnswer(answer.status, answer.headers.get("Content-Type"), await answer.read())
 
     async def send(
-        self, headers: Iterable[tuple[str, str]], name: str = PERSON, tls: ssl.SSLContext | None = None
+        self,
+        headers: Iterable[tuple[str, str]],
+        name: str = PERSON,
+        tls: ssl.SSLContext | None = None,
+        url: str | None = None,
     ) -> Reply:
-        """Ask over REST with exactly these headers, from the server's own connection or another."""
+        """Ask over REST with exactly these headers, from the server's own connection or another, or at another URL."""
         async with (
             ClientSession(connector=TCPConnector(ssl=tls or self.tls), cookie_jar=DummyCookieJar()) as session,
-            session.post(f"{self.url}/v1/{name}", data=self.question(name), headers=CIMultiDict(headers)) as answer,
+            session.post(
+                f"{url or self.url}/v1/{name}", data=self.question(name), headers=CIMultiDict(headers)
+            ) as answer,
         ):
             return Reply(answer.status, answer.headers, await answer.read())
 
