@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from adapters.offloading import LARGE, in_thread
 from adapters.schemes import NoLogin, Scheme, Steps, Token
 from adapters.transport import Message, Reply, Transport, Unsent, refusal
+from adapters.xroad_rest import raise_error
 from config.settings import Endpoint
 from schemas.errors import GatewayError, Text
 
@@ -86,6 +87,8 @@ class Login:
         while True:
             began = self._clock()
             reply = await self._transport.send(message, deadline=now() + patience)
+            if self._endpoint.xroad is not None:
+                raise_error(self._transport.name, reply)
             error = refusal(self._transport.name, reply)
             if error is not None:
                 raise error

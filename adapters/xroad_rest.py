@@ -151,15 +151,14 @@ class RoadLogin:
         return self.scheme.sign(message, endpoint, token)
 
     def dead(self, reply: Reply) -> bool:
-        """Tell whether the source, and not X-Road, says that the token no longer counts."""
-        return "X-Road-Error" not in reply.headers and self.scheme.dead(reply)
+        """Tell whether the source says that the token no longer counts."""
+        return self.scheme.dead(reply)
 
     def _carried(self, steps: Steps) -> Generator[Message, Reply, Token]:
         message = next(steps)
         while True:
             headers = {**message.headers, **self.road.constant, "X-Road-Id": new_id()}
             reply = yield Message(message.method, self.road.prefix + message.path, headers, message.body, message.query)
-            raise_error(self.road.name, reply)
             try:
                 message = steps.send(reply)
             except StopIteration as end:

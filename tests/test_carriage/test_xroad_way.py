@@ -279,14 +279,19 @@ async def test_an_error_inside_a_good_envelope_is_the_source_s(running: Running,
         assert caught.value.reason == "altered"
 
 
-async def test_a_session_that_ended_is_renewed_through_x_road(running: Running, server: ConsumerServer) -> None:
+async def test_a_session_is_begun_and_lost_by_the_source_and_not_by_x_road(
+    running: Running, server: ConsumerServer
+) -> None:
     (truth, *_) = truths(running, "enterprise")
     async with reached("enterprise", rest_way(running, server, "enterprise")) as ask:
+        # The log-in is the first that goes there.
+        server.misbehave("fault", "server.serverproxy.unknown_service", times=1)
+        with pytest.raises(UpstreamRefused, match=r"server\.serverproxy\.unknown_service"):
+            await ask("enterprise", truth.operation, truth.request)
         await ask("enterprise", truth.operation, truth.request)
         server.misbehave("fault", "server.serverproxy.access_denied", times=1)
         with pytest.raises(UpstreamRefused):
             await ask("enterprise", truth.operation, truth.request)
         # X-Road's refusal says nothing about the source's token.
-        assert [call.request.path for call in server.calls if isinstance(call.request, RestRequest)].count(
-            "/token"
-        ) == 1
+        paths = [call.request.path for call in server.calls if isinstance(call.request, RestRequest)]
+        assert paths.count("/token") == 2
