@@ -25,6 +25,7 @@ from tests.test_xroad.double.messages import (
     spoiled,
 )
 from tests.test_xroad.double.provider import NotForwarded, ProviderServer
+from tests.test_xroad.double.rest_message import answer_violations
 from tests.test_xroad.double.soap_answer import Refused
 
 ID = f"<xrd:id>{NUMBER}</xrd:id>"
@@ -229,6 +230,12 @@ async def test_a_provider_sets_no_header_of_the_servers(gateway: Gateway, provid
     gateway.headers, gateway.body = [("Content-Type", "application/json"), (name, "x")], b"{}"
     await provider.call_rest("GET", REST_TARGET, REST_HEADERS)
     assert rules(provider.violations) == ["rest-own-header"]
+
+
+def test_a_rest_answer_says_what_its_body_is() -> None:
+    assert rules(list(answer_violations([], b"{}"))) == ["rest-content-type"]
+    assert rules(list(answer_violations([("content-type", "text/plain")], b"a"))) == []
+    assert rules(list(answer_violations([], b""))) == []
 
 
 async def test_the_servers_certificate_is_shown(tmp_path: Path) -> None:
