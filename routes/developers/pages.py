@@ -31,6 +31,9 @@ SNIPPETS: Final[tuple[tuple[str, Text, Callable[[Example], str]], ...]] = (
 )
 """Name, title and maker of every snippet; `{method}-{name}` is its id on the page, where `method` is Java's."""
 
+READING: Final = "clients/soap_answer.py"
+"""The script that turns an answer into that of REST, below `/docs/`."""
+
 _FIELD: Final = Text("Trường REST", "Field over REST")
 _ELEMENT: Final = Text("Phần tử SOAP", "Element over SOAP")
 _KIND: Final = Text("Kiểu", "Type")
@@ -97,7 +100,7 @@ def database_page(examples: Sequence[Example]) -> bytes:
     body = (
         f"<p>{link('../soap', 'SOAP')}</p><h1>{both(database.title)}</h1><p>{both(database.owner)}</p>"
         f"<nav aria-label='Thao tác · Operations'><p>{operations}</p></nav>{addresses}{_headers()}"
-        f"{''.join(_operation(example) for example in examples)}{_faults(first)}{signing('../')}"
+        f"{''.join(_operation(example) for example in examples)}{_faults(first)}{_reading('../')}{signing('../')}"
     )
     return page(f"{database.title.vi} · SOAP", body, root="../")
 
@@ -174,6 +177,17 @@ def _kind(schema: Schema) -> str:
 
 def _meaning(schema: Schema) -> str:
     return both(Text(schema.get("title", ""), schema.get("description", "")))
+
+
+def _reading(root: str) -> str:
+    return f"<h2 id='reading'>{both(Text('Đọc trả lời', 'Reading answers'))}</h2>" + paragraph(
+        f"Không có phần tử: không được cấp hoặc không hỏi; {code('xsi:nil')}: nguồn không có; rỗng: nguồn gửi "
+        f"chuỗi rỗng. Danh sách là phần tử chứa các {code('item')}. {code('salt')} của biên nhận mở cam kết với dạng "
+        f"JSON (RFC 8785) của {code('data')}: {link(root + READING, code('soap_answer.py'))} chuyển XML về JSON đó.",
+        "An absent element: not granted or not asked; xsi:nil: the source has none; empty: the source sent empty text. "
+        "A list is an element with items. The receipt's salt opens the commitment to data as JSON (RFC 8785), which "
+        "soap_answer.py makes of the XML.",
+    )
 
 
 def _faults(example: Example) -> str:

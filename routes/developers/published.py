@@ -14,22 +14,28 @@ from aiohttp import web
 from routes.developers.example import Example, examples_of
 from routes.developers.html import HEADERS
 from routes.developers.importable import postman, soapui
-from routes.developers.pages import database_page, index_page
-from routes.developers.signing import CLIENT
+from routes.developers.pages import READING, database_page, index_page
+from routes.developers.signing import SIGNING
 from routes.openapi import sandbox_examples
 from schemas.exchange import Database
 
 _CACHED: Final = {"Cache-Control": "public, max-age=300"}
 _ROUTES: Final = Path(str(resources.files("routes")))
 # The wheel holds a copy of `docs/clients` beside the other files that are served.
-_CLIENTS: Final = (_ROUTES / "static" / CLIENT, _ROUTES.parent / "docs" / CLIENT)
+_FOLDERS: Final = (_ROUTES / "static", _ROUTES.parent / "docs")
 
 
 def add_developers(router: web.UrlDispatcher, databases: Iterable[Database], base: str) -> None:
     """Add pages, importable files, and the plug-in that signs; `base` is the gateway's public address."""
     databases = tuple(databases)
     _add(router, "/docs/soap", partial(index_page, databases, base), HEADERS)
-    _add(router, f"/docs/{CLIENT}", _client, {"Content-Type": "text/x-python; charset=utf-8", **_CACHED})
+    for client in (SIGNING, READING):
+        _add(
+            router,
+            f"/docs/{client}",
+            partial(_file, client),
+            {"Content-Type": "text/x-python; charset=utf-8", **_CACHED},
+        )
     for database in databases:
         examples = _examples(database, base)
         for path, make, headers in (
@@ -50,8 +56,8 @@ def _examples(database: Database, base: str) -> Callable[[], tuple[Example, ...]
     return lambda: examples_of(database, base, sandbox_examples())
 
 
-def _client() -> bytes:
-    return next(path for path in _CLIENTS if path.exists()).read_bytes()
+def _file(name: str) -> bytes:
+    return next(folder / name for folder in _FOLDERS if (folder / name).exists()).read_bytes()
 
 
 def _add(router: web.UrlDispatcher, path: str, make: Callable[[], bytes], headers: Mapping[str, str]) -> None:

@@ -7,8 +7,8 @@ from typing import Final
 from routes.developers.html import block, both, code, link, paragraph
 from schemas.errors import Text
 
-CLIENT: Final = "clients/zeep_wsse.py"
-"""The plug-in for zeep, below `/docs/`."""
+SIGNING: Final = "clients/zeep_wsse.py"
+"""The plug-in for zeep that signs, below `/docs/`."""
 
 ZEEP: Final = """\
 import os
@@ -25,12 +25,13 @@ for grant in client.service.Me().grants.item:
 
 NODE: Final = """\
 const soap = require("soap");
+const { randomUUID } = require("node:crypto");
 const { readFileSync } = require("node:fs");
 
 async function main() {
   const client = await soap.createClientAsync(process.env.LGSP_URL + "/soap/me?wsdl");
   // Each header block is signed too, by the name it is given here; a look-up has g:Purpose, g:Dossier, g:Officer.
-  client.addSoapHeader({ "g:RequestId": "me-1" }, "", "g", "urn:lgsp:gateway:1");
+  client.addSoapHeader({ "g:RequestId": randomUUID() }, "", "g", "urn:lgsp:gateway:1");
   client.setSecurity(new soap.WSSecurityCert(
     readFileSync(process.env.LGSP_KEY),
     readFileSync(process.env.LGSP_CERTIFICATE),
@@ -63,7 +64,7 @@ def signing(root: str) -> str:
             "wsu:Id; a BinarySecurityToken carries the certificate. Each message counts once. The answer is signed "
             "back, with a SignatureConfirmation.",
         )
-        + f"<h3>Python, zeep: {link(root + CLIENT, code('zeep_wsse.py'))}</h3>"
+        + f"<h3>Python, zeep: {link(root + SIGNING, code('zeep_wsse.py'))}</h3>"
         + block(ZEEP, "signing-zeep")
         + f"<h3>Node.js, {code('soap')}: WSSecurityCert, RSA</h3>"
         + paragraph(

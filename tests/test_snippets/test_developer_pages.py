@@ -87,5 +87,6 @@ def test_the_examples_say_what_the_samples_of_the_demo_say(live: Live) -> None:
     assert all(sample["headers"] == HEADERS for sample in live.described["samples"].values())
 
 
-def test_the_plug_in_is_served_as_it_is(live: Live) -> None:
-    assert get(live, "/docs/clients/zeep_wsse.py") == (ROOT / "docs/clients/zeep_wsse.py").read_bytes()
+@pytest.mark.parametrize("name", ["zeep_wsse.py", "soap_answer.py"])
+def test_what_is_to_be_copied_is_served_as_it_is(live: Live, name: str) -> None:
+    assert get(live, f"/docs/clients/{name}") == (ROOT / "docs/clients" / name).read_bytes()
