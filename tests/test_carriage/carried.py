@@ -16,9 +16,12 @@ from adapters import DATABASES
 from adapters.carriage import login_for, scheme_of
 from adapters.dispatch import compile_codecs, dispatch, endpoint_of
 from adapters.login import Link
+from adapters.schemes import LOGIN_PARAMS
+from config.carriage import Xroad
 from config.settings import Endpoint
 from sandbox.run import Running
 from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Handler
+from tests.test_xroad.double.consumer import ConsumerServer
 
 OFFICER = "nguyen.van.a"
 DOSSIER = "000.00.04.G18-261130-0001"
@@ -93,3 +96,20 @@ async def reached(name: str, how: Endpoint, known: Sequence[Database] = DATABASE
         yield Asking(dispatch(codecs, {name: link}), databases)
     finally:
         await link.close()
+
+
+XROAD = {"client": "VN/GOV/H26/lgsp", "provider": "VN/GOV/G01/dancu"}
+
+
+def soap_way(running: Running, server: ConsumerServer, **more: Any) -> Endpoint:
+    known = endpoint(running, "population")
+    params = {name: value for name, value in known.params.items() if name not in LOGIN_PARAMS}
+    road = Xroad.model_validate(XROAD | more)
+    return endpoint(
+        running, "population", via="xroad", url=server.url, xroad=road, username="", secret=SecretStr(""), params=params
+    )
+
+
+def rest_way(running: Running, server: ConsumerServer, name: str, **more: Any) -> Endpoint:
+    road = {"client": "VN/GOV/H26/lgsp", "provider": "VN/GOV/G12/dkdn", "service": name}
+    return endpoint(running, name, via="xroad", url=server.url, xroad=Xroad.model_validate(road | more))

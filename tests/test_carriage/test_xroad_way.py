@@ -1,47 +1,24 @@
 """Through a strict security server to the sandbox: every message is right and the answers are the truth."""
 
-import re
-from collections.abc import Callable
-from typing import Any
+import ssl
+from pathlib import Path
 
 import pytest
 from lxml import etree
-from pydantic import SecretStr
 
-from adapters.schemes import LOGIN_PARAMS
-from adapters.transport import Undelivered, maybe_applied
-from config.carriage import Xroad
-from config.settings import Endpoint
 from sandbox.run import Running
 from schemas.errors import (
-    GatewayError,
     UpstreamRefused,
-    UpstreamSignatureRejected,
     UpstreamUnavailable,
     UpstreamUnreadable,
 )
-from tests.test_carriage.carried import DOSSIER, OFFICER, endpoint, reached
+from tests.test_carriage.carried import DOSSIER, OFFICER, reached, rest_way, soap_way
 from tests.test_carriage.conftest import truths
+from tests.test_resilience.test_transport_tls import issue
 from tests.test_xroad.double.consumer import ConsumerServer
-from tests.test_xroad.double.faults import old_spelling
+from tests.test_xroad.double.provider_link import Service
 from tests.test_xroad.double.rest_message import RestRequest
 from tests.test_xroad.double.soap_request import SoapRequest
-
-XROAD = {"client": "VN/GOV/H26/lgsp", "provider": "VN/GOV/G01/dancu"}
-
-
-def soap_way(running: Running, server: ConsumerServer, **more: Any) -> Endpoint:
-    known = endpoint(running, "population")
-    params = {name: value for name, value in known.params.items() if name not in LOGIN_PARAMS}
-    road = Xroad.model_validate(XROAD | more)
-    return endpoint(
-        running, "population", via="xroad", url=server.url, xroad=road, username="", secret=SecretStr(""), params=params
-    )
-
-
-def rest_way(running: Running, server: ConsumerServer, name: str, **more: Any) -> Endpoint:
-    road = {"client": "VN/GOV/H26/lgsp", "provider": "VN/GOV/G12/dkdn", "service": name}
-    return endpoint(running, name, via="xroad", url=server.url, xroad=Xroad.model_validate(road | more))
 
 
 async def test_a_soap_source_behind_x_road_answers_the_truth_with_its_signature(
@@ -165,120 +142,6 @@ async def test_without_credentials_the_source_s_own_log_in_is_left_out(
     assert "Authorization" not in dict(only.headers)
 
 
-@pytest.mark.parametrize(
-    ("kind", "error", "reason"),
-    [
-        ("reorder-headers", UpstreamUnreadable, None),
-        ("drop-header", UpstreamUnreadable, None),
-        ("wrong-namespace", UpstreamUnreadable, None),
-        ("repeated-response-header", UpstreamUnreadable, None),
-        ("change-value", UpstreamSignatureRejected, "not-answer-to-request"),
-        ("change-service", UpstreamSignatureRejected, "not-answer-to-request"),
-        ("wrong-request-hash", UpstreamSignatureRejected, "not-answer-to-request"),
-        ("no-request-hash", None, None),
-    ],
-)
-async def test_a_soap_answer_to_something_else_is_refused(
-    running: Running, server: ConsumerServer, kind: str, error: type[GatewayError] | None, reason: str | None
-) -> None:
-    (truth, *_) = truths(running, "population", "match")
-    async with reached("population", soap_way(running, server)) as ask:
-        server.misbehave(kind, times=1)
-        if error is None:
-            assert (await ask("population", "match", truth.request)).data == truth.answer
-        else:
-            with pytest.raises(error) as caught:
-                await ask("population", "match", truth.request)
-            assert caught.value.reason == reason
-            assert not caught.value.retryable
-        assert (await ask("population", "match", truth.request)).data == truth.answer
-
-
-@pytest.mark.parametrize(
-    ("kind", "error", "reason"),
-    [
-        ("drop-header", None, None),
-        ("no-request-hash", None, None),
-        ("repeated-response-header", UpstreamUnreadable, None),
-        ("change-value", UpstreamSignatureRejected, "not-answer-to-request"),
-        ("change-service", UpstreamSignatureRejected, "not-answer-to-request"),
-    ],
-)
-async def test_a_rest_answer_to_something_else_is_refused(
-    running: Running, server: ConsumerServer, kind: str, error: type[GatewayError] | None, reason: str | None
-) -> None:
-    (truth, *_) = truths(running, "enterprise")
-    async with reached("enterprise", rest_way(running, server, "enterprise")) as ask:
-        await ask("enterprise", truth.operation, truth.request)
-        server.misbehave(kind, times=1)
-        if error is None:
-            assert (await ask("enterprise", truth.operation, truth.request)).data == truth.answer
-        else:
-            with pytest.raises(error) as caught:
-                await ask("enterprise", truth.operation, truth.request)
-            assert caught.value.reason == reason
-        assert (await ask("enterprise", truth.operation, truth.request)).data == truth.answer
-
-
-@pytest.mark.parametrize("spell", [str, old_spelling], ids=["since-7.8", "before"])
-@pytest.mark.parametrize(
-    ("code", "error", "applied"),
-    [
-        ("server.serverproxy.access_denied", UpstreamRefused, True),
-        ("server.clientproxy.global_conf_outdated", Undelivered, False),
-        ("server.serverproxy.service_failed.io_error", UpstreamUnavailable, True),
-        ("server.serverproxy.service_failed.missing_body", UpstreamUnreadable, True),
-        ("client.invalid_soap", UpstreamRefused, True),
-    ],
-)
-async def test_an_error_of_x_road_is_told_from_one_of_the_source(
-    running: Running,
-    server: ConsumerServer,
-    code: str,
-    error: type[GatewayError],
-    applied: bool,
-    spell: Callable[[str], str],
-) -> None:
-    soap, rest, xml = (truths(running, name)[0] for name in ("population", "enterprise", "land"))
-    async with (
-        reached("population", soap_way(running, server)) as ask_soap,
-        reached("enterprise", rest_way(running, server, "enterprise")) as ask_rest,
-        reached("land", rest_way(running, server, "land")) as ask_xml,
-    ):
-        await ask_rest("enterprise", rest.operation, rest.request)
-        await ask_xml("land", xml.operation, xml.request)
-        server.misbehave("fault", spell(code))
-        for asking in (
-            ask_soap("population", soap.operation, soap.request),
-            ask_rest("enterprise", rest.operation, rest.request),
-            # What it accepts makes X-Road write its error as XML.
-            ask_xml("land", xml.operation, xml.request),
-        ):
-            with pytest.raises(error, match=re.escape(code)) as caught:
-                await asking
-            assert type(caught.value) is error
-            assert maybe_applied(caught.value) == applied
-
-
-async def test_an_error_without_the_header_of_x_road_is_the_source_s(running: Running, server: ConsumerServer) -> None:
-    (truth, *_) = truths(running, "enterprise")
-    async with reached("enterprise", rest_way(running, server, "enterprise")) as ask:
-        await ask("enterprise", truth.operation, truth.request)
-        server.misbehave("error-without-x-road-error", times=1)
-        with pytest.raises(UpstreamUnavailable, match="enterprise answered HTTP 500"):
-            await ask("enterprise", truth.operation, truth.request)
-
-
-async def test_an_error_inside_a_good_envelope_is_the_source_s(running: Running, server: ConsumerServer) -> None:
-    (truth, *_) = truths(running, "population", "match")
-    async with reached("population", soap_way(running, server)) as ask:
-        server.misbehave("nontechnical-fault")
-        # The source signs: what somebody put into its Body on the way is not heard.
-        with pytest.raises(UpstreamSignatureRejected) as caught:
-            await ask("population", "match", truth.request)
-        assert caught.value.reason == "altered"
-
-
 async def test_a_session_is_begun_and_lost_by_the_source_and_not_by_x_road(
     running: Running, server: ConsumerServer
 ) -> None:
@@ -295,3 +158,26 @@ async def test_a_session_is_begun_and_lost_by_the_source_and_not_by_x_road(
         # X-Road's refusal says nothing about the source's token.
         paths = [call.request.path for call in server.calls if isinstance(call.request, RestRequest)]
         assert paths.count("/token") == 2
+
+
+async def test_the_security_server_knows_us_by_our_certificate(running: Running, tmp_path: Path) -> None:
+    authority = issue("ca", tmp_path)
+    issue("server", tmp_path, authority)
+    issue("client", tmp_path, authority)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    (truth, *_) = truths(running, "enterprise")
+    services = {"enterprise": Service("rest", running.urls["enterprise"])}
+    async with ConsumerServer(services, tls=context) as server:
+        way = rest_way(running, server, "enterprise").model_copy(update={"tls_ca": tmp_path / "ca.pem"})
+        async with reached("enterprise", way) as ask:
+            with pytest.raises(UpstreamUnavailable):
+                await ask("enterprise", truth.operation, truth.request)
+        known = {"tls_certificate": tmp_path / "client.pem", "tls_key": tmp_path / "client.key"}
+        async with reached("enterprise", way.model_copy(update=known)) as ask:
+            assert (await ask("enterprise", truth.operation, truth.request)).data == truth.answer
+        assert server.violations == []
+        certificate = server.calls[-1].certificate
+        assert certificate is not None
+        assert certificate["subject"] == ((("commonName", "client"),),)
