@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem_private_key, pkcs12
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate
 
 from adapters import DATABASES
@@ -80,7 +81,9 @@ class Papers:
         certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         key = load_pem_private_key(self.key.read_bytes(), None)
         assert isinstance(key, EllipticCurvePrivateKey)
-        locked = BestAvailableEncryption(PASSWORD.encode())
+        # The old form of PKCS #12: Mono reads no newer one.
+        old = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(2048).hmac_hash(hashes.SHA1())
+        locked = old.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).build(PASSWORD.encode())
         self.store.write_bytes(pkcs12.serialize_key_and_certificates(b"client", key, certificate, None, locked))
         anchors = [
             PKCS12Certificate(one, f"ca{at}".encode())
