@@ -112,7 +112,7 @@ class RestRoad:
 
 def _decoded(identifier: str) -> str:
     # Decoded part by part: a slash within one is not ours.
-    return "/".join(part if "/" not in (part := unquote(code)) else "?" for code in identifier.split("/"))
+    return "/".join(part if "/" not in (part := unquote(code)) else "\0" for code in identifier.split("/"))
 
 
 def raise_error(name: str, reply: Reply) -> None:
