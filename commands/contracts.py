@@ -16,16 +16,24 @@ def add_to(app: typer.Typer) -> None:
     app.command()(wsdl)
 
 
-def openapi(config: Config = None) -> None:
-    """Print the OpenAPI 3.1 document, as `GET /openapi.json` serves it."""
+def openapi(
+    version: Annotated[str, typer.Option(help="3.1, or 3.0 for importers that read no newer one")] = "3.1",
+    config: Config = None,
+) -> None:
+    """Print the OpenAPI document, as `GET /openapi.json` serves it."""
     from adapters import DATABASES
     from config.settings import load
     from routes.frame import public_url
     from routes.openapi import document
+    from routes.openapi_older import older
+    from routes.openapi_paths import OPENAPI_VERSIONS
 
+    if version not in OPENAPI_VERSIONS:
+        raise typer.BadParameter(f"--version is {' or '.join(OPENAPI_VERSIONS)}")
     with sentences():
         settings = load(config)
-    show(document(DATABASES, public_url(settings.server)))
+    whole = document(DATABASES, public_url(settings.server))
+    show(whole if version == "3.1" else older(whole))
 
 
 def wsdl(

@@ -16,9 +16,10 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from routes.openapi_models import Schema, fixed_schemas, model_schemas, pascal, reference, schema_name
-from routes.openapi_paths import TAGS, fixed_paths
+from routes.openapi_older import older
+from routes.openapi_paths import OPENAPI_VERSIONS, TAGS, fixed_paths
 from routes.openapi_responses import EXCHANGE, RATE, REQUEST_ID, header_refs, headers, problems
-from schemas.errors import UpstreamSignatureRejected
+from schemas.errors import Flaw, Invalid, Text, UpstreamSignatureRejected
 from schemas.exchange import Database, Operation
 from schemas.fields import shape_of
 from schemas.identifiers import DossierCode, OfficerId
@@ -30,6 +31,7 @@ Examples = Mapping[str, Mapping[str, Any]]
 """By `database/operation`: `body`, a question that the sandbox answers, and `data`, its answer."""
 
 _JSON: Final = "application/json"
+_NO_VERSION: Final = Text("chỉ nhận 3.1 hoặc 3.0", "must be 3.1 or 3.0")
 _ASCII: Final = r"^[\x00-\x7f]*$"
 _AT: Final = "2026-01-05T01:00:00.000000Z"
 _ABOUT: Final = """\
@@ -61,7 +63,8 @@ def document(
             example = examples.get(f"{database.name}/{operation.name}")
             paths[f"/v1/{database.name}/{operation.name}"] = {"post": _exchange(database, operation, example)}
     return {
-        "openapi": "3.1.1",
+        # Of 3.1 importers (X-Road 7.8, swagger-parser) know this number alone.
+        "openapi": "3.1.0",
         "info": {"title": "Trục chia sẻ dữ liệu · LGSP Gateway", "version": "1", "description": _ABOUT},
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "servers": [{"url": public_url}],
@@ -85,18 +88,22 @@ def sandbox_examples() -> Examples:
 
 
 def add_openapi(router: web.UrlDispatcher, databases: Iterable[Database], public_url: str, *, health: bool) -> None:
-    """Add `GET /openapi.json`; the document is made when it is first asked for."""
+    """Add `GET /openapi.json`, with `?version=3.0` in the older form; either is made when it is first asked for."""
     databases = tuple(databases)
-    made: list[bytes] = []
+    made: dict[str, bytes] = {}
 
-    def make() -> bytes:
-        return json.dumps(document(databases, public_url, health=health), ensure_ascii=False).encode("utf-8")
+    def make(version: str) -> bytes:
+        whole = document(databases, public_url, health=health)
+        return json.dumps(whole if version == "3.1" else older(whole), ensure_ascii=False).encode("utf-8")
 
-    async def openapi(_request: web.Request) -> web.Response:
-        if not made:
-            made.append(await asyncio.to_thread(make))
+    async def openapi(request: web.Request) -> web.Response:
+        version = request.query.get("version", "3.1")
+        if version not in OPENAPI_VERSIONS:
+            raise Invalid(flaws=[Flaw("", _NO_VERSION, parameter="version")])
+        if version not in made:
+            made[version] = await asyncio.to_thread(make, version)
         return web.Response(
-            body=made[0], content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
+            body=made[version], content_type="application/json", headers={"Cache-Control": "public, max-age=300"}
         )
 
     router.add_get("/openapi.json", openapi)

@@ -23,6 +23,9 @@ TAGS: Final = (
     {"name": PUBLISHED, "description": "Tài liệu công bố · What is published about the gateway"},
 )
 
+OPENAPI_VERSIONS: Final = ("3.1", "3.0")
+"""Forms in which the document itself is served."""
+
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
 _OPEN: Final[Schema] = {"type": "object"}
@@ -223,18 +226,30 @@ def _published(public_url: str) -> dict[str, Any]:
     code["get"]["parameters"] = [
         {"name": "code", "in": "path", "required": True, "schema": _TEXT, "example": e.NoRecord.code}
     ]
+    described = _get(
+        PUBLISHED,
+        "openapi",
+        "Tài liệu OpenAPI",
+        "This document",
+        {
+            "200": answer("OpenAPI 3.1, hoặc 3.0 khi được hỏi · or 3.0 where that is asked for", _JSON, _OPEN),
+            **problems((*ANYWHERE, e.Invalid), public_url),
+        },
+    )
+    described["get"]["parameters"] = [
+        {
+            "name": "version",
+            "in": "query",
+            "description": "Phiên bản OpenAPI, mặc định 3.1 · Version of OpenAPI, 3.1 unless said",
+            "schema": {"type": "string", "enum": list(OPENAPI_VERSIONS)},
+        }
+    ]
     return {
         "/problems": _get(
             PUBLISHED, "problems", "Danh mục mã lỗi", "The list of all error codes", {"200": page, **trouble}
         ),
         "/problems/{code}": code,
-        "/openapi.json": _get(
-            PUBLISHED,
-            "openapi",
-            "Tài liệu OpenAPI",
-            "This document",
-            {"200": answer("OpenAPI 3.1", _JSON, _OPEN), **trouble},
-        ),
+        "/openapi.json": described,
         "/docs": _get(
             PUBLISHED, "docs", "Trang tài liệu", "This document to read and to try", {"200": page, **trouble}
         ),

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from adapters import DATABASES
 from routes.openapi import document
+from routes.openapi_older import older
 from sandbox.examples import PEOPLE, SEED
 from sandbox.run import REGISTRIES
 from sandbox.truth import cases
@@ -50,6 +51,13 @@ def test_the_document_is_served(deployed: Deployment, published: dict[str, Any])
     answer = deployed.ask("GET", "/openapi.json")
     assert answer.json == published
     assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_the_older_form_is_served_where_it_is_asked_for(deployed: Deployment, published: dict[str, Any]) -> None:
+    assert deployed.ask("GET", "/openapi.json?version=3.0").json == older(published)
+    assert deployed.ask("GET", "/openapi.json?version=3.1").json == published
+    refused = deployed.ask("GET", "/openapi.json?version=2.0")
+    assert (refused.status, refused.json["errors"][0]["parameter"]) == (422, "version")
 
 
 @pytest.mark.parametrize("name", NAMES)
