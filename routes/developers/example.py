@@ -137,19 +137,27 @@ def indented(document: bytes) -> str:
 
 
 def examples_of(database: Database, base: str, found: Examples) -> tuple[Example, ...]:
-    """Return the operations of a database; one that `found` has no example for asks with every member empty."""
+    """Return the operations of a database; where `found` has no example, what is asked is made of the declaration."""
     schemas = model_schemas((database,))
     made = []
     for operation in database.operations:
-        known = found.get(f"{database.name}/{operation.name}", {"body": {}, "data": {}})
         described = schemas[schema_name(database, operation.question)]
         required = described.get("required", ())
+        made_up = {"body": {name: _made_up(described["properties"][name]) for name in required}, "data": {}}
+        known = found.get(f"{database.name}/{operation.name}", made_up)
         asked = tuple(
             Asked(name, schema, name in required, known["body"].get(name))
             for name, schema in described["properties"].items()
         )
         made.append(Example(base, database, operation, known["body"], known["data"], asked))
     return tuple(made)
+
+
+def _made_up(schema: Schema) -> Any:
+    """Return a value for a member that no example is known of."""
+    if schema.get("examples"):
+        return schema["examples"][0]
+    return schema["enum"][0] if "enum" in schema else {"boolean": True, "integer": 1}.get(schema.get("type", ""), "…")
 
 
 class Told(NamedTuple):

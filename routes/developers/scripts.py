@@ -86,7 +86,7 @@ session.auth = (os.environ["LGSP_CLIENT_ID"], os.environ["LGSP_CLIENT_SECRET"])
 client = zeep.Client("{example.soap}?wsdl", transport=zeep.Transport(session=session))
 headers = {_python(blocks, 0)}
 try:
-    answer = client.service.{example.element}({_arguments(given)}, _soapheaders=headers)
+    answer = client.service.{example.element}({_arguments(given)}_soapheaders=headers)
 except zeep.exceptions.Fault as fault:
     raise SystemExit(fault.detail.findtext(".//{{{GATEWAY}}}code")) from None
 print(json.dumps(serialize_object(answer.data, dict), ensure_ascii=False, indent=1))
@@ -139,7 +139,7 @@ def _lines(values: dict[str, str], pattern: str) -> str:
 
 
 def _arguments(given: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={_literal(value)}" for name, value in given.items())
+    return "".join(f"{name}={_literal(value)}, " for name, value in given.items())
 
 
 def _php(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
+from lxml import html
 
 from adapters import DATABASES
 from schemas.exchange import Grant
@@ -126,4 +127,15 @@ async def test_it_is_published(ask: Ask) -> None:
     assert schemas["VehiclePlateQuestion"]["required"] == ["plate"]
     assert [tag["name"] for tag in document["tags"]].count("vehicle") == 1
     catalogue = (await ask("GET", "/.well-known/api-catalog")).json
-    assert "http://gateway.example:8080/v1/vehicle" in [item["href"] for item in catalogue["linkset"][0]["item"]]
+    offered = [item["href"] for item in catalogue["linkset"][0]["item"]]
+    assert {f"http://gateway.example:8080/{face}/vehicle" for face in ("v1", "soap")} <= set(offered)
+
+
+async def test_its_pages_and_snippets_are_there_though_nobody_wrote_an_example(ask: Ask) -> None:
+    page = html.fromstring((await ask("GET", "/docs/soap/vehicle")).body.decode())
+    (snippet,) = page.xpath("//pre[@id='registeredVehicle-python-soap']")
+    compile(snippet.text_content(), "snippet", "exec")
+    assert "client.service.RegisteredVehicle(plate=" in snippet.text_content()
+    collection = (await ask("GET", "/docs/postman/vehicle.json")).json
+    assert [item["name"] for item in collection["item"]] == ["Mã truy cập · Token", "REST", "SOAP"]
+    assert b'name="RegisteredVehicle"' in (await ask("GET", "/docs/soapui/vehicle.xml")).body
