@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from adapters import DATABASES
+from routes.soap.me import me_wsdl
 from routes.soap.wsdl import database_wsdl
 
 FOLDER = Path(__file__).parent / "golden"
@@ -16,8 +17,10 @@ COMMAND = "python -m tests.test_soap_contract.golden"
 
 @cache
 def contracts() -> dict[str, bytes]:
-    """The contract of every database by the name of its file."""
-    return {f"{database.name}.wsdl": database_wsdl(database, PUBLIC) for database in DATABASES}
+    """The contract of every database, and of what tells callers about themselves, by the name of its file."""
+    return {f"{database.name}.wsdl": database_wsdl(database, PUBLIC) for database in DATABASES} | {
+        "me.wsdl": me_wsdl(PUBLIC)
+    }
 
 
 def rewrite() -> None:
