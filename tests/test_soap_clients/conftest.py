@@ -11,7 +11,10 @@ from aiohttp import ClientSession, DummyCookieJar
 
 from tests.test_gateway.live import Caller, Live
 from tests.test_soap_clients.calls import SERVICES, Job, Papers
+from tests.test_soap_clients.jdk import Java
 from tests.test_soap_clients.material import Asked, questions
+from tests.test_soap_clients.plain import Spoken
+from tests.test_soap_clients.plain import spoken as speak
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +62,14 @@ def contracts(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Path:
             url = f"{live.described['gateway']}/soap/{service}?{query}"
             subprocess.run(["curl", "-sSf", "-o", folder / name, url], check=True, timeout=30)
     return folder
+
+
+@pytest.fixture(scope="session")
+def spoken(job: Job, papers: Papers) -> dict[str, Spoken]:
+    """Every call by curl."""
+    return {call.id: speak(call, papers) for call in job.calls.values()}
+
+
+@pytest.fixture(scope="session")
+def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
+    return Java(tmp_path_factory.mktemp("java"))

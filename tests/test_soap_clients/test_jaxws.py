@@ -1,43 +1,14 @@
 """The JAX-WS reference implementation with the classes that wsimport makes; it tells absent, nil and empty apart."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_lines, told
+from tests.test_soap_clients.jdk import Java
 from tests.test_soap_clients.material import Tree, pascal
 from tests.test_soap_clients.suite import Suite, elements
-
-SOURCES = Path(__file__).with_name("java")
-# The manifests of the distribution's jars name all others.
-LIBRARIES = ("/usr/share/java/jaxws-tools.jar", "/usr/share/java/jaxws-rt.jar")
-# What runs for seconds is not worth optimising.
-BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-
-
-class Java:
-    """The drivers, compiled; classes made of contracts are put beside them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.classes = ":".join([str(folder), *LIBRARIES])
-        compiler = ("javac", *(f"-J{option}" for option in BRIEF), "-encoding", "UTF-8", "-d", str(folder))
-        self.run(*compiler, "-cp", self.classes, *map(str, sorted(SOURCES.glob("*.java"))))
-
-    def program(self, name: str) -> tuple[str, ...]:
-        return "java", *BRIEF, "-cp", self.classes, name
-
-    def run(self, *command: str) -> str:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=150, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
-@pytest.fixture(scope="module")
-def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    return Java(tmp_path_factory.mktemp("java"))
 
 
 @pytest.fixture(scope="module")

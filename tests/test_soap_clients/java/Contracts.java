@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.tools.JavaCompiler;
 import javax.tools.ToolProvider;
 import javax.xml.XMLConstants;
@@ -22,15 +23,21 @@ import org.xml.sax.SAXParseException;
 
 /**
  * What the tools of Java say about contracts: `import OUT WSDL...` runs wsimport on each and compiles all that it wrote,
- * `validate SCHEMA,... DOCUMENT...` reads the schemas in that order with the JDK's validator (Xerces) and holds the
+ * `validate {SCHEMA,... DOCUMENT... --}...` reads the schemas in that order with the JDK's validator (Xerces) and holds the
  * documents against them. One JSON line.
  */
 public final class Contracts {
     public static void main(String[] arguments) throws Exception {
-        List<String> rest = List.of(arguments).subList(2, arguments.length);
-        Map<String, Object> told = arguments[0].equals("import")
-            ? imported(Path.of(arguments[1]), rest)
-            : validated(List.of(arguments[1].split(",")), rest);
+        List<String> rest = List.of(arguments).subList(1, arguments.length);
+        Map<String, Object> told = new LinkedHashMap<>();
+        if (arguments[0].equals("import")) {
+            told = imported(Path.of(rest.get(0)), rest.subList(1, rest.size()));
+        } else {
+            for (int end; !rest.isEmpty(); rest = rest.subList(end + 1, rest.size())) {
+                end = rest.indexOf("--");
+                told.putAll(validated(rest.get(0), rest.subList(1, end)));
+            }
+        }
         new PrintStream(System.out, true, StandardCharsets.UTF_8).println(Json.of(told));
     }
 
@@ -53,14 +60,14 @@ public final class Contracts {
         return told;
     }
 
-    private static Map<String, Object> validated(List<String> schemas, List<String> documents) throws Exception {
+    private static Map<String, Object> validated(String schemas, List<String> documents) throws Exception {
         Map<String, Object> told = new LinkedHashMap<>();
         List<String> found = new ArrayList<>();
         SchemaFactory factory = SchemaFactory.newInstance(XMLConstants.W3C_XML_SCHEMA_NS_URI);
         factory.setErrorHandler(collecting(found));
-        Source[] sources = schemas.stream().map(path -> new StreamSource(path)).toArray(Source[]::new);
+        Source[] sources = Stream.of(schemas.split(",")).map(path -> new StreamSource(path)).toArray(Source[]::new);
         var schema = factory.newSchema(sources);
-        told.put("schema", List.copyOf(found));
+        told.put(schemas, List.copyOf(found));
         for (String document : documents) {
             found.clear();
             Validator validator = schema.newValidator();
