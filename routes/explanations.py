@@ -180,8 +180,8 @@ EXPLANATIONS: dict[str, tuple[Text, Text]] = {
     ),
     "signing-unavailable": (
         Text(
-            "Khoá ký của trục không trả lời hoặc chưa được cấu hình: câu hỏi tới nguồn, hoặc câu trả lời cho bên gọi có "
-            "ký, không được gửi.",
+            "Khoá ký của trục không trả lời hoặc chưa được cấu hình: câu hỏi tới nguồn, hoặc câu trả lời cho bên gọi "
+            "có ký, không được gửi.",
             "The gateway's signing key does not answer or is not configured: what it had to sign, a question to the "
             "registry or the answer to a caller who signs, was not sent.",
         ),
@@ -233,7 +233,10 @@ REASONS: dict[str, dict[str, Text]] = {
             "keyid không phải chứng thư đã đăng ký để ký cho bên gọi này",
             "keyid names no certificate that is registered for signing by this caller",
         ),
-        "replayed": Text("nonce đã được dùng", "the nonce was used before"),
+        "replayed": Text(
+            "nonce, hoặc thông điệp SOAP, đã được dùng: hãy ký mới từng yêu cầu",
+            "the nonce, or the SOAP message, was used before: sign each request anew",
+        ),
     },
     "upstream-signature-rejected": _SIGNATURE_REASONS,
     "evidence-unavailable": {

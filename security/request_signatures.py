@@ -222,7 +222,7 @@ def counting_once(used: Used, *, clock: Callable[[], datetime] = utc_now) -> Cou
         except NotRemembered as lost:
             raise EvidenceUnavailable(_NOT_REMEMBERED, reason=_UNSURE, retry_after=lost.retry_after) from None
         if not new:
-            raise rejected(Rejected("replayed", "the nonce was used before"))
+            raise rejected(Rejected("replayed", "this signature was used before: sign each request anew"))
 
     return count
 

@@ -12,7 +12,7 @@ from lxml import etree
 from schemas.errors import SignatureRejected
 from schemas.exchange import Answer, CallerSignature, Exchange
 from security.request_signatures import counted_once
-from security.signature import SignaturePolicy, SoapVersion
+from security.signature import RecentSignatures, SignaturePolicy, SoapVersion
 from security.soap_callers import GATEWAY, SoapCallers
 from security.soap_plain import SOAP
 from security.soap_signing import sign_soap, sign_soap_parts, text_header
@@ -308,9 +308,13 @@ async def test_a_message_counts_once(office: Office, p256: Holder) -> None:
 
 async def test_a_policy_may_be_given(office: Office, p256: Holder) -> None:
     await client(office, "ministry", p256)
-    short = SignaturePolicy(max_age=timedelta(seconds=10), skew=timedelta(seconds=5))
+    memory = RecentSignatures(clock=lambda: NOW)
+    short = SignaturePolicy(max_age=timedelta(seconds=10), skew=timedelta(seconds=5), replays=memory)
     office.callers = SoapCallers(office.registry, short)
-    assert office.verify(signed(p256)).signed.forget_at == int(NOW.timestamp()) + 20
+    document = signed(p256)
+    assert office.verify(document).signed.forget_at == int(NOW.timestamp()) + 20
+    # Once is counted where the message is used, and not where it is verified.
+    assert office.verify(document)
     assert office.refused(signed(p256, now=NOW - timedelta(seconds=16))).reason == "stale"
     unsigned = f'<g:Officer xmlns:g="{GATEWAY}">nguyen.van.a</g:Officer>'.encode()
     assert office.refused(signed(p256, unsigned_headers=unsigned)).reason == "not-covered"

@@ -15,6 +15,7 @@ from security.credentials import certificate_credential
 from security.request_signatures import CallerUnsettled
 from security.signature import Assurance, Rejected, SoapVersion
 from security.soap_callers import SoapCallers
+from security.tokens import unauthenticated
 from security.trust import Presented, Signer
 from security.trust_status import StatusPolicy, StatusRegister, Subject, Unsettled
 from tests.test_soap_callers.callers import HEADERS, NOW, PAYLOAD, Holder, Office, client, signed
@@ -69,6 +70,18 @@ async def test_another_key_than_that_of_the_certificate_proves_nothing(office: O
 async def test_a_certificate_for_tls_does_not_sign(office: Office, p256: Holder) -> None:
     credentials = [certificate_credential(p256.certificate, NOW)]
     await office.commit(add("ministry", name="A", agency="G12", credentials=credentials, by="test", at=NOW))
+    assert office.refused(signed(p256)).reason == "untrusted"
+
+
+async def test_who_is_taken_away_in_this_moment_is_unknown(
+    office: Office, p256: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client(office, "ministry", p256)
+
+    def taken_away(*_: object) -> None:
+        raise unauthenticated("unknown")
+
+    monkeypatch.setattr(office.registry, "by_pinned", taken_away)
     assert office.refused(signed(p256)).reason == "untrusted"
 
 
