@@ -57,6 +57,7 @@ from security.audit.trail import AuditTrail
 from security.identity import Identity
 from security.keys import KeyRing, KeysUnusable
 from security.limits import Limiter, LocalLimiter, limited
+from security.machine_signatures import MachineSignatures
 from security.policy import authorised
 from security.registry import ClientRegistry
 from security.request_signatures import (
@@ -75,6 +76,7 @@ from security.tokens import Tokens
 from security.used_signatures import UsedSignatures
 from storage.engine import Storage
 from storage.errors import StorageError
+from storage.sqlite import SqliteStorage
 
 log = structlog.get_logger()
 
@@ -182,7 +184,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         breakers = Breakers(endpoints, SqlBreakerStore(storage))
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
-        remembered = _signatures(settings, opened, storage) or UsedSignatures(storage)
+        remembered = _signatures(settings, opened, storage)
         passed = stages(trail, _limiter(settings, opened), counted_once(remembered), retried(breakers, endpoints))
         handler = compose(passed, dispatch(codecs, links, revocation.settle))
         assertions = Assertions(registry, UsedAssertions(storage), audiences)
@@ -285,11 +287,16 @@ def _limiter(settings: Settings, opened: AsyncExitStack) -> Limiter:
     return shared
 
 
-def _signatures(settings: Settings, opened: AsyncExitStack, storage: Storage) -> Used | None:
-    """Return the memory of signed requests that nodes share, None where the SQL storage is theirs."""
+def _signatures(settings: Settings, opened: AsyncExitStack, storage: Storage) -> Used:
+    """Return the memory of signed requests: of the machine where it is the whole deployment, else one of all nodes."""
     url = settings.redis.url.get_secret_value()
+    if not url and isinstance(storage, SqliteStorage):
+        buckets = BUCKETS_OF_A_WORKER * settings.server.workers
+        memory = MachineSignatures(settings.keys.vault.parent / "signatures.bin", buckets)
+        opened.callback(memory.close)
+        return memory
     if not url:
-        return None
+        return UsedSignatures(storage)
     from security.redis_signatures import RedisSignatures
 
     shared = RedisSignatures.at(url, storage, longest_life(SignaturePolicy()))
