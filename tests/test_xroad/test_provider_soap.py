@@ -199,6 +199,17 @@ async def test_headers_that_no_server_would_forward(behind: Behind, kind: str) -
     assert (answer.status, found["code"], found["reason"]) == (500, "malformed", "xroad-headers")
 
 
+async def test_what_may_i_call(behind: Behind) -> None:
+    envelope = behind.envelope(body='<Me xmlns="urn:lgsp:me:1"/>', service="Me")
+    async with behind.server("me") as server:
+        answer = await server.call_soap(envelope)
+    assert server.violations == []
+    told = payload(answer)
+    assert told.findtext("{*}clientId") == "province"
+    kinds = [each.findtext("{*}kind") for each in told.iterfind("{*}credentials/{*}item")]
+    assert "xroad" in kinds
+
+
 async def test_the_client_of_the_double_is_not_ours() -> None:
     """Else every test of strangers would prove nothing."""
     assert CLIENT not in (PROVINCE, LIMITED)
