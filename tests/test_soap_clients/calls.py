@@ -92,11 +92,12 @@ class Papers:
         self.trusted.write_bytes(pkcs12.serialize_java_truststore(anchors, locked))
 
 
-def as_json(calls: Iterable[Call], papers: Papers) -> str:
-    """The calls for a driver that reads JSON."""
+def as_json(calls: Iterable[Call], papers: Papers, **more: Any) -> str:
+    """The calls for a driver that reads JSON; `more` is said of each."""
     told = []
     for call in calls:
         one: Tree = {
+            **more,
             "id": call.id,
             "wsdl": call.wsdl,
             "location": call.location,

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientSession, DummyCookieJar
 
 from tests.test_gateway.live import Caller, Live
-from tests.test_soap_clients.calls import SERVICES, Job, Papers
+from tests.test_soap_clients.calls import ROOT, SERVICES, Job, Papers
 from tests.test_soap_clients.jdk import Java
 from tests.test_soap_clients.material import Asked, questions
 from tests.test_soap_clients.plain import Spoken
@@ -73,3 +73,10 @@ def spoken(job: Job, papers: Papers) -> dict[str, Spoken]:
 @pytest.fixture(scope="session")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
     return Java(tmp_path_factory.mktemp("java"))
+
+
+@pytest.fixture(scope="session")
+def modules() -> str:
+    """Where `make` put node's packages; it is done once for each environment."""
+    subprocess.run(["make", "-s", ".venv/.node"], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    return str(ROOT / ".venv" / "node" / "node_modules")

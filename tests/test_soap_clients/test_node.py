@@ -3,23 +3,15 @@
 Without `handleNilAsNull` it hands out nothing for nil, without `preserveWhitespace` it trims texts.
 """
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.test_soap_clients.calls import ROOT, SERVICES, Job, Papers, as_json, told
+from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_json, told
 from tests.test_soap_clients.material import VERSIONS, Tree, pascal
 from tests.test_soap_clients.suite import ENVELOPES, Suite, elements
 
 DRIVER = Path(__file__).with_name("node") / "calls.mjs"
-
-
-@pytest.fixture(scope="module")
-def modules() -> str:
-    """Where `make` put the packages; it is done once for each environment."""
-    subprocess.run(["make", "-s", ".venv/.node"], cwd=ROOT, check=True, capture_output=True, timeout=120)
-    return str(ROOT / ".venv" / "node" / "node_modules")
 
 
 @pytest.fixture(scope="module")

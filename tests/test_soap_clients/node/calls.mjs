@@ -18,20 +18,24 @@ function proof(call) {
     const [key, certificate, ca] = [call.tls.key, call.tls.certificate, call.tls.ca].map((file) => readFileSync(file));
     return new soap.ClientSSLSecurity(key, certificate, ca);
   }
+  if (call.signing) {
+    const [key, certificate] = [call.signing.key, call.signing.certificate].map((file) => readFileSync(file, "utf-8"));
+    return new soap.WSSecurityCert(key, certificate, "", call.signing.options);
+  }
   return null;
 }
 
 async function made(client, call) {
   const { service, port, operation, body, location } = call;
   client.clearSoapHeaders();
-  for (const [name, text] of Object.entries(call.headers)) client.addSoapHeader({ [`g:${name}`]: text }, "", "g", "urn:lgsp:gateway:1");
+  for (const [name, text] of Object.entries(call.headers)) client.addSoapHeader({ [`gw:${name}`]: text }, "", "gw", "urn:lgsp:gateway:1");
   client.setSecurity(proof(call));
   client.setEndpoint(location);
   try {
     const [answer, raw] = await new Promise((resolve, reject) => {
       client[service][port][operation](body, (error, ...rest) => (error ? reject(error) : resolve(rest)), {}, call.http);
     });
-    return { answer, envelope: raw.match(/"([^"]*envelope[^"]*)"/)[1] };
+    return { answer, envelope: raw.match(/"([^"]*envelope[^"]*)"/)[1], sent: client.lastRequest, raw };
   } catch (error) {
     if (!error.root) return { failed: String(error) };
     return { fault: error.root.Envelope.Body.Fault, status: error.response.status };
