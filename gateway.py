@@ -1,7 +1,7 @@
 """The entry point of the gateway: `lgsp`, and `python gateway.py`, which is the same.
 
 The commands are in `commands`; what the gateway is built of, and the order in which an exchange passes its stages, in
-`routes.application`.
+`routes.assembly`.
 """
 
 import sys

@@ -14,7 +14,8 @@ from urllib.request import Request, urlopen
 
 from adapters import DATABASES
 from config.settings import Settings, load
-from routes.application import Gateway, application, assembled
+from routes.application import application
+from routes.assembly import Gateway, assembled
 from routes.listening import running
 from sandbox.configuration import configuration
 from sandbox.deployment import deploy

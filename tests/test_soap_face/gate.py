@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from adapters import DATABASES
 from config.settings import load
-from routes.application import Gateway, application, assembled
+from routes.application import application
+from routes.assembly import Gateway, assembled
 from routes.listening import running
 from sandbox.configuration import configuration
 from sandbox.deployment import deploy
@@ -59,17 +60,18 @@ class Wire:
 
     def read(self) -> Reply:
         """The next answer; EOFError where the connection ended before there was one."""
-        while True:
-            first = self._file.readline()
-            if not first:
-                raise EOFError
-            headers = {}
-            while (line := self._file.readline().rstrip(b"\r\n")) != b"":
-                name, _, value = line.decode().partition(": ")
-                headers[name.lower()] = value
-            status = int(first.split()[1])
-            if status != 100:
-                return Reply(status, headers, self._file.read(int(headers.get("content-length", "0"))))
+        first = self._file.readline()
+        if not first:
+            raise EOFError
+        headers = {}
+        while (line := self._file.readline().rstrip(b"\r\n")) != b"":
+            name, _, value = line.decode().partition(": ")
+            headers[name.lower()] = value
+        return Reply(int(first.split()[1]), headers, self._file.read(int(headers.get("content-length", "0"))))
+
+    def continues(self) -> bool:
+        """Tell whether the next that comes is the word to go on (100)."""
+        return self._file.readline().startswith(b"HTTP/1.1 100 ") and self._file.readline() == b"\r\n"
 
     def ended(self) -> bool:
         """Tell whether the other side closed after what was read."""
