@@ -99,7 +99,7 @@ def plain_message(root: Element, size: int, policy: SignaturePolicy) -> Plain | 
     if confirmation:
         digests[confirmation_id] = encode(sha256(confirmation).digest())
     blocks = _blocks(root[0], security, octets, found, digests)
-    said = dict(_SAID.findall(references))
+    said = dict(zip(_URIS(references), _DIGESTS(references), strict=True))
     # Each Id stands there once as Id and once in its Reference. Canonical text has no other way to write one.
     if blocks is None or said != digests or token_id != named or set(map(octets.count, digests)) != _TWICE:
         return None
@@ -188,8 +188,9 @@ _REFERENCE = (
     rf"<(?P=d)DigestValue>[A-Za-z0-9+/]{{42}}[AEIMQUYcgkosw048]=</(?P=d)DigestValue>{_GAP}"
     rf"</(?P=d)Reference>{_GAP}"
 )
-# Of text that matched the pattern above.
-_SAID = re.compile(rb' URI="#([^"]+)".*?DigestValue>([^<]+)<', re.DOTALL)
+# In text that matched the pattern above, one of each for each reference.
+_URIS = re.compile(rb'URI="#([^"]+)').findall
+_DIGESTS = re.compile(rb"DigestValue>([^< \t\n]+)").findall
 _SIGNATURE = (
     rf'<(?P<d>(?!(?P=s):)(?:{_NAME}:)?)Signature(?P<ds> xmlns(?::{_NAME})?="{re.escape(DS)}"){_OWN_ID}>'
     rf"{_GAP}(?P<info><(?P=d)SignedInfo)(?P<rest_of_info>>{_GAP}"
