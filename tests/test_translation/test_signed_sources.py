@@ -1,9 +1,12 @@
 """A foreign source that signs: what its signature covers is read as the same unsigned is, however it is spelled."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from cryptography import x509
+from lxml import etree
 
 from schemas.errors import UpstreamSignatureRejected
 from security.signature import SignaturePolicy
@@ -25,6 +28,8 @@ from tests.test_translation.foreign import (
     payload,
     same,
 )
+from tests.test_translation.permits import ANSWERS, DATA, DATABASES
+from tests.test_translation.permits import binding_of as soap_of
 from tests.test_translation.signing import Respell, Signing
 from tests.test_translation.test_values import ABSENT, TEXTS, WAYS, written
 
@@ -144,3 +149,23 @@ def test_an_ocsp_answer_that_ends_during_the_exchange_vouches_no_longer() -> Non
     # What the responder says when it is asked once more settles it, for better or worse.
     known.take_answer(root.answer(leaf, since=NOW, until=NOW + DAY), Subject(leaf.certificate, root.certificate))
     assert verify_soap(answered(NOW), policy, trust, now=ends + timedelta(seconds=1)).assurance == ("public", "good")
+
+
+@pytest.mark.parametrize("name", ["qualified", "unqualified", "other-names"])
+async def test_a_question_signed_by_any_contract_holds_and_so_does_the_answer(signing: Signing, name: str) -> None:
+    database = DATABASES[name]
+    soap = soap_of(database)
+    anchors = x509.load_pem_x509_certificates(signing.pki.registries_ca.read_bytes())
+    trust = AnchoredTrust(anchors, subject=signing.signer.certificate.subject)
+    asked_for: list[str] = []
+
+    def answered(question: bytes) -> bytes:
+        proven = verify_soap(question.partition(b"\r\n\r\n")[2], SignaturePolicy(), trust)
+        asked_for.append("".join(str(text) for text in proven.element.itertext()))
+        canonical = etree.tostring(etree.fromstring(ANSWERS[name]), method="c14n", exclusive=True)
+        signed = sign_soap_parts(canonical, signing.signer, version=soap.version, confirms=proven.signature_value)
+        return http(signed.envelope, MEDIA[soap.version])
+
+    signs = replace(database, operations=(replace(database.operations[0], signed=True),))
+    same(await asked(signs, answered, " 00 & <1> ", **signing.endpoint()), DATA)
+    assert asked_for == [" 00 & <1> "]
