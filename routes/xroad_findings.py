@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from config.settings import ConfigurationError, Settings
-from routes.certificate_facts import shown
+from routes.certificate_facts import purposes, shown
 from routes.findings import Finding, ok, problem, warning
 from security.clients import Client
 from security.security_servers import load_servers
@@ -38,6 +40,10 @@ def server_findings(settings: Settings) -> Iterator[Finding]:
             begins = certificate.not_valid_before_utc
             text = f"the certificate of {who} begins at {begins:%Y-%m-%d %H:%M} UTC: until then it is refused"
             yield warning(_SUBJECT, text, "wait for it, or look at the clock of this machine")
+        elif (uses := purposes(certificate)) is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in uses:
+            text = f"the certificate of {who} is not made for TLS clients: the handshake with it is refused"
+            step = "have it issued with clientAuth in its extended key usage, or without any"
+            yield problem(_SUBJECT, text, step)
         else:
             yield ok(_SUBJECT, f"{who} is believed about who asks through it, until {ends:%Y-%m-%d %H:%M} UTC")
 

@@ -102,7 +102,8 @@ def _parts(identifier: Element) -> dict[str, str]:
         namespace, _, name = str(part.tag)[1:].rpartition("}")
         if namespace != _IDENTIFIERS or name in found or len(part):
             raise _broken("an identifier is not built as it must be", "định danh X-Road sai cấu trúc")
-        found[name] = _text(part)
+        # As it stands: that blanks around a code do not matter is nowhere said.
+        found[name] = part.text or ""
     if not {"xRoadInstance", "memberClass", "memberCode"} <= found.keys():
         raise _broken("an identifier lacks a part", "định danh X-Road thiếu thành phần")
     return found

@@ -14,7 +14,7 @@ from routes.caller_findings import accepted, vouched
 from routes.xroad_findings import server_findings, waiting
 from security.clients import Client
 from security.credentials import certificate_credential, subject_credential, xroad_credential
-from tests.test_doctor.papers import Paper, paper
+from tests.test_doctor.papers import CLIENT, SERVER, Paper, paper
 from tests.test_revocation.issuing import DAY, NOW, Holder, pem, usage
 
 
@@ -100,3 +100,14 @@ def test_an_x_road_client_without_a_security_server_is_said(tmp_path: Path) -> N
     assert list(waiting(clients, Settings(xroad=XroadProvider(servers=(tmp_path / "ss.pem",))))) == []
     (unreachable,) = server_findings(Settings(xroad=XroadProvider(servers=(tmp_path / "ss.pem",))))
     assert (unreachable.level, "neither server.tls nor a trusted proxy" in unreachable.text) == ("problem", True)
+
+
+def test_a_security_server_has_to_be_a_tls_client_too(tmp_path: Path) -> None:
+    """A certificate that an authority made for servers is refused in the handshake, pinned or not."""
+    levels = {}
+    for name, uses in {"server": (SERVER,), "both": (SERVER, CLIENT), "any": ()}.items():
+        path = paper(name, purposes=uses).file(tmp_path)
+        given = asking(tmp_path, None).model_copy(update={"xroad": XroadProvider(servers=(path,))})
+        (finding,) = server_findings(given)
+        levels[name] = finding.level
+    assert levels == {"server": "problem", "both": "ok", "any": "ok"}

@@ -110,6 +110,11 @@ async def test_a_part_with_a_slash_is_no_other_client(behind: Behind) -> None:
     assert (found["code"], found["reason"]) == ("unauthenticated", "malformed")
 
 
+async def test_blanks_around_a_code_are_part_of_it(behind: Behind) -> None:
+    found = problem(await behind.post(spoiled(behind.envelope(), MEMBER, MEMBER.replace("H26", " H26"))))
+    assert (found["code"], found["reason"]) == ("unauthenticated", "malformed")
+
+
 async def test_without_x_road_headers_a_server_is_nobody(behind: Behind) -> None:
     papers = behind.live.described["clients"]["province"]
     word = base64.b64encode(f"{papers['client_id']}:{papers['client_secret']}".encode()).decode()

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from config.settings import ConfigurationError, Settings, Tls, XroadProvider
 from routes.expiry import certificate_expiries
@@ -32,7 +32,9 @@ NOW = datetime.now(UTC)
 class Server:
     """A security server's key, its certificate made by itself as X-Road's installation does, or by an authority."""
 
-    def __init__(self, name: str, *, by: Server | None = None, begins: int = -10, days: int = 20) -> None:
+    def __init__(
+        self, name: str, *, by: Server | None = None, begins: int = -10, days: int = 20, client: bool = True
+    ) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         begin = NOW + timedelta(days=begins)
@@ -45,6 +47,8 @@ class Server:
             .not_valid_before(begin)
             .not_valid_after(begin + timedelta(days=days))
         )
+        if not client:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         self.certificate = builder.sign(by.key if by else self.key, hashes.SHA256())
         self.der = self.certificate.public_bytes(Encoding.DER)
         self.pem = self.certificate.public_bytes(Encoding.PEM)
@@ -115,8 +119,8 @@ async def test_a_pinned_certificate_needs_no_authority(tmp_path: Path) -> None:
     """X-Road's servers make their own certificates, or get them of an authority that is nobody to us."""
     authority = Server("somebody's CA")
     gateway, itself, issued, other = Server("gateway"), Server("ss1"), Server("ss2", by=authority), Server("ss1")
-    stranger = Server("ss3", by=authority)
-    pinned = [one.files(tmp_path)[0] for one in (itself, issued)]
+    stranger, no_client = Server("ss3", by=authority), Server("ss4", client=False)
+    pinned = [one.files(tmp_path)[0] for one in (itself, issued, no_client)]
     own = gateway.files(tmp_path)
     server = tls_context(Tls(certificate=own[0], key=own[1]), pinned)
 
@@ -130,7 +134,7 @@ async def test_a_pinned_certificate_needs_no_authority(tmp_path: Path) -> None:
     assert await shaken(server, client(itself)) == itself.der
     assert await shaken(server, client(issued)) == issued.der
     assert await shaken(server, client(None)) is None
-    for refused in (other, stranger):
+    for refused in (other, stranger, no_client):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await shaken(server, client(refused))
     unasked = tls_context(Tls(certificate=own[0], key=own[1]))
