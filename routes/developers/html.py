@@ -39,7 +39,9 @@ def page(title: str, body: str, *, root: str) -> bytes:
 
 
 def both(text: Text) -> str:
-    """Return a text in both languages."""
+    """Return a text in both languages, once where it is the same."""
+    if text.vi == text.en:
+        return escape(text.vi)
     return f'{escape(text.vi)} <span lang="en">· {escape(text.en)}</span>'
 
 

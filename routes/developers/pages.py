@@ -26,7 +26,7 @@ SNIPPETS: Final[tuple[tuple[str, Text, Callable[[Example], str]], ...]] = (
     ("python-soap", Text("Python, SOAP, zeep", "Python, SOAP, zeep"), python_soap),
     ("java-soap", Text("Java, SOAP, JAX-WS", "Java, SOAP, JAX-WS"), java_soap),
     ("csharp-rest", Text("C#, REST, HttpClient", "C#, REST, HttpClient"), csharp_rest),
-    ("csharp-soap", Text("C#, SOAP, lớp do wsdl sinh", "C#, SOAP, a class made by wsdl"), csharp_soap),
+    ("csharp-soap", Text("C#, SOAP, .NET Framework, Mono", "C#, SOAP, .NET Framework, Mono"), csharp_soap),
     ("php-soap", Text("PHP, SOAP, SoapClient", "PHP, SOAP, SoapClient"), php_soap),
 )
 """Name, title and maker of every snippet; `{method}-{name}` is its id on the page, where `method` is Java's."""

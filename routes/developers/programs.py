@@ -10,12 +10,12 @@ from routes.developers.example import HEADERS, Asked, Example
 
 
 def java_soap(example: Example) -> str:
-    """Return a look-up over SOAP with JAX-WS."""
+    """Return a look-up over SOAP with JAX-WS 2."""
     headers = ",\n".join(f'            "{name}", List.of("{value}")' for name, value in HEADERS.items())
     given = ", ".join(_java(example, member) for member in example.asked)
     return f"""\
 // wsimport -keep -p lgsp.{example.package} '{example.soap}?wsdl&soap=1.1'
-// javac -encoding UTF-8 {_program(example)}.java
+// javac -encoding UTF-8 {_program(example)}.java      (JAX-WS 2; since version 3 jakarta stands for javax)
 import java.util.List;
 import java.util.Map;
 import javax.xml.bind.JAXB;
@@ -95,6 +95,7 @@ def csharp_soap(example: Example) -> str:
     return f"""\
 // wsdl '{example.soap}?wsdl&soap=1.1' -n:{space} -out:{example.service}.cs
 // csc -r:System.Web.Services.dll {_program(example)}.cs {example.service}.cs
+// .NET 5 and later have no System.Web.Services: send the envelope of the curl call with HttpClient, as over REST.
 using System;
 using System.Net;
 using System.Web.Services.Protocols;
