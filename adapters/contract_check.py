@@ -10,20 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from adapters.bindings import Given, segments
 from adapters.contract_texts import Declarations, flaws_read, flaws_written, soap_flaws
-from adapters.contract_types import Place, in_order, is_text, named, place_at, places_of
+from adapters.contract_types import Place, in_order, is_text, named, place_at, places_of, read_contract, unreadable
 from adapters.signed_xml import SignedXml
 from adapters.soap import Soap
 from config.settings import ConfigurationError
 from schemas.exchange import Binding, Database, Operation
 from schemas.fields import Branch, Question, Shape, shape_of
 from security.contracts import contract_path
-from security.xml import CONTRACT, XmlRefused, parse
 
 Flaw = tuple[str, str]
 """A place (`element`, `element/field` or a setting of the binding) and what is wrong there."""
@@ -69,9 +67,9 @@ def check_contracts(databases: Iterable[Database]) -> list[Disagreement]:
             try:
                 if name not in read:
                     path = contract_path(name)
-                    read[name] = _read(path), Declarations(path)
+                    read[name] = read_contract(path), Declarations(path)
                 flaws = list(_flaws(*read[name], database, operation))
-            except _unreadable() as failure:
+            except unreadable() as failure:
                 flaws = [(name, f"cannot be read: {failure}")]
             found += [Disagreement(database.name, operation.name, place, text) for place, text in flaws]
     return found
@@ -84,37 +82,6 @@ def hold_to_contracts(databases: Iterable[Database]) -> None:
         said = [f"{one.database}/{one.operation}: {one.place}: {one.text}" for one in found]
         head = "declarations do not agree with the contracts of their sources; correct the declaration or put the"
         raise ConfigurationError("\n  ".join([f"{head} contract file of this release back:", *said]))
-
-
-class _Nearby:
-    """What zeep asks for the files that a contract imports: those of its folder, and nothing else."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def load(self, url: str) -> bytes:
-        """Return the content of a file of the folder; raises LookupError for anything else."""
-        path = Path(url)
-        if path.parent != self._folder:
-            raise LookupError(f"{url} does not lie beside the contract")
-        return path.read_bytes()
-
-
-def _read(path: Path) -> Any:
-    """Let zeep read a contract file: a Document of a WSDL, a Schema of an XSD."""
-    from zeep.wsdl import Document
-    from zeep.xsd import Schema
-
-    nearby: Any = _Nearby(path.parent)
-    if path.suffix == ".xsd":
-        return Schema(parse(path.read_bytes(), CONTRACT), nearby, str(path))  # type: ignore[no-untyped-call]
-    return Document(str(path), nearby)
-
-
-def _unreadable() -> tuple[type[Exception], ...]:
-    from zeep.exceptions import Error
-
-    return (Error, OSError, LookupError, XmlRefused)
 
 
 def _flaws(contract: Any, texts: Declarations, database: Database, operation: Operation) -> Iterator[Flaw]:

@@ -7,7 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from security.xml import CONTRACT, XmlRefused, parse
+
+
+class _Nearby:
+    """What zeep asks for the files that a contract imports: those of its folder, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self, url: str) -> bytes:
+        """Return the content of a file of the folder; raises LookupError for anything else."""
+        path = Path(url)
+        if path.parent != self._folder:
+            raise LookupError(f"{url} does not lie beside the contract")
+        return path.read_bytes()
+
+
+def read_contract(path: Path) -> Any:
+    """Let zeep read a contract file: a Document of a WSDL, a Schema of an XSD."""
+    from zeep.wsdl import Document
+    from zeep.xsd import Schema
+
+    nearby: Any = _Nearby(path.parent)
+    if path.suffix == ".xsd":
+        return Schema(parse(path.read_bytes(), CONTRACT), nearby, str(path))  # type: ignore[no-untyped-call]
+    return Document(str(path), nearby)
+
+
+def unreadable() -> tuple[type[Exception], ...]:
+    """Return what `read_contract` raises."""
+    from zeep.exceptions import Error
+
+    return (Error, OSError, LookupError, XmlRefused)
 
 
 class Place(NamedTuple):
