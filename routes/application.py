@@ -7,6 +7,7 @@ from aiohttp import web
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
 from routes.assembly import Gateway, assembled
+from routes.authorities import addressed_to
 from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
 from routes.developers.published import add_developers
@@ -55,6 +56,7 @@ def application(gateway: Gateway) -> web.Application:
         gateway.soap_callers.verify,
         gateway.revocation.settle,
         gateway.answer_signer.require,
+        addressed_to(settings.server),
     )
     means = Means(gateway.handler, gateway.trail.proof, judges, gateway.answer_signer, settings.server.max_body)
     add_soap(app.router, gateway.databases, means)

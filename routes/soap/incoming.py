@@ -24,6 +24,7 @@ from routes.soap.xroad import XRoadHeaders, signed_only, xroad_headers
 from routes.xroad import two_callers
 from schemas.exchange import Caller, CallerSignature
 from security.request_signatures import CallerUnsettled
+from security.soap_addressed import check_addressed
 from security.soap_callers import SignedCall
 from security.tokens import unauthenticated
 from security.trust_status import Unsettled
@@ -44,13 +45,14 @@ class Judges(NamedTuple):
 
     `verify` judges the signature over a message and raises SignatureRejected. `settle` finds out whether certificates
     were revoked, until a deadline on the event loop's clock (seconds). `can_sign` raises SigningUnavailable where no
-    answer could be signed.
+    answer could be signed. `addressed` tells whether an authority is one of ours.
     """
 
     callers: Callers
     verify: Callable[[bytes, Version], SignedCall]
     settle: Callable[[Unsettled, float], Awaitable[None]]
     can_sign: Callable[[], None]
+    addressed: Callable[[str], bool]
 
 
 class Incoming(NamedTuple):
@@ -90,6 +92,9 @@ async def receive(request: web.Request, judges: Judges, max_body: int) -> Incomi
         raise two_callers()
     caller = request[CALLER] = call.caller
     request[REPLY].confirms = call.value
+    if not through_xroad:
+        # Through X-Road a message is addressed to the asker's own security server.
+        check_addressed(call.headers, judges.addressed)
     xroad = None
     if _XROAD in document:
         # They are an agreement with the security server, which nobody signs; the verified tree is without them.
