@@ -5,12 +5,14 @@ helps to make it.
 """
 
 import asyncio
+import atexit
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any, Literal
 
@@ -152,7 +154,9 @@ def wsdl(types: str = TYPES, version: Version = "1.1", form: str = "qualified") 
 @cache
 def folder() -> Path:
     """Where the foreign contracts of this process lie."""
-    return Path(mkdtemp(prefix="lgsp-foreign-"))
+    made = Path(mkdtemp(prefix="lgsp-foreign-"))
+    atexit.register(rmtree, made)
+    return made
 
 
 @cache
