@@ -60,7 +60,7 @@ def answer_writer(database: Database, operation: Operation) -> WriteAnswer:
     def write(exchange_id: str, answer: Answer, proof: Sequence[bytes] | None) -> bytes:
         about = (
             f"</data><exchange>{_member('id', exchange_id)}{named}{_member('answeredAt', instant(datetime.now(UTC)))}"
-            f"{_fields(answer.fields)}{_warnings(answer.warnings)}{_signature(answer.provenance)}</exchange>"
+            f"{_fields(answer.fields)}{_warnings(answer.warnings, wrapper)}{_signature(answer.provenance)}</exchange>"
         )
         receipt = "" if answer.receipt is None else f"<receipt>{receipt_members(answer.receipt, proof)}</receipt>"
         return f"{opening}{write_data(answer.data)}{about}{receipt}</{wrapper}>".encode()
@@ -120,11 +120,11 @@ def _fields(fields: tuple[str, ...]) -> str:
     return f"<g:fields{_GATEWAYS}>{''.join(element(ITEM, camel_path(path)) for path in fields)}</g:fields>"
 
 
-def _warnings(warnings: Sequence[Notice]) -> str:
+def _warnings(warnings: Sequence[Notice], wrapper: str) -> str:
     if not warnings:
         return f"<g:warnings{_GATEWAYS}></g:warnings>"
     items = [
-        f"<g:item>{element('code', one.code)}{element('pointer', camel_pointer(one.pointer))}"
+        f"<g:item>{element('code', one.code)}{element('pointer', f'/{wrapper}{camel_pointer(one.pointer)}')}"
         f"{element('detail', one.detail)}</g:item>"
         for one in warnings
     ]
