@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services import Postgres, Redis, SoftHsm
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("lgsp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lgsp")
 
 
 @pytest.fixture(scope="session")

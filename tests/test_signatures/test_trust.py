@@ -199,6 +199,8 @@ def test_bytes_that_are_no_certificate_are_untrusted(pki, noise):
     assert refusal(pki.anchored(), noise) == "untrusted"
 
 
+# A serial number that is not positive.
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(at=st.floats(0, 1, exclude_max=True), to=st.integers(0, 255))
 def test_a_damaged_certificate_is_refused(pki, at, to):
     good = bytearray(der(pki.certificate("CSDL thử", pki.keys["p256"].public_key())))
