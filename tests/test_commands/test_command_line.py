@@ -17,7 +17,7 @@ from tests.test_commands.conftest import lgsp, quick
 
 ROOT = Path(__file__).parents[2]
 # These run until they are stopped, or print a document of their own.
-WITHOUT_JSON = {"demo", "serve", "worker", "sandbox dump", "openapi"}
+WITHOUT_JSON = {"demo", "serve", "worker", "sandbox dump", "openapi", "wsdl"}
 GROUPS = {"clients", "keys", "pki", "storage", "audit", "sandbox", "signature"}
 
 
@@ -31,7 +31,7 @@ COMMANDS = dict(walk(typer.main.get_command(app)))
 
 
 def test_every_command_of_the_contract_is_there() -> None:
-    promised = """demo|serve|worker|reload|sandbox|sandbox dump|check|doctor|openapi|clients add|clients list|
+    promised = """demo|serve|worker|reload|sandbox|sandbox dump|check|doctor|openapi|wsdl|clients add|clients list|
         clients show|clients grant|clients revoke|clients rotate|clients apply|keys list|keys rotate|keys export|
         storage status|storage upgrade|storage copy|storage backup|storage restore|audit verify|audit show|
         signature verify"""
