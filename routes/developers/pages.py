@@ -8,7 +8,7 @@ from typing import Final
 from routes.developers.example import Example, indented, told_of
 from routes.developers.html import block, both, code, folded, link, page, paragraph, table
 from routes.developers.programs import csharp_rest, csharp_soap, java_soap
-from routes.developers.scripts import curl_rest, curl_soap, php_soap, python_rest, python_soap
+from routes.developers.scripts import curl_me, curl_rest, curl_soap, php_soap, python_rest, python_soap
 from routes.developers.signing import signing
 from routes.openapi_models import Schema
 from routes.soap.faults import fault
@@ -65,6 +65,8 @@ def index_page(databases: Iterable[Database], base: str) -> bytes:
             "log and error codes of REST.",
         )
         + table(heads, rows)
+        + f"<h2 id='me'>{both(_OWN)}</h2>"
+        + block(curl_me(base), "me-curl-soap")
         + _headers()
         + signing(""),
         root="",

@@ -10,8 +10,9 @@ import json
 from typing import Any
 
 from routes.developers.example import HEADERS, Example
-from routes.soap.names import CONTENT_TYPES, GATEWAY
+from routes.soap.names import CONTENT_TYPES, GATEWAY, namespace
 from routes.soap.wsdl import Version
+from security.soap_plain import SOAP
 
 _WHO = '"$LGSP_CLIENT_ID:$LGSP_CLIENT_SECRET"'
 
@@ -38,6 +39,16 @@ def curl_soap(example: Example, version: Version = "1.1") -> str:
     return (
         f"curl -sS -u {_WHO} \\\n  {headers} \\\n"
         f"  --data-binary @- {example.soap} <<'XML'\n{example.envelope(version)}XML\n"
+    )
+
+
+def curl_me(base: str) -> str:
+    """Return the question what the caller may ask, over SOAP."""
+    return (
+        f"curl -sS -u {_WHO} -H 'Content-Type: {CONTENT_TYPES['1.1']}; charset=utf-8' \\\n"
+        f"  --data-binary @- {base}/soap/me <<'XML'\n"
+        f'<soap:Envelope xmlns:soap="{SOAP["1.1"]}"><soap:Body><Me xmlns="{namespace("me")}"/></soap:Body>'
+        "</soap:Envelope>\nXML\n"
     )
 
 

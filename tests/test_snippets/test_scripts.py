@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lxml import etree
+from lxml import etree, html
 
-from tests.test_snippets.conftest import MARK, Run, Snippet
+from tests.test_gateway.live import Live
+from tests.test_snippets.conftest import MARK, Run, Snippet, get
 from tests.test_snippets.reading import lean, read, spelled
 
 PYTHON = f"""
@@ -48,6 +49,19 @@ def test_curl(kind: str, snippets: dict[str, list[Snippet]], run: Run, tmp_path:
             assert json.loads(ran[name])["data"] == snippet.data, name
         else:
             assert data_of(ran[name], snippet.data) == snippet.data, name
+
+
+def test_curl_of_what_a_caller_may_ask(
+    live: Live, snippets: dict[str, list[Snippet]], run: Run, tmp_path: Path
+) -> None:
+    (block,) = html.fromstring(get(live, "/docs/soap").decode()).xpath("//pre[@id='me-curl-soap']")
+    ran = run(["bash", "-euc", f"printf '%s%s\\n' '{MARK}' me\n{block.text_content()}"], tmp_path)
+    grants = etree.fromstring(ran["me"].strip().encode()).iterfind(".//{*}grants/{*}item")
+    told = {(grant.findtext("{*}address"), grant.findtext("{*}element")) for grant in grants}
+    gateway = live.described["gateway"]
+    assert told == {
+        (f"{gateway}/soap/{snippet.name.partition('/')[0]}", snippet.element) for snippet in snippets["curl-soap"]
+    }
 
 
 @pytest.mark.parametrize("kind", ["python-rest", "python-soap"])
