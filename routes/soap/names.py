@@ -65,6 +65,8 @@ def check_names(databases: Iterable[Database]) -> None:
     """Raise ConfigurationError where two names of declarations would become one on this face."""
     taken: dict[str, str] = {"me": "me/me"}
     for database in databases:
+        if database.name == "me":
+            raise ConfigurationError("no database can be called me: /soap/me tells callers what they may ask")
         for operation in database.operations:
             place = f"{database.name}/{operation.name}"
             other = taken.setdefault(element_of(operation).lower(), place)

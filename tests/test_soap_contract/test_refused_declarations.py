@@ -187,5 +187,9 @@ def test_bounds_of_length_are_facets() -> None:
     assert b'<xs:maxLength value="7"/>' in text
 
 
+def test_the_address_that_tells_callers_about_themselves() -> None:
+    assert "/soap/me" in reason(replace(database(), name="me"))
+
+
 def test_names_of_the_project_itself_are_fine() -> None:
     check_names(DATABASES)
