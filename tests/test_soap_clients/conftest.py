@@ -16,6 +16,9 @@ from tests.test_soap_clients.material import Asked, questions
 from tests.test_soap_clients.plain import Spoken
 from tests.test_soap_clients.plain import spoken as speak
 
+# What it asserts is shown as in a test.
+pytest.register_assert_rewrite("tests.test_soap_clients.verdicts")
+
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:

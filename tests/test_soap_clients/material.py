@@ -13,6 +13,7 @@ Tree = dict[str, Any]
 OPERATIONS = {f"{database.name}/{one.name}": one for database in DATABASES for one in database.operations}
 VERSIONS = ("1.1", "1.2")
 GATEWAY = "urn:lgsp:gateway:1"
+ENVELOPES = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
 
 
 def pascal(name: str) -> str:

@@ -8,8 +8,7 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from tests.test_soap_clients.calls import Papers
-from tests.test_soap_clients.material import GATEWAY, Call, Tree
-from tests.test_soap_clients.suite import ENVELOPES
+from tests.test_soap_clients.material import ENVELOPES, GATEWAY, Call, Tree
 
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 CONTENT_TYPES = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}

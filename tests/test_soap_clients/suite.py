@@ -9,7 +9,6 @@ from tests.test_soap_clients.material import OPERATIONS, QUESTIONS, VERSIONS, As
 from tests.test_soap_clients.verdicts import answered_as_rest, answered_less, refused
 
 DATABASES = tuple(service for service in SERVICES if service != "me")
-ENVELOPES = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
 
 
 def elements(service: str) -> set[str]:

@@ -6,9 +6,9 @@ import pytest
 from lxml import etree
 
 from tests.test_soap_clients.calls import FAULTS
-from tests.test_soap_clients.material import VERSIONS, Tree
+from tests.test_soap_clients.material import ENVELOPES, VERSIONS, Tree
 from tests.test_soap_clients.plain import CONTENT_TYPES, Spoken, read
-from tests.test_soap_clients.suite import ENVELOPES, Suite
+from tests.test_soap_clients.suite import Suite
 
 
 @pytest.fixture(scope="module")

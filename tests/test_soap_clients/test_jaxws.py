@@ -7,7 +7,7 @@ import pytest
 
 from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_lines, told
 from tests.test_soap_clients.jdk import Java
-from tests.test_soap_clients.material import Tree, pascal
+from tests.test_soap_clients.material import VERSIONS, Tree, pascal
 from tests.test_soap_clients.suite import Suite, elements
 
 
@@ -55,3 +55,12 @@ class TestJaxWs(Suite):
         assert fault["class"] == "lgsp.population._1.Problem"
         problem: Tree = fault["problem"]
         return problem
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_version_asked_for_is_spoken(done: dict[str, Tree], version: str) -> None:
+    bindings = {
+        "1.1": "http://schemas.xmlsoap.org/wsdl/soap/http",
+        "1.2": "http://www.w3.org/2003/05/soap/bindings/HTTP/",
+    }
+    assert done[f"tax/taxpayer {version}"]["binding"] == bindings[version]

@@ -1,5 +1,6 @@
 """Mono with the classes that its `wsdl` and `svcutil` make; it tells no difference between absent and nil."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from tests.test_gateway.live import Live
 from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_lines, told
-from tests.test_soap_clients.material import VERSIONS, Tree, pascal, without_nil
+from tests.test_soap_clients.material import VERSIONS, Asked, Tree, camelled, pascal, without_nil
 from tests.test_soap_clients.suite import Suite, elements
 
 SOURCES = Path(__file__).with_name("mono")
@@ -89,6 +90,26 @@ def test_svcutil_takes_a_contract_and_what_it_writes_compiles(folder: Path, live
     assert run("mcs", *library, f"-out:{folder}/{service}.svcutil.dll", written) == ""
 
 
+def test_classes_of_svcutil_read_an_answer_once_its_member_is_named(
+    folder: Path, live: Live, asked: dict[str, Asked]
+) -> None:
+    written, person = folder / "wcf.cs", asked["population/person"]
+    address = f"{live.described['gateway']}/soap/population"
+    run("svcutil", "-noLogo", "-noConfig", f"-out:{written}", f"{address}?wsdl")
+    # It forgets what the member of the answer is called, and reads nothing; what stands beside `data` it leaves out.
+    method = "    lgsp.population._1.PersonRecord Person("
+    named = '    [return: System.ServiceModel.MessageParameterAttribute(Name="data")]'
+    assert written.read_text().count(method) == 1
+    written.write_text(written.read_text().replace(method, f"{named}\n{method}"))
+    library = ("-r:System.ServiceModel", "-r:System.Runtime.Serialization", f"-out:{folder}/wcf.exe")
+    assert run("mcs", *library, written, SOURCES / "Wcf.cs", SOURCES / "Json.cs") == ""
+    ministry = live.described["clients"]["ministry"]
+    blocks = [f"{name.removeprefix('Lgsp-')}={text}" for name, text in person.headers.items()]
+    proof = (ministry["client_id"], ministry["client_secret"])
+    record = json.loads(run("mono", folder / "wcf.exe", address, *proof, person.body["personal_id"], *blocks))
+    assert without_nil(record) == without_nil(camelled(person.answer))
+
+
 class TestMono(Suite):
     # Its classes say no more of an answer with 401 than the status.
     HIDDEN = frozenset({"unauthenticated"})
@@ -99,3 +120,9 @@ class TestMono(Suite):
     def problem(self, fault: Tree) -> Tree:
         problem: Tree = fault["detail"]["Problem"]
         return problem
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_version_asked_for_is_spoken(done: dict[str, Tree], version: str) -> None:
+    # An answer in another version would not be read; the names of the codes are each version's own.
+    assert done[f"no-record {version}"]["fault"]["code"] == {"1.1": "Client", "1.2": "Sender"}[version]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_json, told
-from tests.test_soap_clients.material import VERSIONS, Tree, pascal
-from tests.test_soap_clients.suite import ENVELOPES, Suite, elements
+from tests.test_soap_clients.material import ENVELOPES, VERSIONS, Tree, pascal
+from tests.test_soap_clients.suite import Suite, elements
 
 DRIVER = Path(__file__).with_name("node") / "calls.mjs"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.test_soap_clients.calls import FAULTS, SERVICES, Job, Papers, as_json, told
-from tests.test_soap_clients.material import VERSIONS, Tree
-from tests.test_soap_clients.suite import ENVELOPES, Suite, elements
+from tests.test_soap_clients.material import ENVELOPES, VERSIONS, Tree
+from tests.test_soap_clients.suite import Suite, elements
 
 DRIVER = Path(__file__).with_name("php") / "calls.php"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.test_soap_clients.calls import LESS
-from tests.test_soap_clients.material import Asked, Tree, camel, camelled, seen
+from tests.test_soap_clients.material import Asked, Tree, camel, camelled, pascal, seen
 
 Blur = Callable[[Any], Any]
 """Takes away what a client cannot tell apart, from what it told and from what is expected of it."""
@@ -24,7 +24,7 @@ def answered_as_rest(answer: Tree, rest: Mapping[str, Any], asked: Asked, blur: 
     exchange = camelled(rest["exchange"])
     exchange["fields"] = [_path(path, ".") for path in exchange["fields"]]
     for warning in exchange["warnings"]:
-        warning["pointer"] = _path(warning["pointer"], "/")
+        warning["pointer"] = f"/{pascal(exchange['operation'])}Response{_path(warning['pointer'], '/')}"
     told = seen(answer["exchange"], exchange)
     assert told.pop("id") != exchange.pop("id")
     for instant in (told.pop("answeredAt"), exchange.pop("answeredAt")):

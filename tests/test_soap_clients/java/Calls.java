@@ -74,7 +74,9 @@ public final class Calls {
         prepare((WSBindingProvider) port, call);
         for (Method method : portType.getMethods()) {
             if (method.getAnnotation(WebMethod.class).operationName().equals(one(call, "operation"))) {
-                return asked(port, method, call.getOrDefault("body", List.of()));
+                Map<String, Object> done = new LinkedHashMap<>(asked(port, method, call.getOrDefault("body", List.of())));
+                done.put("binding", ((BindingProvider) port).getBinding().getBindingID());
+                return done;
             }
         }
         throw new IllegalArgumentException("no such operation");
