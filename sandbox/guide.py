@@ -53,7 +53,7 @@ class Guide:
     _stack: AsyncExitStack
     failures: int = 0
     stops: int = 0
-    _ways: dict[str, Transport] = field(default_factory=dict)
+    _ways: dict[tuple[str, object], Transport] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
 
     async def stop(self, name: str, look: Callable[[], Awaitable[str]]) -> None:
@@ -73,11 +73,12 @@ class Guide:
         return 1 if self.failures else 0
 
     def way(self, url: str, **paper: Any) -> Transport:
-        """Return the connections to `url`; `paper` are the settings of TLS."""
-        if url not in self._ways:
-            self._ways[url] = Transport("demo", Endpoint(url=url, **paper))
-            self._stack.push_async_callback(self._ways[url].close)
-        return self._ways[url]
+        """Return the connections to `url` with these settings of TLS (`paper`)."""
+        key = url, paper.get("tls_certificate")
+        if key not in self._ways:
+            self._ways[key] = Transport("demo", Endpoint(url=url, **paper))
+            self._stack.push_async_callback(self._ways[key].close)
+        return self._ways[key]
 
     async def reply(self, message: Message, way: Transport | None = None) -> Reply:
         """Send a message, to the gateway where no other way is given; return what came back."""

@@ -20,6 +20,7 @@ from typing import Any, Final
 from sandbox.guide import Disappointed, Guide, Told, expect
 from sandbox.run import REGISTRIES
 from sandbox.tour_soap import soap_tour
+from sandbox.tour_xroad import xroad_tour
 from security.audit.canonical import canonical
 from security.audit.checkpoint import VerifierKey, opened
 from security.audit.merkle import is_included, leaf_hash
@@ -48,6 +49,7 @@ async def tour(described: Mapping[str, Any]) -> int:
         await _callers(guide)
         await _bad_input(guide)
         await soap_tour(guide)
+        await xroad_tour(guide)
         for registry in REGISTRIES:
             await _faults(guide, registry.name, signs=registry.signs)
         await _revocation(guide)
