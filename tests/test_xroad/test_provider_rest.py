@@ -13,8 +13,10 @@ from adapters import DATABASES
 from tests.test_gateway.evidence import stored_entries
 from tests.test_gateway.live import Caller, lgsp
 from tests.test_xroad.double.messages import NUMBER
+from tests.test_xroad.double.openapi_import import import_openapi
 from tests.test_xroad.double.provider_link import RestAnswer
 from tests.test_xroad.double.rest_message import RestRequest
+from tests.test_xroad.double.wsdl_import import import_wsdl
 from tests.test_xroad.gateway import DOSSIER, LIMITED, PERSON, PROVINCE, Behind
 
 OPERATIONS = [f"{database.name}/{operation.name}" for database in DATABASES for operation in database.operations]
@@ -183,6 +185,20 @@ async def test_both_logs_know_the_request_by_the_servers_id(behind: Behind) -> N
     lines = (behind.live.state / "gateway.log").read_text().splitlines()
     logged = [json.loads(line)["request_id"] for line in lines if '"event":"request"' in line]
     assert {asked.request_id, "our-own-1", NUMBER} <= set(logged)
+
+
+async def test_what_is_served_can_be_imported(caller: Caller) -> None:
+    base, codes = str(caller.live.described["gateway"]), []
+    for database in DATABASES:
+        contract = await caller.send("GET", f"/soap/{database.name}?wsdl&soap=1.1")
+        services = import_wsdl(contract.body)
+        assert {service.url for service in services} == {f"{base}/soap/{database.name}"}
+        codes += [service.code for service in services]
+    assert len(codes) == len(OPERATIONS)
+    for path in ("/openapi.json", "/openapi.json?version=3.0"):
+        found = import_openapi((await caller.send("GET", path)).body, base + path)
+        assert (found.base_url, found.warnings) == (base, ())
+        assert {("POST", f"/v1/{name}") for name in OPERATIONS} <= set(found.endpoints)
 
 
 async def test_a_client_counts_from_its_registration_to_its_revocation(behind: Behind) -> None:

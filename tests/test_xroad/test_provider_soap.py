@@ -204,6 +204,13 @@ async def test_headers_that_no_server_would_forward(behind: Behind, kind: str) -
     assert (answer.status, found["code"], found["reason"]) == (500, "malformed", "xroad-headers")
 
 
+async def test_an_attachment_is_refused_in_words_that_come_through(behind: Behind) -> None:
+    """Of an answer that is not 200 or 500 a server carries nothing on."""
+    part = b"--x\r\nContent-Type: text/xml\r\n\r\n" + behind.envelope() + b"\r\n--x--"
+    answer = await behind.post(part, **{"Content-Type": 'multipart/related; boundary="x"; type="text/xml"'})
+    assert (answer.status, problem(answer)["code"]) == (500, "unsupported-media-type")
+
+
 async def test_what_may_i_call(behind: Behind) -> None:
     envelope = behind.envelope(body='<Me xmlns="urn:lgsp:me:1"/>', service="Me")
     async with behind.server("me") as server:
