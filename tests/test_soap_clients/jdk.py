@@ -6,8 +6,8 @@ from pathlib import Path
 SOURCES = Path(__file__).with_name("java")
 # The manifests of the distribution's jars name all others.
 LIBRARIES = ("/usr/share/java/jaxws-tools.jar", "/usr/share/java/jaxws-rt.jar")
-# What runs for seconds is not worth optimising.
-BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+# What runs for seconds is not worth optimising; what is said is compared, so it is said in English.
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.language=en", "-Dfile.encoding=UTF-8")
 
 
 class Java:
