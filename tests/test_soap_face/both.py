@@ -32,7 +32,7 @@ def payload_of(name: str, question: Mapping[str, Any]) -> str:
     database, _, operation = name.partition("/")
     namespace = f"urn:lgsp:{database}:1"
     wrapper = etree.Element(f"{{{namespace}}}{pascal(operation)}", nsmap={None: namespace, "i": XSI})
-    for member in sorted(question, key=ORDER[name].index):
+    for member in sorted(question, key=ORDER.get(name, [*question]).index):
         element = etree.SubElement(wrapper, f"{{{namespace}}}{camel(member)}")
         if question[member] is None:
             element.set(f"{{{XSI}}}nil", "true")

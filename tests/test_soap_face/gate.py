@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
 from adapters import DATABASES
 from config.settings import load
 from routes.application import application
@@ -28,7 +31,16 @@ from tests.test_soap_face.messages import ENVELOPES, MEDIA
 
 T = TypeVar("T")
 PUBLIC = "https://gateway.example"
-SEED, PEOPLE = 7, 120
+SEED, PEOPLE = 7, 1_300
+
+
+ENDPOINT = """
+[endpoints.{name}]
+url = "http://127.0.0.1:{port}"
+username = "lgsp"
+secret = "s"
+params = {{ unit = "H26" }}
+"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ def request(path: str, body: bytes, headers: Mapping[str, str] | list[tuple[str,
 
 
 class Gate:
-    """A deployment held open in a thread."""
+    """A deployment held open in a thread; `source` is the registry of the databases in `more`."""
 
     gateway: Gateway
     registries: Running
@@ -105,9 +117,10 @@ class Gate:
         state: Path,
         adjust: Callable[[str], str] = lambda text: text,
         more: tuple[Database, ...] = (),
+        source: web.Application | None = None,
     ) -> None:
         self.state = state
-        self._adjust, self._more = adjust, more
+        self._adjust, self._more, self._source = adjust, more, source
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=asyncio.run, args=(self._hold(ready),), daemon=True)
         self._thread.start()
@@ -125,6 +138,9 @@ class Gate:
                 opened.push_async_callback(self.registries.close)
                 addresses = {"listen": "127.0.0.1:0", "tls_listen": "127.0.0.1:0", "tls_host": "127.0.0.1"}
                 text = configuration(self.registries, {**addresses, "public_url": PUBLIC}, 1)
+                for database in self._more:
+                    server = await opened.enter_async_context(TestServer(self._source, skip_url_asserts=True))
+                    text += ENDPOINT.format(name=database.name, port=server.port)
                 path = self.state / "gateway.toml"
                 path.write_text(self._adjust(text), encoding="utf-8")
                 settings = load(path)
