@@ -61,9 +61,10 @@ class Login:
                 return await asyncio.shield(self._running)
         except GatewayError as error:
             # To each its own: the trail puts the receipt of one exchange on it.
-            raise type(error)(
-                error.detail, reason=error.reason, flaws=error.flaws, retry_after=error.retry_after
-            ) from error
+            failure = type(error)(error.detail, reason=error.reason, flaws=error.flaws, retry_after=error.retry_after)
+            # A token is fetched before the question is sent, or after a reply that says that nothing was done.
+            failure.unsent = True
+            raise failure from error
         except TimeoutError:
             raise Unsent(
                 Text(

@@ -26,6 +26,10 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
+class Unread(Overloaded):
+    """A message that has come is not read, since too many are being read already: whoever sent it may have acted."""
+
+
 class _Readers:
     """The threads of this process, made when the first is needed: a process that forks must not have any."""
 
@@ -35,7 +39,7 @@ class _Readers:
 
     async def run(self, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
         if self._under_way >= _MOST:
-            raise Overloaded(_TOO_MANY, retry_after=1.0)
+            raise Unread(_TOO_MANY, retry_after=1.0)
         if self._pool is None:
             # What the loop may have to wait for the interpreter, instead of five times as long.
             sys.setswitchinterval(_TURN)
@@ -51,7 +55,7 @@ _READERS = _Readers()
 
 
 async def in_thread(work: Callable[[*Ts], T], *arguments: *Ts) -> T:
-    """Return `work(*arguments)`, done in a thread; raises what it raises, Overloaded where 32 are under way already.
+    """Return `work(*arguments)`, done in a thread; raises what it raises, Unread where 32 are under way already.
 
     Whoever stops waiting leaves a work that has begun to its end, which nobody hears of; one that waits never begins.
     `work` must not touch what belongs to the event loop.

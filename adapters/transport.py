@@ -20,9 +20,11 @@ from yarl import URL
 from adapters.http_connection import Broken, Connection, Expired, Malformed, Reply, Silent
 from adapters.http_connections import Connections
 from adapters.http_request import Requests
+from adapters.offloading import Unread
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
     CircuitOpen,
+    GatewayError,
     Overloaded,
     Text,
     UpstreamError,
@@ -68,6 +70,10 @@ def maybe_applied(error: BaseException) -> bool:
     An operation that is not repeatable must look up before it sends again exactly where this is true. Whatever is not
     known to be harmless counts as applied.
     """
+    if isinstance(error, Unread):
+        return True
+    if isinstance(error, GatewayError) and error.unsent:
+        return False
     return not isinstance(error, (Undelivered, Throttled, Unsent, Overloaded, CircuitOpen))
 
 

@@ -49,6 +49,7 @@ class GatewayError(Exception):
 
     `detail` says what happened this time, without any personal value; `retry_after` is in seconds. `exchange_id` and
     `receipt` are set once the failure stands in the audit log, `proof` where the caller asked for the full receipt.
+    `unsent` tells that the failure came before anything was sent that the source could have acted on.
     """
 
     code: ClassVar[str] = "internal"
@@ -70,6 +71,7 @@ class GatewayError(Exception):
         self.reason = reason
         self.flaws = tuple(flaws)
         self.retry_after = retry_after
+        self.unsent = False
         self.exchange_id: str | None = None
         self.receipt: Receipt | None = None
         self.proof: Sequence[bytes] | None = None

@@ -19,6 +19,7 @@ from adapters.login import Link
 from adapters.offloading import LARGE, in_thread
 from adapters.resilience import retried
 from adapters.schemes import ClientCredentials, NoLogin
+from adapters.transport import maybe_applied
 from config.settings import Endpoint
 from schemas.errors import Overloaded, Text, UpstreamTimeout, UpstreamUnreadable
 from schemas.exchange import Answer, Caller, Credential, Database, Exchange, Handler, Operation
@@ -191,6 +192,8 @@ async def test_who_leaves_frees_the_place_of_what_was_not_begun(monkeypatch: pyt
     refused = await tasks[-1]
     assert isinstance(refused, Overloaded)
     assert refused.retry_after
+    # The source has answered: what had an effect must not be sent again unseen.
+    assert maybe_applied(refused)
     for task in tasks[2:31]:
         task.cancel()
     await asyncio.wait(tasks[2:31])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.schemes import ClientCredentials, PasswordGrant, Scheme, TakeToken
-from adapters.transport import Reply
+from adapters.transport import Reply, maybe_applied
 from config.settings import Endpoint
 from schemas.errors import GatewayError, UpstreamRefused, UpstreamUnavailable, UpstreamUnreadable
 from tests.test_resilience.token_sources import SECRET, Source, ask, linked
@@ -52,6 +52,7 @@ async def test_log_ins_that_fail(scheme: Scheme, status: int, body: bytes, kind:
         with pytest.raises(kind) as caught:
             await ask(link)
         assert not source.calls
+        assert not maybe_applied(caught.value)
     shown = f"{caught.value} {caught.value.detail}"
     for hidden in (SECRET, "consumer", "invalid_grant", "oops"):
         assert hidden not in shown
