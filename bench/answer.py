@@ -96,7 +96,9 @@ def flaw(body: bytes, *, gateway: bool, soap: bool = False) -> str | None:
     One over SOAP has to be signed and to have a receipt as well; its XML is read in the tests of the SOAP face.
     """
     if soap:
-        lacking = [value for value in (*leaves(EXPECTED), "SignatureValue>", "checkpoint>") if value not in body.decode()]
+        lacking = [
+            value for value in (*leaves(EXPECTED), "SignatureValue>", "checkpoint>") if value not in body.decode()
+        ]
         return f"{len(lacking)} of what it should hold is missing" if lacking else None
     try:
         document = json.loads(body)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from adapters import DATABASES
-from adapters.tables import open_storage, upgrade
 from bench.answer import QUESTION
 from bench.processes import Broken, patiently, start, tail
 from config.settings import Settings, load
@@ -32,6 +31,7 @@ from security.keys import KeyRing
 from security.policy import field_paths
 from security.registry import ClientRegistry
 from security.signature_key import first_certificate
+from sync.database import open_storage, upgrade
 
 _START_SECONDS = 60.0
 _CLIENT: Final = "bench"

@@ -19,7 +19,6 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from adapters import DATABASES
-from adapters.tables import open_storage
 from bench.growth_entries import Draft, Span, draft_of, drafted
 from config.settings import load
 from schemas.exchange import Grant
@@ -36,6 +35,7 @@ from security.clients import Client
 from security.keys import KeyRing
 from security.policy import field_paths
 from storage.engine import Storage
+from sync.database import open_storage
 
 _AGE = timedelta(days=400)
 _COMMIT = 20_000

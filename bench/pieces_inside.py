@@ -16,7 +16,6 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from adapters import DATABASES
-from adapters.tables import open_storage, upgrade
 from bench.answer import EXPECTED
 from bench.pieces_clock import Clock
 from bench.pieces_wire import Wire, examples, exchange_of
@@ -39,6 +38,7 @@ from security.policy import authorised, field_paths
 from security.registry import ClientRegistry
 from security.tokens import Tokens
 from storage.engine import Storage
+from sync.database import open_storage, upgrade
 
 COMMITS: Final = (1, 8, 32, 100)
 _ORIGIN = "localhost/bench"

@@ -16,12 +16,12 @@ app = group("audit", "The audit trail: verify the log, read entries.")
 @app.command()
 def verify(config: Config = None, as_json: AsJson = False) -> None:
     """Verify every entry, tile, checkpoint and opening; 1 names the first bad entry."""
-    from adapters.tables import open_storage
     from config.settings import load
     from security.audit.assembly import log_verifiers, open_sealer
     from security.audit.findings import Findings
     from security.audit.verification import verify as verified
     from security.keys import KeyRing
+    from sync.database import open_storage
 
     async def work() -> Findings:
         settings = load(config)

@@ -268,9 +268,9 @@ def _credentials(
 
 def _all(config: Path | None) -> dict[str, Client]:
     """Read the clients; unlike a change this needs no key and leaves no entry."""
-    from adapters.tables import open_storage
     from config.settings import load
     from security.client_store import load_all
+    from sync.database import open_storage
 
     async def work() -> dict[str, Client]:
         storage = await open_storage(load(config).storage.url)

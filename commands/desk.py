@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.tables import open_storage
 from commands.common import run
 from config.logging import identifier_shaped
 from config.settings import Settings, load
@@ -28,6 +27,7 @@ from security.client_store import load_all
 from security.clients import Client
 from security.keys import KeyRing
 from storage.engine import Storage
+from sync.database import open_storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tables import open_storage
 from commands.desk import desk
 from config.settings import Settings, load
 from security.administration import ChangeRefused
@@ -23,6 +22,7 @@ from storage.backup import Backup
 from storage.commands import Status
 from storage.errors import StorageError
 from storage.transfer import Copied
+from sync.database import open_storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
 @app.command()
 def upgrade(config: Config = None, as_json: AsJson = False) -> None:
     """Create the database or bring it to the schema of this release."""
-    from adapters.tables import upgrade as raise_schema
     from config.settings import load
+    from sync.database import upgrade as raise_schema
 
     taken = run(lambda: raise_schema(load(config).storage.url))
     if as_json:

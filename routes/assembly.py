@@ -18,7 +18,6 @@ from adapters.endpoint_trust import trusts_in_callers
 from adapters.login import Link
 from adapters.resilience import retried
 from adapters.revocation import RevocationKeeper
-from adapters.tables import open_storage
 from adapters.trust_domains import TrustDomains
 from config import tracing
 from config.settings import ConfigurationError, Endpoint, Settings
@@ -56,6 +55,7 @@ from security.used_signatures import UsedSignatures
 from storage.engine import Storage
 from storage.errors import StorageError
 from storage.sqlite import SqliteStorage
+from sync.database import open_storage
 
 log = structlog.get_logger()
 

@@ -13,7 +13,6 @@ from adapters.carriage import compiled, doubt
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
 from adapters.site import Site
-from adapters.tables import open_storage
 from adapters.trust_domains import TrustDomains
 from config.settings import ConfigurationError, Endpoint, Settings
 from routes.expiry import certificate_files, revocation_files
@@ -34,6 +33,7 @@ from security.trust import load_certificates
 from security.trust_revocation import read_lists
 from storage.commands import status
 from storage.engine import parsed
+from sync.database import open_storage
 
 Part = Callable[[Settings, Sequence[Database]], Iterator[Finding]]
 

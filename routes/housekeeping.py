@@ -19,7 +19,6 @@ import structlog
 from aiohttp import web
 from sqlalchemy import Connection, delete, func, select
 
-from adapters.tables import open_storage
 from config.metrics import metrics
 from config.settings import Settings
 from routes.expiry import KINDS, WARN_DAYS, Expiry, advice, certificate_expiries, client_expiries, key_expiries
@@ -30,6 +29,7 @@ from security.client_store import REVOKED_TOKENS
 from security.keys import KeyRing, KeysUnusable
 from storage.engine import Storage, directory_of
 from storage.errors import StorageError
+from sync.database import open_storage
 
 log = structlog.get_logger()
 

@@ -17,7 +17,6 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
-from adapters.tables import open_storage
 from config.settings import Settings
 from routes.caller_findings import accepted, vouched
 from routes.clock_findings import clock_findings
@@ -34,6 +33,7 @@ from security.client_store import load_all
 from storage.commands import status
 from storage.engine import Storage, directory_of
 from storage.errors import StorageError
+from sync.database import open_storage
 
 # Four steps of a source (name and port, TLS, the same unverified, an answer), each PATIENCE_S at most.
 _LONGEST_S = 6 * PATIENCE_S

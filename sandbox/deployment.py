@@ -16,7 +16,6 @@ from typing import Final
 from cryptography import x509
 
 from adapters import DATABASES
-from adapters.tables import open_storage, upgrade
 from config.settings import Settings
 from sandbox.pki import Pki
 from schemas.exchange import Grant
@@ -28,6 +27,7 @@ from security.credentials import certificate_credential, xroad_credential
 from security.keys import KeyRing
 from security.policy import field_paths
 from security.registry import ClientRegistry
+from sync.database import open_storage, upgrade
 
 _BY: Final = "lgsp demo"
 XROAD_INSTANCE: Final = "LGSP-SANDBOX"

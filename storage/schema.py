@@ -44,6 +44,7 @@ def _index_redactions(connection: Connection) -> None:
 STEPS: tuple[Step, ...] = (
     Step(1, "first schema", _create_tables),
     Step(2, "index of unfinished redactions", _index_redactions),
+    Step(3, "dossiers and their events", _create_tables),
 )
 VERSION = STEPS[-1].version
 

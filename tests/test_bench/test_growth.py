@@ -9,7 +9,6 @@ from aiohttp.test_utils import TestClient
 from sqlalchemy import func, select
 
 from adapters import DATABASES
-from adapters.tables import open_storage, upgrade
 from bench.growth import prepare
 from config.settings import Settings, load
 from routes.application import make_app
@@ -21,6 +20,7 @@ from security.audit.verification import verify
 from security.client_store import load_all
 from security.keys import KeyRing
 from storage.engine import Storage
+from sync.database import open_storage, upgrade
 
 ENTRIES, CLIENTS = 300, 20
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select
 
-from adapters.tables import open_storage
 from config.logging import configure
 from config.metrics import metrics
 from config.settings import Settings, load
@@ -22,6 +21,7 @@ from security.client_store import REVOKED_TOKENS, load_all, revoke_token, store
 from security.clients import Client, StoredCredential
 from security.keys import LIFETIMES, KeyRing
 from storage.engine import Storage
+from sync.database import open_storage
 from tests.test_commands.conftest import Deployment
 
 DAY = 86_400

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from adapters.proof import _REASONS
-from adapters.tables import open_storage
 from config.settings import Settings, load
 from routes.clock_findings import clock_findings
 from routes.evidence_findings import recent, refusals, refusals_of_callers, signed_clocks
@@ -21,6 +20,7 @@ from security.audit.entries import instant
 from security.audit.tables import ENTRIES
 from storage.engine import Storage
 from storage.schema import upgrade
+from sync.database import open_storage
 
 NOW = datetime.now(UTC)
 

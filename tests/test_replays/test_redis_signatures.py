@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from adapters.tables import open_storage, upgrade
 from security import redis_signatures
 from security.assertions import USED, UsedAssertions
 from security.freshness import fresh_until
@@ -26,6 +25,7 @@ from security.request_signatures import NotRemembered, longest_life
 from security.signature import Rejected, SignaturePolicy
 from storage.engine import Storage
 from storage.errors import StorageUnavailable
+from sync.database import open_storage, upgrade
 from tests.services import Redis
 
 WINDOW = timedelta(seconds=0.4)

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from adapters.tables import open_storage, upgrade
 from security.used_signatures import UsedSignatures
 from storage.errors import StorageUnavailable
+from sync.database import open_storage, upgrade
 
 NOW = 1_800_000_000
 UNTIL = NOW + 480

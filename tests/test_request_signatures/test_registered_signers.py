@@ -11,7 +11,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from adapters.tables import open_storage, upgrade
 from schemas.errors import SignatureRejected
 from schemas.exchange import Caller, CallerSignature
 from security.administration import Change, add, register, revoke
@@ -20,6 +19,7 @@ from security.clients import Client
 from security.credentials import certificate_credential
 from security.registry import ClientRegistry
 from security.request_signatures import RequestSignatures
+from sync.database import open_storage, upgrade
 from tests.test_request_signatures.callers import CREATED, NOW, REQUEST, Holder, holder, make_certificate, signed
 
 

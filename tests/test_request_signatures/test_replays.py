@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from adapters.population import DATABASE
-from adapters.tables import open_storage, upgrade
 from schemas.errors import EvidenceUnavailable, SignatureRejected
 from schemas.exchange import Answer, Caller, CallerSignature, Credential, Exchange, Handler
 from security.assertions import UsedAssertions
 from security.request_signatures import NotRemembered, counted_once
 from storage.engine import Storage
 from storage.errors import StorageUnavailable
+from sync.database import open_storage, upgrade
 from tests.test_request_signatures.callers import CREATED, NOW
 
 # Nothing is forgotten sooner, in case the clock was ahead.

@@ -13,7 +13,6 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from adapters.endpoint_trust import trusts_in_callers
 from adapters.revocation import RevocationKeeper
-from adapters.tables import open_storage, upgrade
 from config.settings import Callers, ConfigurationError, Revocation, Settings
 from routes.context import CALLER, PEER, Peer
 from routes.signed import Signatures, read_signed_json
@@ -28,6 +27,7 @@ from security.http_signing import key_id, sign_request
 from security.registry import ClientRegistry
 from security.request_signatures import CallerUnsettled, RequestSignatures
 from security.signature_base import HttpRequest
+from sync.database import open_storage, upgrade
 from tests.test_revocation.conftest import Place, fresh
 from tests.test_revocation.issuing import DAY, GOOD, NOW, REVOKED, Holder
 from tests.test_revocation.two_domains import GOVERNMENT, PUBLIC, Files, two

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("adapters", "commands", "config", "routes", "sandbox", "schemas", "security", "storage")
+PACKAGES = ("adapters", "commands", "config", "routes", "sandbox", "schemas", "security", "storage", "sync")
 
 
 def product() -> Iterator[Path]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from adapters.tables import open_storage, upgrade
 from security.administration import Change
 from security.client_store import store
 from security.clients import Client
 from security.registry import ClientRegistry
 from security.soap_callers import SoapCallers
+from sync.database import open_storage, upgrade
 from tests.test_soap_callers.callers import Holder, Office
 
 

@@ -77,7 +77,7 @@ async def test_a_database_of_the_first_release_gets_the_index_of_redactions(stor
     await set_version(storage_url, 1)
     with pytest.raises(SchemaUnknown, match="lgsp storage upgrade"):
         await open_storage(storage_url)
-    assert await upgrade(storage_url) == ("index of unfinished redactions",)
+    assert await upgrade(storage_url) == ("index of unfinished redactions", "dossiers and their events")
     opened = await open_storage(storage_url)
     assert await opened.read(indexes) == declared
     plan = await opened.read(explained)

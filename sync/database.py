@@ -7,5 +7,6 @@ from adapters import breakers
 from security import assertions, client_store
 from security.audit import tables
 from storage.schema import open_storage, upgrade
+from sync import tables as dossiers
 
-__all__ = ["assertions", "breakers", "client_store", "open_storage", "tables", "upgrade"]
+__all__ = ["assertions", "breakers", "client_store", "dossiers", "open_storage", "tables", "upgrade"]
