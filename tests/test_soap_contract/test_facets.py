@@ -72,7 +72,7 @@ def test_contract_and_model_accept_the_same(database: Any, operation: Any, name:
         whole = re.compile(pattern.removeprefix("^").removesuffix("$"), re.ASCII)
         values = st.one_of(values, st.from_regex(whole, fullmatch=True), st.from_regex(whole))
 
-    @settings(max_examples=60, database=None, deadline=None)
+    @settings(max_examples=40, database=None, deadline=None)
     @given(values)
     @example(LONG[-2])
     @example(LONG[3])

@@ -24,7 +24,7 @@ from tests.test_soap_face.reading import Contract, canonical, snake
 from tests.test_soap_face.test_every_error import Shown
 
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=120,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -30,7 +30,7 @@ from tests.test_soap_face.generated import TEXT, value
 from tests.test_soap_face.messages import SOAP
 
 EXAMPLES = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

@@ -6,6 +6,7 @@ from email.mime.multipart import MIMEMultipart
 
 import pytest
 
+from routes import bodies
 from tests.test_soap_face.conftest import SECRET, Refused
 from tests.test_soap_face.gate import Gate, request
 from tests.test_soap_face.messages import MEDIA, VERSIONS, answer_of, envelope, person
@@ -103,6 +104,18 @@ def test_a_caller_who_waits_to_be_told_to_go_on(gate: Gate, question: str, versi
         wire.write(body)
         assert wire.read().status == 200
         assert wire.ask(request(PATH, body, usual(gate, version))).status == 200
+
+
+@BOTH
+def test_a_body_that_does_not_come(gate: Gate, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+    body = envelope(ASKED, version)
+    with gate.wire() as wire:
+        wire.write(request(PATH, body, usual(gate, version, Accept_Language="en"))[:-10])
+        refused = Refused(wire.read(), version)
+    assert refused.code == "malformed"
+    assert "slowly" in refused.fault.problem["detail"]
+    assert "receipt" in refused.fault.problem
 
 
 @BOTH
