@@ -9,8 +9,8 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table
 
 from storage.metadata import BIGINT, METADATA
 
-# A row exists from the first event on, registered or not. What is to be sent of a dossier is a queue in the order of
-# (ordinal, position); `next_due` is when its head has to be looked at, NULL while there is nothing to be sent.
+# A row exists from the first event on, registered or not. `next_due` is when its queue has to be looked at: its head may
+# be sent, a lease or what is waited for runs out; NULL while there is nothing to do.
 DOSSIERS = Table(
     "dossiers",
     METADATA,
@@ -24,13 +24,9 @@ DOSSIERS = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", BIGINT, nullable=False),
     Column("changed_at", BIGINT, nullable=False),
-    # The highest ordinal of an accepted event; the sequence up to which no predecessor is waited for.
-    Column("top", BIGINT, nullable=False),
-    Column("contiguous", BIGINT, nullable=False),
-    # National status of the last event in order that is to be sent or was sent; then that of the last delivered one.
+    # National status once everything that was released is sent; then that of the last delivered event.
     Column("status", String(2)),
     Column("delivered_status", String(2)),
-    Column("delivered_ordinal", BIGINT),
     Column("delivered_position", BIGINT),
     Column("destination", String(64), nullable=False),
     Column("next_due", BIGINT),
@@ -42,6 +38,21 @@ Index(
     DOSSIERS.c.next_due,
     sqlite_where=DOSSIERS.c.next_due.is_not(None),
     postgresql_where=DOSSIERS.c.next_due.is_not(None),
+)
+
+# What `schemas.dossiers.ordering.Track` says of one dossier from one source; `held` is how many events it holds back.
+DOSSIER_TRACKS = Table(
+    "dossier_tracks",
+    METADATA,
+    Column("code", String(64), primary_key=True),
+    Column("client_id", String(64), primary_key=True),
+    Column("through", BIGINT, nullable=False),
+    Column("highest", BIGINT, nullable=False),
+    Column("furthest_sequence", BIGINT, nullable=False),
+    Column("furthest_behind", Integer, nullable=False),
+    Column("furthest_accepted", BIGINT, nullable=False),
+    Column("held", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 DOSSIER_VERSIONS = Table(
@@ -63,8 +74,8 @@ DOSSIER_VERSIONS = Table(
     sqlite_with_rowid=False,
 )
 
-# The outbox: an event and its delivery are one row. `state`: waiting (`reason`: unregistered, gap) | queued | sending |
-# delivered | late | quarantined | dead | discarded.
+# The outbox: an event and its delivery are one row. `state`: waiting (`reason`: unregistered, gap, behind-gap) | queued |
+# sending | delivered | late | quarantined | dead | discarded.
 DOSSIER_EVENTS = Table(
     "dossier_events",
     METADATA,
@@ -77,8 +88,11 @@ DOSSIER_EVENTS = Table(
     # Of a registration: which version of the dossier is sent.
     Column("version", Integer),
     Column("sequence", BIGINT),
-    # `sequence` where given, else that of the last event in order; 0 for the first registration, which precedes all.
+    # Its `schemas.dossiers.ordering.Place`, whose third member is the position where `behind` is 1, else 0.
     Column("ordinal", BIGINT, nullable=False),
+    Column("behind", Integer, nullable=False),
+    # 1: part of `Track.held`, either waiting or in quarantine and filling its place.
+    Column("held", Integer, nullable=False),
     Column("at", BIGINT, nullable=False),
     Column("accepted_at", BIGINT, nullable=False),
     Column("vocabulary", String(32)),
@@ -91,7 +105,7 @@ DOSSIER_EVENTS = Table(
     Column("flags", String(160), nullable=False),
     Column("destination", String(64), nullable=False),
     Column("attempts", Integer, nullable=False),
-    # When it may be sent: at once, after a back-off, or, while `waiting`, when waiting ends.
+    # When it may be sent (at once, after a back-off); NULL while it waits for something else and at its end.
     Column("due_at", BIGINT),
     Column("lease_owner", String(64)),
     Column("lease_until", BIGINT),
@@ -100,7 +114,7 @@ DOSSIER_EVENTS = Table(
     Column("slot", BIGINT, nullable=False),
     Column("sealed", LargeBinary),
     # The queue of a dossier, its timeline, and whether a sequence was there before.
-    Index("ix_dossier_events_code", "code", "ordinal", "position"),
+    Index("ix_dossier_events_code", "code", "ordinal", "behind", "position"),
     Index("ix_dossier_events_listed", "agency", "state", "position"),
 )
 
