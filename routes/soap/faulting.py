@@ -12,6 +12,7 @@ from routes.context import BASE_URL, CALLER, FAILURE, PEER, REQUEST_ID
 from routes.direct import Whole
 from routes.errors import error_of, is_soap, soap_headers, soap_version
 from routes.language import preferred
+from routes.recorded import wants_full_receipt
 from routes.soap.faults import fault, header_of
 from routes.soap.replies import REPLY, Reply, envelope
 from schemas.errors import GatewayError, Internal
@@ -31,7 +32,9 @@ def faulting(trail: AuditTrail, signer: AnswerSigner, servers: SecurityServers) 
         return guarded(request, handler) if is_soap(request) else handler(request)
 
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        reply = request[REPLY] = Reply(soap_version(request))
+        # What cannot be read may still have said over HTTP how its receipt should be.
+        wanted = wants_full_receipt(request.headers.get("Lgsp-Receipt"))
+        reply = request[REPLY] = Reply(soap_version(request), full_receipt=wanted)
         try:
             return await handler(request)
         except ConnectionError:

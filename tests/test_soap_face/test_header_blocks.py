@@ -162,6 +162,14 @@ def test_the_full_receipt(gate: Gate, question: str, version: str, how: str) -> 
         assert receipt["proof"] or receipt["index"] == "0"
 
 
+@BOTH
+def test_the_full_receipt_of_what_cannot_be_read(gate: Gate, version: str) -> None:
+    for headers in ({"Lgsp-Receipt": "full"}, {"Lgsp-Receipt": "full", "Content-Type": "text/plain"}):
+        reply = gate.send("/soap/population", b"<", headers, version=version)
+        receipt = Refused(reply, "1.1" if "Content-Type" in headers else version).fault.problem["receipt"]
+        assert base64.b64decode(receipt["leaf"]) == sha256(b"\0" + base64.b64decode(receipt["entry"])).digest()
+
+
 def test_a_receipt_is_short_unless_asked_for_in_full(gate: Gate, question: str) -> None:
     receipt = answer_of(gate.ask("population", question).body, "1.1").find("{*}receipt")
     assert receipt is not None
