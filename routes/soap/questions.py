@@ -6,6 +6,7 @@ messages quote values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ def question_reader(database: Database, operation: Operation, schema: etree.XMLS
     kinds = {name: _reader(operation.question, name) for name in members.values()}
     validated = operation.question.model_validate
     root = f"/{element_of(operation)}"
+    respelled = _respelled(members.values())
     validate = schema.validate
 
     def read(wrapper: Element) -> Question:
@@ -49,11 +51,11 @@ def question_reader(database: Database, operation: Operation, schema: etree.XMLS
             # Nothing that the tree shows may be wrong and still a facet be broken, which the model knows as well.
             flaws = list(_structure(wrapper, members))
             values = [] if flaws else list(_broken(said(wrapper)))
-            raise Invalid(flaws=_below(root, flaws or values or [Flaw("", _XSD)]))
+            raise Invalid(flaws=below(flaws or values or [Flaw("", _XSD)]))
         try:
             return validated(said(wrapper))
         except ValidationError as error:
-            raise Invalid(flaws=_below(root, flaws_of(error))) from None
+            raise Invalid(flaws=below(flaws_of(error))) from None
 
     def said(wrapper: Element) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -61,6 +63,9 @@ def question_reader(database: Database, operation: Operation, schema: etree.XMLS
             name = members[child.tag]
             found[name] = None if child.get(_NIL, "").strip() in _TRUE else kinds[name](child.text or "")
         return found
+
+    def below(flaws: Iterable[Flaw]) -> list[Flaw]:
+        return [Flaw(root + camel_pointer(flaw.pointer), respelled(flaw.detail), flaw.header) for flaw in flaws]
 
     def _broken(values: dict[str, Any]) -> Iterable[Flaw]:
         try:
@@ -115,5 +120,14 @@ def _structure(wrapper: Element, members: dict[str, str]) -> Iterator[Flaw]:
         yield Flaw("", _TEXT)
 
 
-def _below(root: str, flaws: Iterable[Flaw]) -> list[Flaw]:
-    return [Flaw(root + camel_pointer(flaw.pointer), flaw.detail, flaw.header, flaw.parameter) for flaw in flaws]
+def _respelled(members: Iterable[str]) -> Callable[[Text], Text]:
+    """Return what puts the names of elements into a sentence that has those of members."""
+    spelled = {name: camel(name) for name in members if "_" in name}
+    if not spelled:
+        return lambda text: text
+    name = re.compile(rf"\b(?:{'|'.join(spelled)})\b")
+
+    def respell(text: Text) -> Text:
+        return Text(*(name.sub(lambda found: spelled[found[0]], said) for said in text))
+
+    return respell

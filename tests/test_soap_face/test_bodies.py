@@ -82,6 +82,13 @@ def test_what_breaks_the_contract(gate: Gate, version: str, name: str) -> None:
     assert SECRET not in str(entry)
 
 
+@BOTH
+def test_sentences_name_elements(gate: Gate, version: str) -> None:
+    payload = person(f"{ID}<oldIdCard>123456789</oldIdCard>")
+    refused = Refused(gate.ask("population", payload, version, {"Accept-Language": "en"}), version)
+    assert refused.fault.problem["errors"][0]["detail"] == "give personalId or oldIdCard, not both"
+
+
 def test_who_may_not_ask_is_not_taught_how_to(gate: Gate) -> None:
     payload = '<Parcel xmlns="urn:lgsp:land:1"/>'
     refused = Refused(gate.ask("land", payload, headers={"Authorization": gate.basic("limited")}), "1.1")

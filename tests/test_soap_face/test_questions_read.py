@@ -126,7 +126,14 @@ def test_the_question_is_that_of_rest(database: Database, operation: Operation) 
             flaws = flaws_of(error)
         # A question is flat: a place is a member, or the whole.
         places = [f"{root}/{camel(flaw.pointer[1:])}" if flaw.pointer else root for flaw in flaws]
-        return sorted(zip(places, [flaw.detail.en for flaw in flaws], strict=True))
+        return sorted(zip(places, [spelled(flaw.detail.en) for flaw in flaws], strict=True))
+
+    def spelled(sentence: str) -> str:
+        """The sentence with the names that a SOAP caller knows."""
+        words = {name: camel(name) for name in operation.question.model_fields}
+        return " ".join(
+            words.get(word.strip(","), word.strip(",")) + "," * word.endswith(",") for word in sentence.split(" ")
+        )
 
     @EXAMPLES
     @given(st.data())
