@@ -16,7 +16,7 @@ Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
 group = typer.Typer(
     name="sandbox",
-    help="The simulated registries alone, until Ctrl-C.",
+    help="The simulated registries and portal alone, until Ctrl-C.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -83,18 +83,21 @@ def sandbox(
     fault: Faults = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the simulated registries alone, until Ctrl-C."""
+    """Run the simulated registries and portal alone, until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
     import asyncio
 
     from sandbox.alone import Alone, alone
+    from sandbox.portal.ledger import LedgerTaken
     from sandbox.registry import FaultRefused
 
     try:
         asyncio.run(alone(Alone(state, host, port, seed, people, fault or [], as_json)))
     except FaultRefused as refused:
         fail(str(refused), 2)
+    except LedgerTaken as taken:
+        fail(str(taken))
     except OSError as error:
         fail(f"{error}; choose another --port, or 0 for free ones")
 

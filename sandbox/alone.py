@@ -1,4 +1,4 @@
-"""`lgsp sandbox`: the simulated registries by themselves, for whoever tries another client on them."""
+"""`lgsp sandbox`: the simulated registries and portal by themselves, for whoever tries another client on them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import pki_site
+from sandbox.portal.site import NAME as PORTAL
 from sandbox.run import REGISTRIES, Running, read_faults, start
 from sandbox.world.world import World
 
@@ -29,7 +30,7 @@ class Alone:
 
 
 async def alone(options: Alone) -> None:
-    """Run until interrupted; raises FaultRefused, OSError for a port that is taken."""
+    """Run until interrupted; raises FaultRefused, LedgerTaken, OSError for a port that is taken."""
     faults = read_faults(options.faults)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -38,7 +39,7 @@ async def alone(options: Alone) -> None:
     state = options.state.resolve()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     world = World(options.seed, options.people)
-    running = await start(world, state, host=options.host, ports=_ports(options), faults=faults)
+    running = await start(world, state, host=options.host, ports=_ports(options), faults=faults, portal=True)
     try:
         described = _described(running, state)
         text = json.dumps(described, ensure_ascii=False) if options.as_json else _welcome(described)
@@ -49,10 +50,10 @@ async def alone(options: Alone) -> None:
 
 
 def _ports(options: Alone) -> dict[str, int]:
-    """Give each database a port, in the order of the dump, then the authorities; further hosts get free ones."""
+    """Give each database a port, in the order of the dump, then authorities and portal; further hosts get free ones."""
     if options.port == 0:
         return {}
-    names = [*(registry.name for registry in REGISTRIES), pki_site.NAME]
+    names = [*(registry.name for registry in REGISTRIES), pki_site.NAME, PORTAL]
     return {name: options.port + place for place, name in enumerate(names)}
 
 
@@ -62,6 +63,7 @@ def _described(running: Running, state: Path) -> dict[str, Any]:
         "contracts": dict(running.contracts),
         "trust": str(running.pki.registries_ca),
         "pki": running.pki_url,
+        "portal": running.portal,
         # A client needs the accounts, which are secrets: the file says them, the screen does not.
         "accounts": str(state / "accounts.json"),
     }
@@ -76,6 +78,7 @@ def _welcome(described: dict[str, Any]) -> str:
         f"accounts at them   {described['accounts']}",
         f"authority          {described['trust']}",
         f"its lists, OCSP    {described['pki']}",
+        f"national portal    {described['portal']}",
         "",
         'A fault at run time: curl -X PUT -d \'{"fault": "down"}\' REGISTRY/_faults. Ctrl-C ends it.',
     ]

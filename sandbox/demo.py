@@ -24,6 +24,7 @@ from routes.server import answering
 from sandbox import pki_site
 from sandbox.configuration import configuration
 from sandbox.deployment import demo_clients, deploy
+from sandbox.portal.site import NAME as PORTAL
 from sandbox.ports import Ports
 from sandbox.run import REGISTRIES, Running, read_faults, start
 from sandbox.tour import tour
@@ -80,9 +81,9 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     if options.port:
         await ports.wait_for(options.port)
     world = World(options.seed, options.people)
-    running = await start(world, state, host=options.host, ports=ports.known(), faults=faults)
+    running = await start(world, state, host=options.host, ports=ports.known(), faults=faults, portal=True)
     stack.push_async_callback(running.close)
-    addresses = {**running.urls, pki_site.NAME: running.pki_url}
+    addresses = {**running.urls, pki_site.NAME: running.pki_url, PORTAL: str(running.portal)}
     ports.keep({endpoint: int(url.rpartition(":")[2]) for endpoint, url in addresses.items()})
     settings = _configure(options, state, ports, running)
     clients = await deploy(settings, state, running.pki)
@@ -172,7 +173,7 @@ def _described(
         "gateway": settings.server.public_url,
         "gateway_tls": f"https://{tls.listen}" if tls else None,
         "console": None,
-        "portal": None,
+        "portal": running.portal,
         "registries": {
             name: {"url": running.urls[name], "wsdl": contract if name in wsdls else None}
             for name, contract in running.contracts.items()

@@ -11,7 +11,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -34,7 +34,8 @@ SIGNING_MANNERS: Final = ("fresh-cert",)
 """No faults, but what a source that signs may do on any day: here, sign with a certificate made a moment ago."""
 PKI_FAULTS: Final = ("stale", "unknown", "wrong-signer", "wrong-nonce", "try-later")
 """What the authorities' site can do besides the common ones: lists and answers that are old, or prove nothing."""
-_AMOUNT = re.compile(r"(latency)=([0-9]{1,4}(?:\.[0-9]{1,3})?)s|(error)=(0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)")
+_MEASURED: Final = ("latency=2s", "error=0.1")
+_AMOUNT = re.compile(r"([a-z-]+)=([0-9]{1,4}(?:\.[0-9]{1,6})?)(s|/s)?")
 
 
 class FaultRefused(ValueError):
@@ -43,56 +44,89 @@ class FaultRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to misbehave; `amount` is seconds for latency and the share of requests for error."""
+    """One way to misbehave; `amount` is measured in `unit`: "s" seconds, "/s" requests a second, "" a share or count.
+
+    `also` are further ways at the same time, where a source has several.
+    """
 
     kind: str
     amount: float = 0.0
+    unit: str = ""
+    also: tuple[Fault, ...] = ()
 
 
-def read_fault(text: str, *, signs: bool, more: Sequence[str] = ()) -> Fault:
+def read_fault(text: str, *, signs: bool, more: Sequence[str] = (), several: bool = False) -> Fault:
     """Read `down`, `latency=2s`, `error=0.1`, …; raises FaultRefused, also for a signing fault where nobody signs.
 
-    `more` are the kinds that only this source has.
+    `more` are the kinds that only this source has, those with an amount as an example of one: `throttled=10/s`. With
+    `several`, kinds that differ may be joined by commas.
     """
-    match = _AMOUNT.fullmatch(text)
-    if match:
-        latency, seconds, error, share = match.groups()
-        return Fault(latency or error, float(seconds or share))
+    if several and "," in text:
+        first, *others = (read_fault(part, signs=signs, more=more) for part in text.split(","))
+        if len({fault.kind for fault in (first, *others)}) <= len(others):
+            raise FaultRefused(f"{text}: the same kind twice")
+        return replace(first, also=tuple(others))
     signing = SIGNING_FAULTS + SIGNING_MANNERS
-    plain = (*COMMON_FAULTS[2:], *(signing if signs else ()), *more)
+    plain = (*COMMON_FAULTS[2:], *(signing if signs else ()), *(kind for kind in more if "=" not in kind))
     if text in plain:
-        return Fault(text)
+        # Without a share it loses every answer.
+        return Fault(text, 1.0 if text == "drop-after-commit" else 0.0)
+    measured = (*_MEASURED, *(kind for kind in more if "=" in kind))
+    for example in measured:
+        found = _measured_as(example, text)
+        if found is not None:
+            return found
     if text in signing:
         raise FaultRefused(f"{text}: this source does not sign its answers")
-    raise FaultRefused(f"{text}: no such fault; there are latency=2s, error=0.1, {', '.join(plain)}")
+    raise FaultRefused(f"{text}: no such fault; there are {', '.join((*measured, *plain))}")
+
+
+def _measured_as(example: str, text: str) -> Fault | None:
+    """Read an amount of the kind and unit of `example`; an example below one is a share, and a rate is above zero."""
+    wanted, given = _AMOUNT.fullmatch(example), _AMOUNT.fullmatch(text)
+    if wanted is None or given is None or (wanted[1], wanted[3]) != (given[1], given[3]):
+        return None
+    amount = float(given[2])
+    if (float(wanted[2]) < 1 < amount) or (given[3] == "/s" and not amount):
+        return None
+    return Fault(given[1], amount, given[3] or "")
 
 
 class Faults:
     """The present fault of one registry, shared by all its endpoints and changed at run time."""
 
-    def __init__(self, *, signs: bool, more: Sequence[str] = ()) -> None:
+    def __init__(self, *, signs: bool, more: Sequence[str] = (), several: bool = False) -> None:
         self._signs = signs
         self._more = more
+        self._several = several
         self.current: Fault | None = None
         self._dice = random.Random(0)  # noqa: S311 - a share of failures, nothing secret
 
     def set(self, text: str | None) -> None:
         """Begin or (None) end misbehaving; raises FaultRefused."""
-        self.current = None if text is None else read_fault(text, signs=self._signs, more=self._more)
+        if text is None:
+            self.current = None
+        else:
+            self.current = read_fault(text, signs=self._signs, more=self._more, several=self._several)
 
     def kind(self) -> str | None:
         """Return the kind of the present fault."""
         return self.current.kind if self.current else None
+
+    def active(self, kind: str) -> Fault | None:
+        """Return the present fault of this kind, be it the only one or one of several."""
+        present = (self.current, *self.current.also) if self.current else ()
+        return next((fault for fault in present if fault.kind == kind), None)
 
     @property
     def delivers(self) -> bool:
         """Whether a genuine answer made now reaches whoever asked, so that `replayed` may send it again."""
         return self.kind() in (None, "latency", "error", "replayed", *SIGNING_MANNERS)
 
-    def strikes(self) -> bool:
-        """Throw the dice of `error=`: whether this request is one of the failing share."""
-        fault = self.current
-        return fault is not None and fault.kind == "error" and self._dice.random() < fault.amount
+    def strikes(self, kind: str = "error") -> bool:
+        """Throw the dice of a fault that concerns a share of requests: whether this is one of them."""
+        fault = self.active(kind)
+        return fault is not None and self._dice.random() < fault.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +191,7 @@ class Registry:
 
 
 _FAULTS: web.AppKey[Faults] = web.AppKey("faults", Faults)
+_ABOUT_ITSELF: Final = "/_"
 _CONTROL: Final = "/_faults"
 
 
@@ -174,19 +209,19 @@ async def _misbehave(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     faults = request.app[_FAULTS]
-    kind = faults.kind()
-    if kind is None or request.path == _CONTROL:
+    if faults.current is None or request.path.startswith(_ABOUT_ITSELF):
         return await handler(request)
-    if kind == "down":
+    if faults.active("down"):
         return _hang_up(request)
-    if kind == "latency" and faults.current is not None:
-        await asyncio.sleep(faults.current.amount)
-    elif faults.strikes():
+    latency = faults.active("latency")
+    if latency is not None:
+        await asyncio.sleep(latency.amount)
+    if faults.strikes():
         return web.Response(status=503, text="Service Unavailable")
     response = await handler(request)
-    if kind == "drop-after-commit":
+    if faults.strikes("drop-after-commit"):
         return _hang_up(request)
-    if kind == "malformed" and isinstance(response, web.Response):
+    if faults.active("malformed") and isinstance(response, web.Response):
         return _cut(response)
     return response
 
@@ -224,4 +259,5 @@ async def _show(request: web.Request) -> web.Response:
     fault = request.app[_FAULTS].current
     if fault is None:
         return web.json_response({"fault": None})
-    return web.json_response({"fault": fault.kind, "amount": fault.amount})
+    also = [{"fault": one.kind, "amount": one.amount} for one in fault.also]
+    return web.json_response({"fault": fault.kind, "amount": fault.amount, **({"also": also} if also else {})})

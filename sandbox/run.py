@@ -1,4 +1,4 @@
-"""Starts the simulated registries inside the current event loop, each endpoint on a socket of its own."""
+"""Starts the simulated registries and the portal inside the current event loop, each endpoint on its own socket."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from aiohttp import web
 
 from sandbox import civil_status, enterprise, land, pki_site, population, social_insurance, tax
 from sandbox.pki import Pki
+from sandbox.portal.ledger import FILE, Ledger
+from sandbox.portal.site import NAME as PORTAL
+from sandbox.portal.site import PORTAL_FAULTS
+from sandbox.portal.site import site as portal_site
 from sandbox.registry import PKI_FAULTS, Account, Context, Fault, FaultRefused, Faults, Registry, read_fault
 from sandbox.world.world import World
 
@@ -35,12 +39,14 @@ class Running:
 
     `urls` by endpoint name (`http://host:port`, no path); `contracts` where each database publishes its WSDL or OpenAPI
     document; `accounts` what the gateway proves itself with at each endpoint; `params` the constants of its profile.
-    `pki_url` is where lists of revoked certificates and the OCSP responder are.
+    `pki_url` is where lists of revoked certificates and the OCSP responder are, `portal` the national portal's address,
+    None where it was not asked for; its account and faults stand beside the others as `portal`.
     """
 
     world: World
     pki: Pki
     pki_url: str
+    portal: str | None
     urls: Mapping[str, str]
     contracts: Mapping[str, str]
     accounts: Mapping[str, Account]
@@ -55,14 +61,15 @@ class Running:
 
 def read_faults(texts: Sequence[str], registries: Sequence[Registry] = REGISTRIES) -> dict[str, Fault]:
     """Read `DB:KIND` as the command line has them; raises FaultRefused naming what is possible."""
-    signs = {registry.name: registry.signs for registry in registries} | {pki_site.NAME: False}
+    signs = {registry.name: registry.signs for registry in registries} | {pki_site.NAME: False, PORTAL: False}
+    own = {pki_site.NAME: PKI_FAULTS, PORTAL: PORTAL_FAULTS}
     found: dict[str, Fault] = {}
     for text in texts:
         database, colon, kind = text.partition(":")
         if not colon or database not in signs:
             raise FaultRefused(f"{text}: write DB:KIND, where DB is one of {', '.join(signs)}")
-        more = PKI_FAULTS if database == pki_site.NAME else ()
-        found[database] = read_fault(kind, signs=signs[database], more=more)
+        more = own.get(database, ())
+        found[database] = read_fault(kind, signs=signs[database], more=more, several=database == PORTAL)
     return found
 
 
@@ -74,10 +81,12 @@ async def start(
     ports: Mapping[str, int] | None = None,
     faults: Mapping[str, Fault] | None = None,
     registries: Sequence[Registry] = REGISTRIES,
+    portal: bool = False,
 ) -> Running:
     """Start `registries`, their keys and accounts kept in `state`; an endpoint not in `ports` gets a free port.
 
-    Raises OSError when a port is taken.
+    With `portal` the national portal too, whose ledger in `state` goes on where it was. Raises OSError when a port is
+    taken, LedgerTaken when another portal writes that ledger.
     """
     pki = Pki(state / "pki")
     vault = _Accounts(state / "accounts.json")
@@ -100,13 +109,24 @@ async def start(
             context = Context(world, pki, present[registry.name], vault.get)
             for endpoint, app in registry.build(context).items():
                 urls[endpoint] = await _listen(stack, app, host, (ports or {}).get(endpoint, 0))
+        portal_url = None
+        accounts = {endpoint: vault.get(endpoint) for endpoint in urls}
+        if portal:
+            present[PORTAL] = Faults(signs=False, more=PORTAL_FAULTS, several=True)
+            present[PORTAL].current = (faults or {}).get(PORTAL)
+            ledger = Ledger(state / FILE)
+            stack.push_async_callback(ledger.close)
+            national = portal_site(Context(world, pki, present[PORTAL], vault.get), ledger)
+            portal_url = await _listen(stack, national, host, (ports or {}).get(PORTAL, 0))
+            accounts[PORTAL] = vault.get(PORTAL)
         return Running(
             world=world,
             pki=pki,
             pki_url=pki_url,
+            portal=portal_url,
             urls=urls,
             contracts={registry.name: urls[registry.name] + registry.contract for registry in registries},
-            accounts={endpoint: vault.get(endpoint) for endpoint in urls},
+            accounts=accounts,
             params={registry.name: registry.params for registry in registries},
             faults=present,
             _stack=stack.pop_all(),

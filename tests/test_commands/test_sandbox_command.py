@@ -17,7 +17,8 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def test_the_registries_run_alone_until_interrupted(tmp_path: Path) -> None:
     arguments = [SCRIPT, "sandbox", "--state", tmp_path / "state", "--port", "0", "--people", "20", "--json"]
-    process = subprocess.Popen([*arguments, "--fault", "tax:down"], stdout=subprocess.PIPE, text=True)
+    arguments += ["--fault", "tax:down", "--fault", "portal:throttled=9/s,error=0.5"]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     described = json.loads(process.stdout.readline())
     try:
@@ -25,6 +26,10 @@ def test_the_registries_run_alone_until_interrupted(tmp_path: Path) -> None:
         assert Path(described["accounts"]).stat().st_mode & 0o077 == 0
         with OPENER.open(f"{described['registries']['tax']}/_faults", timeout=10) as answer:
             assert json.load(answer)["fault"] == "down"
+        with OPENER.open(f"{described['portal']}/_faults", timeout=10) as answer:
+            assert json.load(answer)["fault"] == "throttled"
+        with OPENER.open(f"{described['portal']}/_ledger", timeout=10) as answer:
+            assert answer.read() == b""
         with OPENER.open(described["contracts"]["population"], timeout=10) as answer:
             assert b"definitions" in answer.read()
         for name in described["accounts"], described["trust"]:
@@ -33,6 +38,18 @@ def test_the_registries_run_alone_until_interrupted(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
         process.stdout.close()
+
+
+def test_a_second_portal_on_the_same_state_is_a_finding(tmp_path: Path) -> None:
+    import asyncio
+
+    from sandbox.portal.ledger import FILE, Ledger
+
+    ledger = Ledger(tmp_path / FILE)
+    result = lgsp("sandbox", "--state", str(tmp_path), "--people", "20", "--port", "0")
+    asyncio.run(ledger.close())
+    assert result.returncode == 1
+    assert "--state" in result.stderr
 
 
 def test_a_port_that_is_taken_is_a_finding(tmp_path: Path) -> None:
