@@ -7,8 +7,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from pydantic import BaseModel
+
 from schemas.fields import Branch, Question, Shape
-from schemas.forms import TEXT
+from schemas.forms import TEXT, Form
 
 Path = tuple[str, ...]
 Texts = list[tuple[Path, str]]
@@ -38,6 +40,57 @@ def texts_of(shape: Shape) -> Callable[[Question], Texts]:
         return found
 
     return texts
+
+
+Write = Callable[[Any], tuple[str | None, ...]]
+
+
+def object_of(
+    shape: Shape, *, numbers: frozenset[str] = frozenset(), empty: tuple[Form, ...] = (), prefix: str = ""
+) -> Callable[[BaseModel], dict[str, Any]]:
+    """Compile a function from a record to the JSON object of its source, with the records and lists in it.
+
+    Scalars are strings, those whose dotted path is in `numbers` numbers. What is missing is left out, what has one of
+    the forms `empty` is "" instead.
+    """
+    values: list[tuple[str, tuple[Path, ...], Write, bool, bool, bool]] = []
+    records: list[tuple[str, Path, Callable[[BaseModel], dict[str, Any]], bool]] = []
+    for member in shape.members:
+        path = prefix + member.name
+        if isinstance(member, Branch):
+            below = object_of(member.shape, numbers=numbers, empty=empty, prefix=f"{path}.")
+            records.append((member.name, member.path, below, member.many))
+        else:
+            write, blank = member.form.write, any(member.form is form for form in empty)
+            values.append((member.name, member.paths, write, member.many, path in numbers, blank))
+
+    def made(record: BaseModel) -> dict[str, Any]:
+        root: dict[str, Any] = {}
+        for name, paths, write, many, number, blank in values:
+            value = getattr(record, name)
+            if value is None:
+                if blank:
+                    _put(root, paths[0], "")
+            elif many:
+                _put(root, paths[0], [write(item)[0] for item in value])
+            else:
+                for path, text in zip(paths, write(value), strict=True):
+                    if text is not None:
+                        _put(root, path, int(text) if number else text)
+        for name, path, below, many in records:
+            value = getattr(record, name)
+            if value is not None:
+                _put(root, path, [below(item) for item in value] if many else below(value))
+        return root
+
+    return made
+
+
+def _put(root: dict[str, Any], path: Path, value: Any) -> None:
+    place = root
+    for segment in path[:-1]:
+        place = place.setdefault(segment, {})
+    place[path[-1]] = value
 
 
 _SPECIAL = re.compile("[&<>\r]")
@@ -99,8 +152,5 @@ def json_of(texts: Texts) -> dict[str, Any]:
     """Write (path, text) pairs as nested JSON objects of strings."""
     root: dict[str, Any] = {}
     for path, text in texts:
-        place = root
-        for segment in path[:-1]:
-            place = place.setdefault(segment, {})
-        place[path[-1]] = text
+        _put(root, path, text)
     return root

@@ -7,8 +7,8 @@ that one line come the JSON schema, the codec, the disclosure paths and the subj
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -55,7 +55,10 @@ def said(
 
 
 class Question(BaseModel):
-    """Base of everything a caller may ask: unknown members are refused, text is brought to NFC."""
+    """Base of everything a caller may ask: unknown members are refused, text is brought to NFC.
+
+    What callers ask is flat; what the gateway itself sends may hold records and lists of them.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -117,6 +120,36 @@ def shape_of(model: type[BaseModel]) -> Shape:
         else:
             members.append(Leaf(name, paths, wire.form, subject, many))
     return Shape(model, tuple(members))
+
+
+def placed(shape: Shape, places: Mapping[str, Wire | None]) -> Shape:
+    """Return a shape whose members stand elsewhere or in other forms, as another generation of an interface has them.
+
+    `places` is by dotted path; a member given None is left out, together with all below it. Raises TypeError for a path
+    that does not exist.
+    """
+    unknown = sorted(places.keys() - set(shape.paths()))
+    if unknown:
+        raise TypeError(f"{shape.model.__name__} has no member {unknown[0]}")
+    return _placed(shape, places, "")
+
+
+def _placed(shape: Shape, places: Mapping[str, Wire | None], prefix: str) -> Shape:
+    members: list[Leaf | Branch] = []
+    for member in shape.members:
+        path = prefix + member.name
+        wire = places.get(path)
+        if path in places and wire is None:
+            continue
+        paths = tuple(tuple(one.split("/")) for one in wire.paths) if wire is not None else None
+        if isinstance(member, Branch):
+            below = _placed(member.shape, places, f"{path}.")
+            members.append(replace(member, path=paths[0] if paths else member.path, shape=below))
+        elif paths is None or wire is None:
+            members.append(member)
+        else:
+            members.append(replace(member, paths=paths, form=wire.form))
+    return replace(shape, members=tuple(members))
 
 
 def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[Any, Subject | None, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from types import MappingProxyType
 
 Value = str | bool | int | None
@@ -204,21 +204,58 @@ def _as_day_or_year(value: str) -> tuple[str | None, ...]:
 DAY_OR_YEAR = Form(_day_or_year, _as_day_or_year, arity=2)
 """A date in two places of the source: `yyyyMMdd` or `yyyyMM` in the first, a bare year in the second."""
 
-_LOCAL_INSTANT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
+_VIETNAM = timezone(timedelta(hours=7))
+_PLACES = {
+    "yyyy": ("year", 4),
+    "MM": ("month", 2),
+    "dd": ("day", 2),
+    "HH": ("hour", 2),
+    "mm": ("minute", 2),
+    "ss": ("second", 2),
+    "fff": ("milliseconds", 3),
+}
 
 
-def _local_instant(text: str) -> str | None:
-    if not text or text.isspace():
-        return None
-    match = _LOCAL_INSTANT.fullmatch(text)
-    try:
-        when = datetime(*map(int, match.groups())) if match else None  # type: ignore[arg-type]  # noqa: DTZ001
-    except ValueError:
-        when = None
-    if when is None:
-        raise Unmapped(text, "unreadable-value")
-    return f"{when.isoformat()}+07:00"
+def instants(pattern: str) -> Form:
+    """A moment on Vietnam's clock (UTC+7 all year, no offset written) in a pattern of yyyy, MM, dd, HH, mm, ss and fff.
+
+    Written from an RFC 3339 moment of any offset; what is finer than the pattern is cut off. Raises ValueError for one
+    without an offset.
+    """
+    expression, template = re.escape(pattern), pattern
+    for token, (name, digits) in _PLACES.items():
+        expression = expression.replace(token, f"(?P<{name}>[0-9]{{{digits}}})")
+        template = template.replace(token, f"{{{name}:0{digits}}}")
+    match = re.compile(expression).fullmatch
+    timespec = "milliseconds" if "fff" in pattern else "seconds"
+
+    def read(text: str) -> str | None:
+        if not text or text.isspace():
+            return None
+        found = match(text)
+        if found is None:
+            raise Unmapped(text, "unreadable-value")
+        parts = {name: int(digits) for name, digits in found.groupdict().items()}
+        try:
+            when = datetime(microsecond=parts.pop("milliseconds", 0) * 1000, tzinfo=_VIETNAM, **parts)
+        except ValueError:
+            raise Unmapped(text, "unreadable-value") from None
+        return when.isoformat(timespec=timespec)
+
+    def write(value: str) -> tuple[str | None, ...]:
+        when = datetime.fromisoformat(value)
+        if when.tzinfo is None:
+            raise ValueError("a moment without its offset")
+        when = when.astimezone(_VIETNAM)
+        names = {name: getattr(when, name) for name, _ in _PLACES.values() if name != "milliseconds"}
+        return (template.format(milliseconds=when.microsecond // 1000, **names),)
+
+    return Form(read, write)
 
 
-LOCAL_INSTANT = Form(_local_instant, lambda value: (re.sub("[^0-9]", "", value[:19]),))
-"""`yyyyMMddHHmmss` on Vietnam's clock (UTC+7 all year, no offset written)."""
+LOCAL_INSTANT = instants("yyyyMMddHHmmss")
+"""A moment as most sources write it; the first generation of the national portal, too."""
+PORTAL_TIME = instants("yyyy-MM-dd HH:mm:ss")
+"""A moment of a dossier in the second generation of the national portal."""
+PORTAL_INSTANT = instants("yyyy-MM-ddTHH:mm:ss.fff")
+"""A moment of a progress record in the second generation of the national portal."""

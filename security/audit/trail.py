@@ -19,7 +19,7 @@ from schemas.codes.agencies import check_dossier_code
 from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
 from schemas.exchange import Answer, Exchange, Handler, Operation
 from schemas.exchange import Caller as Identified
-from schemas.fields import Finder, Found, shape_of, subjects
+from schemas.fields import Branch, Finder, Found, shape_of, subjects
 from schemas.identifiers import check_officer
 from schemas.ids import new_id
 from schemas.purposes import PURPOSES
@@ -129,9 +129,13 @@ class AuditTrail:
         kind: Kind = "exchange",
         answer: Answer | None = None,
     ) -> Evidence:
-        asked_of, disclosed_of = _finders(exchange.operation)
-        # A question has no records in it: its values are JSON as they stand.
-        question = {name: value for name, value in exchange.question.__dict__.items() if value is not None}
+        asked_of, disclosed_of, flat = _finders(exchange.operation)
+        # The values of a question without records in it are JSON as they stand.
+        question = (
+            {name: value for name, value in exchange.question.__dict__.items() if value is not None}
+            if flat
+            else exchange.question.model_dump(exclude_none=True)
+        )
         found: list[Found] = []
         asked_of(question, found)
         if answer is not None:
@@ -205,8 +209,11 @@ def _counted(database: str, operation: str, outcome: str) -> tuple[Tally, Spread
 
 
 @cache
-def _finders(operation: Operation) -> tuple[Finder, Finder]:
-    return subjects(shape_of(operation.question), "asked"), subjects(shape_of(operation.answer), "disclosed")
+def _finders(operation: Operation) -> tuple[Finder, Finder, bool]:
+    """What finds the subjects of question and answer, and whether the question has no records in it."""
+    asked, answered = shape_of(operation.question), shape_of(operation.answer)
+    flat = not any(isinstance(member, Branch) for member in asked.members)
+    return subjects(asked, "asked"), subjects(answered, "disclosed"), flat
 
 
 def _named(caller: Identified) -> Caller:
