@@ -5,11 +5,11 @@ On SQLite the driver is asked without SQLAlchemy in between, which would cost mo
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Select, Table, Update, insert
+from sqlalchemy import Column, Connection, Dialect, Select, Table, Update, insert
 from sqlalchemy.exc import DBAPIError
 
 # Rows of one INSERT on SQLite: one step of the driver (which gives up the interpreter lock at each) instead of one for
@@ -23,13 +23,46 @@ def insert_rows(
     """Insert rows whose values stand in the order of `names`."""
     if not rows:
         return
+    _put(connection, rows, lambda many: _insert(connection.dialect, table, names, many))
+
+
+def upsert_rows(
+    connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Insert rows, or give those whose primary key stands already these values; otherwise as `insert_rows`."""
+    if not rows:
+        return
+    tail = _overwriting(table, names)
+    _put(connection, rows, lambda many: _insert(connection.dialect, table, names, many) + tail)
+
+
+def rows_among(
+    connection: Connection,
+    columns: tuple[Column[Any], ...],
+    among: Column[Any],
+    values: Sequence[object],
+    fixed: tuple[tuple[Column[Any], object], ...] = (),
+) -> Sequence[Sequence[Any]]:
+    """Read these columns of the rows where `among` has one of the values and each of `fixed` its value."""
+    if not values:
+        return ()
+    where = tuple(column for column, _ in fixed)
     if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(_insert(connection.dialect, table, names), list(rows))
+        statement = _among(columns, among, where, "postgresql", 1)
+        return connection.exec_driver_sql(statement, (*(value for _, value in fixed), list(values))).all()
+    # Few different texts, as for the rows of an INSERT: the last value is asked for once more instead.
+    padded = [*values, *[values[-1]] * (-len(values) % ROWS)]
+    statement = _among(columns, among, where, "sqlite", len(padded))
+    return fetch_plain(driver_of(connection), statement, [*(value for _, value in fixed), *padded])
+
+
+def _put(connection: Connection, rows: Sequence[tuple[object, ...]], statement: Callable[[int], str]) -> None:
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(statement(1), list(rows))
         return
     for first in range(0, len(rows), ROWS):
         some = rows[first : first + ROWS]
-        statement = _insert(connection.dialect, table, names, len(some))
-        run_plain(driver_of(connection), statement, [value for row in some for value in row])
+        run_plain(driver_of(connection), statement(len(some)), [value for row in some for value in row])
 
 
 def run_rendered(
@@ -60,10 +93,20 @@ def run_plain(driver: sqlite3.Connection, statement: str, values: Sequence[objec
     try:
         first: tuple[Any, ...] | None = driver.execute(statement, values).fetchone()
     except sqlite3.Error as failure:
-        raise cast(
-            "DBAPIError", DBAPIError.instance(statement, None, failure, sqlite3.Error, hide_parameters=True)
-        ) from failure
+        raise _told(statement, failure) from failure
     return first
+
+
+def fetch_plain(driver: sqlite3.Connection, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Run a statement on SQLite and return all its rows; raises as `run_plain`."""
+    try:
+        return driver.execute(statement, values).fetchall()
+    except sqlite3.Error as failure:
+        raise _told(statement, failure) from failure
+
+
+def _told(statement: str, failure: sqlite3.Error) -> DBAPIError:
+    return cast("DBAPIError", DBAPIError.instance(statement, None, failure, sqlite3.Error, hide_parameters=True))
 
 
 @cache
@@ -73,6 +116,24 @@ def _insert(dialect: Dialect, table: Table, names: tuple[str, ...], rows: int = 
     if tuple(compiled.positiontup or ()) != names:
         raise ValueError(f"{table.name}: name the columns in the order of the table")
     return str(compiled) + f", ({', '.join('?' * len(names))})" * (rows - 1)
+
+
+@cache
+def _overwriting(table: Table, names: tuple[str, ...]) -> str:
+    key = [column.name for column in table.primary_key]
+    taken = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in key)
+    return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {taken}"
+
+
+@cache
+def _among(
+    columns: tuple[Column[Any], ...], among: Column[Any], where: tuple[Column[Any], ...], dialect: str, many: int
+) -> str:
+    mark = ["?" if dialect == "sqlite" else f"${place}" for place in range(1, len(where) + 2)]
+    fixed = "".join(f'"{column.name}" = {mark[place]} AND ' for place, column in enumerate(where))
+    chosen = f"IN ({', '.join('?' * many)})" if dialect == "sqlite" else f"= ANY({mark[-1]})"
+    listed = ", ".join(f'"{column.name}"' for column in columns)
+    return f'SELECT {listed} FROM "{among.table.name}" WHERE {fixed}"{among.name}" {chosen}'  # noqa: S608 - names of ours
 
 
 @cache

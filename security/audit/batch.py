@@ -23,6 +23,18 @@ from storage.bulk import insert_rows, run_rendered
 # Runs in the transaction of the entry, before it; gets the index that the entry will have.
 Write = Callable[[Connection, int], None]
 
+# The same for entries that are recorded together: gets the index of the first and which of them are to be recorded,
+# says for each of those whether it is (None) or what stops it. Those that are recorded follow each other.
+GroupWrite = Callable[[Connection, int, Sequence[int]], Sequence[Exception | None]]
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Entries of one commit with one write for all of them."""
+
+    write: GroupWrite
+
+
 _PERIOD_LENGTH = len("2026-11")
 
 
@@ -40,6 +52,8 @@ class Item:
     done: "asyncio.Future[Receipt]"
     since: float = 0.0
     sealed: Sealed | None = None
+    group: Group | None = None
+    place: int = 0
 
 
 class Batch:
@@ -72,6 +86,7 @@ class Batch:
         placed: dict[int, tuple[Item, int]] = {}
         failed: dict[int, Exception] = {}
         accepted: list[Item] = []
+        decided: dict[Group, dict[int, Exception | None]] = {}
         for place, item in enumerate(self.items):
             known = found.get(item.id)
             if known is not None:
@@ -81,6 +96,12 @@ class Batch:
                     failed[place] = ValueError("audit log: another entry has this id")
                 continue
             index = begin + len(accepted)
+            if item.group is not None:
+                if item.group not in decided:
+                    decided[item.group] = self._run_group(connection, item.group, index, found)
+                if (refusal := decided[item.group][item.place]) is not None:
+                    failed[place] = refusal
+                    continue
             if item.writes and (conflict := _run_writes(connection, item.writes, index)) is not None:
                 failed[place] = conflict
                 continue
@@ -93,9 +114,20 @@ class Batch:
             for place in range(len(self.items))
         ]
 
+    def _run_group(
+        self, connection: Connection, group: Group, index: int, found: Mapping[str, object]
+    ) -> dict[int, Exception | None]:
+        """Run the write of a group for those of it that do not stand in the log already."""
+        asked = [item.place for item in self.items if item.group is group and item.id not in found]
+        said: list[Exception | None] = []
+        stopped = _run_writes(
+            connection, [lambda connection, index: said.extend(group.write(connection, index, asked))], index
+        )
+        return dict(zip(asked, said, strict=True)) if stopped is None else dict.fromkeys(asked, stopped)
+
     def _standing(self, connection: Connection) -> dict[str, tuple[int, bytes]]:
         """Which of the ids stand in the log already; without `careful` only those whose writes must not be repeated."""
-        asked = [item.id for item in self.items if self.careful or item.writes]
+        asked = [item.id for item in self.items if self.careful or item.writes or item.group is not None]
         if not asked:
             return {}
         query = select(ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf).where(ENTRIES.c.id.in_(asked))

@@ -26,7 +26,7 @@ SALT_SIZE = 32
 
 Kind = Literal[
     "exchange", "refusal", "unreadable", "anonymous", "over-limit", "intent", "delivery", "token", "admin", "reading",
-    "redaction", "key-rotation", "configuration", "start", "stop",
+    "redaction", "key-rotation", "configuration", "start", "stop", "intake",
 ]  # fmt: skip
 
 # A text as JSON, escaped as RFC 8785 wants it; raises TypeError for anything else.

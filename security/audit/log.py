@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from config.metrics import labelled, metrics
 from schemas.errors import EvidenceUnavailable, Text
-from security.audit.batch import Batch, Item, Write, checked, columns, current_checkpoint
+from security.audit.batch import Batch, Group, GroupWrite, Item, Write, checked, columns, current_checkpoint
 from security.audit.canonical import JSON, canonical
 from security.audit.checkpoint import CheckpointRejected, Signer, VerifierKey, opened
 from security.audit.entries import Evidence, Secrets
@@ -109,22 +109,51 @@ class AuditLog:
         """
         return await self._durable(canonical(dict(entry)), columns(entry), secrets, writes)
 
+    async def record_together(self, events: Sequence[Evidence], write: GroupWrite) -> list[Receipt | BaseException]:
+        """Append an entry for each of at most `BATCH` events in one commit, with one write for all (`GroupWrite`).
+
+        Returns for each event its receipt, or what stopped it: an exception of the write, EvidenceUnavailable.
+        """
+        if len(events) > BATCH:
+            raise ValueError(f"audit log: at most {BATCH} entries together")
+        # All or none of them are taken.
+        self._admit(len(events))
+        group = Group(write)
+        written = [event.written() for event in events]
+        for body, repeated, _ in written:
+            checked(body, repeated)
+        waiting = [
+            self._durable(body, repeated, secrets, (), group, place)
+            for place, (body, repeated, secrets) in enumerate(written)
+        ]
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
     def _durable(
-        self, body: bytes, repeated: tuple[str | None, ...], secrets: Secrets | None, writes: Sequence[Write]
+        self,
+        body: bytes,
+        repeated: tuple[str | None, ...],
+        secrets: Secrets | None,
+        writes: Sequence[Write],
+        group: Group | None = None,
+        place: int = 0,
     ) -> "asyncio.Future[Receipt]":
         """Queue an entry and return the future of its receipt."""
-        if self._closed or len(self._waiting) >= BACKLOG:
-            raise _unavailable("the log is closed" if self._closed else "too many entries wait to be written")
+        self._admit(1)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Receipt] = loop.create_future()
         now = loop.time()
         item = Item(str(repeated[0]), str(repeated[1]), repeated, body, leaf_hash(body), secrets, writes, done, now)
+        item.group, item.place = group, place
         self._waiting.append(item)
         if self._drainer is None:
             self._drainer = loop.create_task(self._drain())
         if self._watch is None:
             self._watch = loop.call_at(now + PATIENCE_S, self._refuse_late)
         return done
+
+    def _admit(self, entries: int) -> None:
+        if self._closed or len(self._waiting) > BACKLOG - entries:
+            raise _unavailable("the log is closed" if self._closed else "too many entries wait to be written")
 
     async def proof(self, receipt: Receipt) -> list[bytes]:
         """The inclusion proof for the receipt's checkpoint; `receipt.as_json(proof)` then verifies offline."""
@@ -158,7 +187,8 @@ class AuditLog:
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                self._under_way, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                cut = _cut(self._waiting)
+                self._under_way, self._waiting = self._waiting[:cut], self._waiting[cut:]
                 await self._settle(self._under_way)
                 if GATHER_FROM <= len(self._waiting) < BATCH and self._load.is_high():
                     await self._gather()
@@ -256,6 +286,14 @@ class _Load:
             self._high = used - self._used >= BUSY * passed
             self._since, self._used = now, used
         return self._high
+
+
+def _cut(waiting: Sequence[Item]) -> int:
+    """How many entries the next commit takes: `BATCH`, and the rest of the group that the last of them is of."""
+    cut = min(BATCH, len(waiting))
+    while 0 < cut < len(waiting) and (group := waiting[cut].group) is not None and waiting[cut - 1].group is group:
+        cut += 1
+    return cut
 
 
 def _finish(item: Item, result: Receipt | Exception) -> None:
