@@ -22,12 +22,12 @@ VERIFY = {"Lgsp-Purpose": "identity-verification"}
 
 
 def adjusted(text: str) -> str:
-    """Sources that may fail often before they are left alone, but for one; one that has half a second."""
+    """Sources that may fail often before they are left alone, but for one; one that has a second and a half."""
     text = text.replace("attempts = 3", "attempts = 1").replace("failures = 5", "failures = 100")
     parts = re.split(r"(?m)^(?=\[endpoints\.)", text)
     for at, part in enumerate(parts):
         if part.startswith(f"[endpoints.{SLOW}]"):
-            parts[at] = part.replace("read = 8.0, total = 8.0", "read = 0.5, total = 0.5")
+            parts[at] = part.replace("read = 8.0, total = 8.0", "read = 1.5, total = 1.5")
         if part.startswith(f"[endpoints.{BROKEN}]"):
             parts[at] = part.replace("failures = 100", "failures = 1").replace("open_for = 5.0", "open_for = 60.0")
     return "".join(parts)
@@ -98,7 +98,7 @@ def test_people_who_are_not_there_or_there_twice(failing: Gate) -> None:
         ("population/person", "unsigned", "upstream-signature-rejected", "not-covered"),
         ("population/person", "wrong-answer", "upstream-signature-rejected", "not-answer-to-request"),
         ("civil-status/birth", "malformed", "upstream-unreadable", None),
-        ("civil-status/birth", "latency=3s", "upstream-timeout", None),
+        ("civil-status/birth", "latency=5s", "upstream-timeout", None),
     ],
 )
 def test_a_source_that_fails(
