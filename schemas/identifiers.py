@@ -300,7 +300,8 @@ OfficerId = Annotated[
 """The caller's own account name; one of 9 or 12 digits is an identity number and `Subject.of` says so."""
 
 
-def _plain(value: str) -> str:
+def check_plain(value: str) -> str:
+    """Bring a text to NFC; raises ValueError where it holds control, surrogate or unassigned characters."""
     composed = unicodedata.normalize("NFC", value)
     # What is printable throughout is of none of these categories; a look at every character finds out about the rest.
     if not composed.isprintable() and any(
@@ -313,5 +314,5 @@ def _plain(value: str) -> str:
 HOUSEHOLD: Final = Subject("household")
 """Marks the number of a household's book (số sổ hộ khẩu, số sổ BHXH), which identifies the people of a household."""
 
-RequestText = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_plain)]
+RequestText = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(check_plain)]
 """Free text of a question (names, addresses): brought to NFC, never stripped; control characters are refused."""
