@@ -139,7 +139,8 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         route = template_of(request)
         method = request.method if request.method in _METHODS else "other"
         in_flight.dec()
-        requests, durations = _counting(route, method, status)
+        # A fault of SOAP 1.1 is a 500 whoever is to blame; who counts failures of ours means the error's own status.
+        requests, durations = _counting(route, method, error.status if error is not None else status)
         requests.inc()
         durations.observe(seconds)
         caller = state.get(CALLER)

@@ -166,9 +166,6 @@ CASES: dict[str, Hostile] = {
     "an inclusion in a value": Hostile(json.dumps({"personal_id": XOP.decode()}).encode(), {422: "invalid"}),
     "a name that is an action": Hostile(b'{"__proto__": {"personal_id": "x"}}', {422: "invalid"}),
     "ten megabytes": Hostile(b" " * 10_000_000, {413: "too-large"}),
-    "SOAP where there is none yet": Hostile(
-        SOAP, {404: "not-found"}, ["SOAPAction: x"], "text/xml", "/soap/population"
-    ),
     "SOAP at a database": Hostile(SOAP, {404: "not-found"}, [], "text/xml", "/v1/population"),
     "SOAP at the root": Hostile(SOAP, {404: "not-found"}, [], "text/xml", "/"),
     "XML where nothing is posted": Hostile(SOAP, {405: "method-not-allowed"}, [], "text/xml", "/metrics"),

@@ -104,9 +104,9 @@ FRAMES: dict[str, tuple[Forge, tuple[int, str]]] = {
 }
 XOP = b'<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="%b"/>'
 MEDIA: dict[str, tuple[Forge, tuple[int, str]]] = {
-    "one part": (lambda body: parts(body, 1), REJECTED),
-    "two parts": (lambda body: parts(body, 2), REJECTED),
-    "10,000 parts": (lambda body: parts(body, 10_000), REJECTED),
+    "one part": (lambda body: parts(body, 1), UNREADABLE),
+    "two parts": (lambda body: parts(body, 2), UNREADABLE),
+    "10,000 parts": (lambda body: parts(body, 10_000), UNREADABLE),
     "a page": (lambda _: answered(b"<html><body>FORGED7D1F</body></html>", b"text/html"), REJECTED),
     "JSON": (lambda _: answered(b'{"data": "FORGED7D1F"}', b"application/json"), REJECTED),
     "nothing": (lambda _: answered(b""), REJECTED),

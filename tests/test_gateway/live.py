@@ -54,6 +54,7 @@ class Live:
             raise RuntimeError(f"the demo did not start: {self._said.read_text()[-2000:]}")
         self.described: dict[str, Any] = json.loads((self.state / "demo.json").read_text())
         self.tokens: dict[str, str] = {}
+        self.renew_at = 0.0
 
     def workers(self) -> list[int]:
         """The gateway's processes that answer requests."""
@@ -133,10 +134,13 @@ class Caller:
         return [name for name in self.samples if name.partition("/")[0] == database]
 
     async def token(self, client: str = "ministry") -> str:
-        """A token of a client, the same until `forget`."""
-        if client not in self.live.tokens:
+        """A token of a client, the same until `forget` or until half of its life is over."""
+        if client not in self.live.tokens or time.monotonic() > self.live.renew_at:
             reply = await self.grant(client)
             assert reply.status == 200, reply.body
+            if not self.live.tokens or time.monotonic() > self.live.renew_at:
+                self.live.tokens.clear()
+                self.live.renew_at = time.monotonic() + reply.json["expires_in"] / 2
             self.live.tokens[client] = reply.json["access_token"]
         return self.live.tokens[client]
 
