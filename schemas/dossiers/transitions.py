@@ -16,13 +16,13 @@ The portal publishes no table of transitions. This one is the gateway's own, dra
 
 A status that is not in its row is `skipped` when the table leads to it by steps that never lower the degree of
 completion, otherwise `reversed`; after an end it is `after-end`. `10` without a `9` before it is, besides,
-`returned-while-unresolved`. The same status again is `repeated`.
+`returned-while-unresolved`. The same status in another event is `repeated`: the next unit or officer has taken over,
+which the portal lists as a step of its own (the same event once more is a duplicate and never gets here).
 
 | | strict | warn | off |
 |---|---|---|---|
 | in the table | delivered | delivered | delivered |
-| repeated, the same step once more | no-op | no-op | no-op |
-| repeated, with something new to say | delivered, flagged | delivered, flagged | delivered, flagged |
+| repeated | delivered, flagged | delivered, flagged | delivered, flagged |
 | skipped, a predecessor missing | delivered, flagged | delivered, flagged | delivered, flagged |
 | skipped otherwise | quarantine | delivered, flagged | delivered, flagged |
 | reversed | quarantine | delivered, flagged | delivered, flagged |
@@ -42,7 +42,7 @@ from typing import Final, Literal
 from schemas.dossiers.statuses import NATIONAL, NEWLY_REGISTERED, RESOLVED, RETURNED
 
 Mode = Literal["strict", "warn", "off"]
-Action = Literal["deliver", "repeat", "quarantine"]
+Action = Literal["deliver", "quarantine"]
 Flag = Literal["skipped", "reversed", "repeated", "returned-while-unresolved", "after-end"]
 
 ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -64,7 +64,7 @@ ALLOWED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of a status: `deliver` it, `repeat` (nothing to send) or `quarantine`, the last with a reason.
+    """What becomes of a status: `deliver` it, or `quarantine` with a reason.
 
     `flags` are in a fixed order; `reason` is the flag that kept it back, as `transition-` and its name.
     """
@@ -74,23 +74,20 @@ class Outcome:
     reason: str | None = None
 
 
-def judge(current: str | None, new: str, mode: Mode, *, same_step: bool = False, lost: bool = False) -> Outcome:
+def judge(current: str | None, new: str, mode: Mode, *, lost: bool = False) -> Outcome:
     """Judge a national status against the one that the portal holds, or will hold once everything before it is sent.
 
-    `current` is None where it has none. `same_step` tells that everything else of the event, its time included, is what
-    was said last, too; `lost` that a predecessor was waited for in vain. Raises KeyError for a code that is not
-    national.
+    `current` is None where it has none; `lost` tells that a predecessor was waited for in vain. Raises KeyError for a
+    code that is not national.
     """
     flags = _flags(current, new)
-    if flags == ("repeated",):
-        return Outcome("repeat" if same_step else "deliver", flags)
     held = _held(flags, mode, lost)
     return Outcome("quarantine", flags, f"transition-{held}") if held else Outcome("deliver", flags)
 
 
 def _held(flags: tuple[Flag, ...], mode: Mode, lost: bool) -> Flag | None:
     """The flag for which this mode keeps a status back."""
-    if mode == "off" or not flags:
+    if mode == "off" or not flags or flags[0] == "repeated":
         return None
     if mode == "warn":
         return "after-end" if "after-end" in flags else None
