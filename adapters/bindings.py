@@ -61,11 +61,13 @@ class Codec(NamedTuple):
     """The two directions of one operation; `read` raises a GatewayError for anything that is not an answer.
 
     `thread` is where `write` has to run, since it waits for the device that holds our key; None: in the event loop.
+    `as_xml` is that answers come as XML, so that whatever is in them can be told as XML again.
     """
 
     write: Callable[[Exchange], tuple[Message, Expected]]
     read: Callable[[Reply, Expected], Answer]
     thread: Executor | None = None
+    as_xml: bool = False
 
 
 @runtime_checkable

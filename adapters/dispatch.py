@@ -112,8 +112,10 @@ def dispatch(codecs: Codecs, links: Mapping[str, Link], settle: Settle = _nobody
         if operation.examine is not None:
             answer.warnings = (*answer.warnings, *operation.examine(exchange.question, answer.data))
         # Sources that speak JSON may say what no XML can: the caller has to hear of it before it is told as disclosed.
-        if exchange.as_xml and not (
-            is_writable(answer.data) and all(is_writable(one.detail) for one in answer.warnings)
+        if (
+            exchange.as_xml
+            and not codec.as_xml
+            and not is_writable([answer.data, *(w.detail for w in answer.warnings)])
         ):
             raise UpstreamUnreadable(_NOT_IN_XML)
         return answer

@@ -77,4 +77,4 @@ class SignedXml:
                 raise unreadable(error) from None
             return Answer(data, tuple(notices), provenance(verified))
 
-        return Codec(write, read)
+        return Codec(write, read, as_xml=True)

@@ -133,7 +133,7 @@ class Soap:
                 raise unreadable(error) from None
             return Answer(data, tuple(notices), proven)
 
-        return Codec(write, read, thread)
+        return Codec(write, read, thread, as_xml=True)
 
     def _headers(self) -> dict[str, str]:
         if self.version == "1.1":
