@@ -83,5 +83,4 @@ NATIONAL: Final[Mapping[str, NationalStatus]] = MappingProxyType({status.code: s
 
 NEWLY_REGISTERED: Final = "1"
 ACCEPTED: Final = "2"
-RESOLVED: Final = "9"
 RETURNED: Final = "10"

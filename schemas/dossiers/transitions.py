@@ -39,7 +39,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
 
-from schemas.dossiers.statuses import NATIONAL, NEWLY_REGISTERED, RESOLVED, RETURNED
+from schemas.dossiers.statuses import NATIONAL, NEWLY_REGISTERED, RETURNED
 
 Mode = Literal["strict", "warn", "off"]
 Action = Literal["deliver", "quarantine"]
@@ -104,7 +104,7 @@ def _flags(current: str | None, new: str) -> tuple[Flag, ...]:
         return () if current is None else ("repeated",)
     if new in ALLOWED[before]:
         return ()
-    early: tuple[Flag, ...] = ("returned-while-unresolved",) if new == RETURNED and before != RESOLVED else ()
+    early: tuple[Flag, ...] = ("returned-while-unresolved",) if new == RETURNED else ()
     if NATIONAL[before].final:
         return ("after-end", *early)
     return ("skipped" if new in _onwards(before) else "reversed", *early)

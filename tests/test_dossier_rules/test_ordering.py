@@ -84,6 +84,21 @@ def test_what_was_overtaken_is_late_and_changes_nothing() -> None:
     assert after is track
 
 
+def test_what_stands_behind_a_waiting_one_waits_too() -> None:
+    track, _ = push(OPEN, 2)
+    track, decision = push(track, 3, NOW + 59)
+    assert decision == Decision("waiting", "gap", Place(3, 0, 0))
+    assert release(track, NOW + 60)[1] == (Released(Place(2, 0, 0), lost=True), Released(Place(3, 0, 0)))
+
+
+def test_a_loss_before_an_event_in_quarantine_is_told_of_the_next() -> None:
+    track = kept(OPEN, decide(OPEN, 2, 1, NOW, NOW, understood=False), NOW)
+    track, decision = push(track, 3, NOW + 1)
+    assert decision.result == "waiting"
+    assert release(track, NOW + 59)[1] == ()
+    assert release(track, NOW + 60)[1] == (Released(Place(3, 0, 0), lost=True),)
+
+
 def test_the_gap_closes_when_the_missing_one_comes() -> None:
     track, _ = push(OPEN, 2)
     track, decision = push(track, 1, NOW + 1)
