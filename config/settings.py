@@ -20,6 +20,8 @@ from config.sections import ConfigurationError as ConfigurationError
 from config.sections import Secret as Secret
 from config.signatures import Callers as Callers
 from config.signatures import Signing as Signing
+from config.sync import Sync as Sync
+from config.sync import Vocabulary
 from config.xroad_provider import XroadProvider as XroadProvider
 
 
@@ -246,6 +248,8 @@ class Settings(BaseSettings):
     signing: Signing = Field(default_factory=Signing)
     xroad: XroadProvider = Field(default_factory=XroadProvider)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
+    sync: Sync = Field(default_factory=Sync)
+    vocabularies: dict[str, Vocabulary] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(

@@ -9,8 +9,8 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table
 
 from storage.metadata import BIGINT, METADATA
 
-# A row exists from the first event on, registered or not. `next_due` is when its queue has to be looked at: its head may
-# be sent, a lease or what is waited for runs out; NULL while there is nothing to do.
+# A row exists from the first event on, registered or not. `next_due` is when its queue has to be looked at: its head
+# may be sent, a lease or what is waited for runs out; NULL while there is nothing to do.
 DOSSIERS = Table(
     "dossiers",
     METADATA,
@@ -30,6 +30,9 @@ DOSSIERS = Table(
     Column("delivered_position", BIGINT),
     Column("destination", String(64), nullable=False),
     Column("next_due", BIGINT),
+    # Who delivers an event of it at present, and until when that is believed: one in flight for each dossier.
+    Column("lease_owner", String(64)),
+    Column("lease_until", BIGINT),
     sqlite_with_rowid=False,
 )
 Index(
@@ -74,8 +77,8 @@ DOSSIER_VERSIONS = Table(
     sqlite_with_rowid=False,
 )
 
-# The outbox: an event and its delivery are one row. `state`: waiting (`reason`: unregistered, gap, behind-gap) | queued |
-# sending | delivered | late | quarantined | dead | discarded.
+# The outbox: an event and its delivery are one row. `state`: waiting (`reason`: unregistered, gap, behind-gap) |
+# queued | sending | delivered | late | quarantined | dead | discarded.
 DOSSIER_EVENTS = Table(
     "dossier_events",
     METADATA,
@@ -95,9 +98,9 @@ DOSSIER_EVENTS = Table(
     Column("held", Integer, nullable=False),
     Column("at", BIGINT, nullable=False),
     Column("accepted_at", BIGINT, nullable=False),
-    Column("vocabulary", String(32)),
-    # As the source said it, where it has the shape of a code; anything else only in `sealed`.
-    Column("source_status", String(32)),
+    Column("vocabulary", String(40)),
+    # As the source said it, where the vocabulary has it or it has the shape of a code; anything else only in `sealed`.
+    Column("source_status", String(100)),
     Column("national", String(2)),
     Column("state", String(12), nullable=False),
     Column("reason", String(48)),
@@ -107,9 +110,9 @@ DOSSIER_EVENTS = Table(
     Column("attempts", Integer, nullable=False),
     # When it may be sent (at once, after a back-off); NULL while it waits for something else and at its end.
     Column("due_at", BIGINT),
-    Column("lease_owner", String(64)),
-    Column("lease_until", BIGINT),
     Column("delivered_at", BIGINT),
+    # Keyed digest of the body: the same sequence with another body is another event.
+    Column("body_tag", LargeBinary, nullable=False),
     Column("period", String(16), nullable=False),
     Column("slot", BIGINT, nullable=False),
     Column("sealed", LargeBinary),

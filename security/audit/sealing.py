@@ -118,6 +118,10 @@ class Sealer:
         """The tags under which this subject may stand in the index, one per live period."""
         return [self._period(period, create=False).tag(kind, value) for period in self.live_periods()]
 
+    def begin(self, period: str) -> None:
+        """Make the key of a period where there is none, so that `tag` works before anything is sealed in it."""
+        self._period(period)
+
     def tag(self, period: str, kind: str, value: str) -> bytes:
         """The tag of this subject in one period."""
         return self._period(period, create=False).tag(kind, value)

@@ -95,7 +95,7 @@ class AuditTrail:
                 id=error.exchange_id,
                 kind=kind,
                 at=datetime.now(UTC),
-                caller=_named(caller),
+                caller=named(caller),
                 database=bearing.database,
                 operation=bearing.operation,
                 purpose=bearing.purpose,
@@ -147,7 +147,7 @@ class AuditTrail:
             id=exchange.id,
             kind=kind,
             at=exchange.asked_at,
-            caller=_named(exchange.caller),
+            caller=named(exchange.caller),
             database=exchange.database.name,
             operation=exchange.operation.name,
             # Any other text could be a personal value.
@@ -216,7 +216,8 @@ def _finders(operation: Operation) -> tuple[Finder, Finder, bool]:
     return subjects(asked, "asked"), subjects(answered, "disclosed"), flat
 
 
-def _named(caller: Identified) -> Caller:
+def named(caller: Identified) -> Caller:
+    """Return what an entry says of an identified caller."""
     return _known(caller.client_id, caller.agency, caller.credential.kind, caller.credential.id)
 
 
