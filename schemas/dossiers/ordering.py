@@ -150,6 +150,10 @@ def decide(
 
 
 def _gap_before(track: Track, place: Place) -> bool:
+    # What is held mostly is for a gap before all of it: no need to walk through thousands that stand behind it.
+    first = next((held.place.sequence for held in track.held if held.place.behind == 0), place.sequence)
+    if track.through + 1 < min(first, place.sequence):
+        return True
     wanted = place.sequence - 1
     for held in reversed(track.held[: _position(track.held, place)]):
         if wanted <= track.through:
