@@ -50,11 +50,13 @@ class Expected(NamedTuple):
     """What ties an answer to its question: the id sent with it and the value of the signature over it (base64).
 
     `posted` are the very bytes of a question whose answer is compared with them (X-Road, SOAP), else nothing.
+    `asked` is whatever else the codec has to know of the question to read its answer.
     """
 
     message_id: str
     signature: str | None = None
     posted: bytes = b""
+    asked: Any = None
 
 
 class Codec(NamedTuple):
@@ -174,7 +176,7 @@ _ENCODE = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
 _WHITE_SPACE = " \t\n\r"
 
 
-def _written(value: Any) -> bytes:
+def written_json(value: Any) -> bytes:
     """Write JSON; a lone surrogate, which is no character, raises UnicodeEncodeError."""
     return "".join(_ENCODE(value, 0)).encode("utf-8")
 
@@ -190,7 +192,7 @@ def read_json(body: bytes) -> Any:
         if end != len(text):
             raise Unreadable("the body is not JSON")
         if b"\\u" in body:  # an escaped lone surrogate is no character and could not be passed on
-            _written(found)
+            written_json(found)
     except (ValueError, RecursionError):
         raise Unreadable("the body is not JSON") from None
     return found
@@ -281,7 +283,7 @@ def _json_codec(
         if method == "GET":
             query = {path[-1]: text for path, text in pairs}
             return Message(method, target, headers, b"", query), Expected(message_id)
-        return Message(method, target, headers, _written(json_of(pairs)), {}), Expected(message_id)
+        return Message(method, target, headers, written_json(json_of(pairs)), {}), Expected(message_id)
 
     def read(reply: Reply, expected: Expected) -> Answer:
         check_status(name, reply, operation.faults)

@@ -51,7 +51,7 @@ def object_of(
     """Compile a function from a record to the JSON object of its source, with the records and lists in it.
 
     Scalars are strings, those whose dotted path is in `numbers` numbers. What is missing is left out, what has one of
-    the forms `empty` is "" instead.
+    the forms `empty` is "" instead; what the source has no place for is never written.
     """
     values: list[tuple[str, tuple[Path, ...], Write, bool, bool, bool]] = []
     records: list[tuple[str, Path, Callable[[BaseModel], dict[str, Any]], bool]] = []
@@ -60,7 +60,7 @@ def object_of(
         if isinstance(member, Branch):
             below = object_of(member.shape, numbers=numbers, empty=empty, prefix=f"{path}.")
             records.append((member.name, member.path, below, member.many))
-        else:
+        elif member.paths:
             write, blank = member.form.write, any(member.form is form for form in empty)
             values.append((member.name, member.paths, write, member.many, path in numbers, blank))
 

@@ -14,7 +14,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
 from adapters.offloading import LARGE
@@ -25,10 +25,11 @@ from schemas.errors import Text, UpstreamRefused, UpstreamUnreadable
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a log-in yields: the headers that later calls carry, and its life in seconds."""
+    """What a log-in yields: its life in seconds, and what later calls carry: headers, members of their JSON."""
 
     headers: Mapping[str, str] = field(repr=False)
     expires_in: float
+    members: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 Steps = Generator[Message, Reply, Token]
@@ -91,7 +92,7 @@ class HashedBasic:
         """Return `message` with `Authorization` and `Timestamp`, and the constant headers that are configured."""
         url = endpoint.url.rstrip("/") + message.path
         timestamp = str(int(self.wall() * 1000))
-        proof = hashlib.sha256((url + endpoint.username + timestamp + _secret(endpoint)).encode()).hexdigest()
+        proof = hashlib.sha256((url + endpoint.username + timestamp + secret_of(endpoint)).encode()).hexdigest()
         headers = {"Authorization": _basic(endpoint.username, proof), "Timestamp": timestamp}
         for param, name in (("x_road_client", "X-Road-Client"), ("api_key", "ApiKey")):
             if param in endpoint.params:
@@ -121,15 +122,23 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCredentials(_Tokens):
-    """OAuth2 client credentials as NGSP has them: Basic consumerKey:secret, answer `access_token`, `expires_in`."""
+    """OAuth2 client credentials as NGSP has them: Basic consumerKey:secret, answer `access_token`, `expires_in`.
+
+    `inside` is the member of the answer that holds these, where they do not stand in it themselves.
+    """
 
     path: str = "/token"
+    inside: str = ""
 
     def log_in(self, endpoint: Endpoint) -> Steps:
         """Return the one step to a bearer token."""
-        proof = _basic(endpoint.username, _secret(endpoint))
+        proof = _basic(endpoint.username, secret_of(endpoint))
         reply = yield _form(self.path, {"grant_type": "client_credentials"}, {"Authorization": proof})
-        return _bearer(_members(reply))
+        members = members_of(reply)
+        found = members.get(self.inside) if self.inside else members
+        if not isinstance(found, dict):
+            raise UpstreamUnreadable(UNREADABLE)
+        return _bearer(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +149,11 @@ class PasswordGrant(_Tokens):
 
     def log_in(self, endpoint: Endpoint) -> Steps:
         """Return the one step to a bearer token."""
-        values = {"grant_type": "password", "username": endpoint.username, "password": _secret(endpoint)}
+        values = {"grant_type": "password", "username": endpoint.username, "password": secret_of(endpoint)}
         if "client_id" in endpoint.params:
             values["client_id"] = endpoint.params["client_id"]
         reply = yield _form(self.path, values, {})
-        return _bearer(_members(reply))
+        return _bearer(members_of(reply))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,27 +169,32 @@ class TakeToken(_Tokens):
     def log_in(self, endpoint: Endpoint) -> Steps:
         """Return the one step to the pair of tokens."""
         # MD5 is the host's wire format, not our protection of the secret; that is TLS.
-        password = hashlib.md5(_secret(endpoint).encode(), usedforsecurity=False).hexdigest()
+        password = hashlib.md5(secret_of(endpoint).encode(), usedforsecurity=False).hexdigest()
         body = json.dumps({"username": endpoint.username, "password": password}).encode()
         reply = yield Message(
             "POST", self.path, {"Content-Type": "application/json", "Accept": "application/json"}, body
         )
-        members = _members(reply)
+        members = members_of(reply)
         key = members.get("APIKey")
         if key is None:
             # The host answers bad credentials with status 200 and a result code.
-            raise UpstreamRefused(_REFUSED)
+            raise UpstreamRefused(REFUSED)
         if not isinstance(key, dict):
-            raise UpstreamUnreadable(_UNREADABLE)
+            raise UpstreamUnreadable(UNREADABLE)
         token = _bearer(key)
         return replace(token, headers={**token.headers, "Id-Token": _token_text(key.get("id_token"))})
 
 
-_REFUSED = Text("Nguồn không chấp nhận thông tin đăng nhập của trục.", "The source refused the gateway's credentials.")
-_UNREADABLE = Text("Không đọc được trả lời đăng nhập của nguồn.", "The source's answer to the log-in cannot be read.")
+REFUSED: Final = Text(
+    "Nguồn không chấp nhận thông tin đăng nhập của trục.", "The source refused the gateway's credentials."
+)
+UNREADABLE: Final = Text(
+    "Không đọc được trả lời đăng nhập của nguồn.", "The source's answer to the log-in cannot be read."
+)
 
 
-def _secret(endpoint: Endpoint) -> str:
+def secret_of(endpoint: Endpoint) -> str:
+    """Return the secret of an endpoint in plain text."""
     return endpoint.secret.get_secret_value()
 
 
@@ -197,16 +211,17 @@ def _form(path: str, values: Mapping[str, str], headers: Mapping[str, str]) -> M
     return Message("POST", path, {**fixed, **headers}, urlencode(values).encode())
 
 
-def _members(reply: Reply) -> dict[str, Any]:
+def members_of(reply: Reply) -> dict[str, Any]:
+    """Return the JSON object that answers a log-in; raises UpstreamUnreadable."""
     # It is read on the event loop; no token is so long.
     if len(reply.body) >= LARGE:
-        raise UpstreamUnreadable(_UNREADABLE)
+        raise UpstreamUnreadable(UNREADABLE)
     try:
         members = json.loads(reply.body)
     except (ValueError, RecursionError):
-        raise UpstreamUnreadable(_UNREADABLE) from None
+        raise UpstreamUnreadable(UNREADABLE) from None
     if not isinstance(members, dict):
-        raise UpstreamUnreadable(_UNREADABLE)
+        raise UpstreamUnreadable(UNREADABLE)
     return members
 
 
@@ -218,12 +233,12 @@ def _bearer(members: Mapping[str, Any]) -> Token:
     except (ValueError, OverflowError):
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise UpstreamUnreadable(_UNREADABLE)
+        raise UpstreamUnreadable(UNREADABLE)
     return Token({"Authorization": f"Bearer {_token_text(members.get('access_token'))}"}, seconds)
 
 
 def _token_text(value: object) -> str:
     """Accept only what can stand in a header: a token with a line break in it would add headers of the source's."""
     if not isinstance(value, str) or re.fullmatch(r"[\x21-\x7e]+", value) is None:
-        raise UpstreamUnreadable(_UNREADABLE)
+        raise UpstreamUnreadable(UNREADABLE)
     return value
