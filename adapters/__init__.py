@@ -6,7 +6,7 @@ A further database is declared in a module of its own (`adapters/NAME.py`, with 
 
 from typing import Final
 
-from adapters import civil_status, enterprise, land, population, social_insurance, tax
+from adapters import civil_status, enterprise, land, population, portal, social_insurance, tax
 from schemas.exchange import Database
 
 DATABASES: Final[tuple[Database, ...]] = (
@@ -17,3 +17,6 @@ DATABASES: Final[tuple[Database, ...]] = (
     tax.DATABASE,
     civil_status.DATABASE,
 )
+
+DESTINATIONS: Final[tuple[Database, ...]] = (portal.PORTAL,)
+"""Where the gateway itself sends what it was given to deliver: callers have no way there, and it may be left out."""

@@ -35,13 +35,18 @@ def endpoint_of(database: Database, operation: Operation) -> str:
     return operation.endpoint or database.name
 
 
-def served(databases: Iterable[Database], endpoints: Mapping[str, Endpoint]) -> tuple[Database, ...]:
+def served(
+    databases: Iterable[Database], endpoints: Mapping[str, Endpoint], besides: Iterable[Database] = ()
+) -> tuple[Database, ...]:
     """Return the databases with those operations whose endpoint is configured: an office may reach only some sources.
 
-    Raises ConfigurationError for an endpoint that no operation uses, which is most likely a misspelt name.
+    `besides` are databases whose endpoints are known, too. Raises ConfigurationError for an endpoint that no operation
+    uses, which is most likely a misspelt name.
     """
     declared = tuple(databases)
-    known = {endpoint_of(database, operation) for database in declared for operation in database.operations}
+    known = {
+        endpoint_of(database, operation) for database in (*declared, *besides) for operation in database.operations
+    }
     unknown = sorted(endpoints.keys() - known)
     if unknown:
         raise ConfigurationError(

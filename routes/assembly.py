@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from adapters import DESTINATIONS
 from adapters.bindings import Codec
 from adapters.breakers import Breakers, SqlBreakerStore
 from adapters.carriage import login_for, scheme_of
@@ -23,6 +24,7 @@ from config import tracing
 from config.settings import ConfigurationError, Endpoint, Settings
 from routes import frame
 from routes.authorities import addressed_to
+from routes.dossiers.desk import Desk, desk
 from routes.loopback import listens_on_loopback_only, sandbox_clients
 from schemas.exchange import Database, Handler, Stage, compose
 from security.answer_signing import AnswerSigner, answer_key
@@ -66,6 +68,7 @@ class Gateway:
 
     settings: Settings
     databases: tuple[Database, ...]
+    destinations: tuple[Database, ...]
     codecs: dict[tuple[str, str], Codec]
     storage: Storage
     keys: KeyRing
@@ -83,6 +86,8 @@ class Gateway:
     links: Mapping[str, Link]
     handler: Handler
     once: CountOnce
+    limiter: Limiter
+    dossiers: Desk
 
     async def reload(self) -> None:
         """Take over what was changed meanwhile: keys, certificates, revocation lists, clients, grants.
@@ -93,7 +98,8 @@ class Gateway:
         domains = await asyncio.to_thread(TrustDomains.load, self.settings.trust)
         await self.revocation.prepare(domains)
         endpoints = self.settings.endpoints
-        codecs = await asyncio.to_thread(compile_codecs, self.databases, endpoints, self.replays, domains)
+        reached = (*self.databases, *self.destinations)
+        codecs = await asyncio.to_thread(compile_codecs, reached, endpoints, self.replays, domains)
         trusts = trusts_in_callers(self.settings.callers.domains, domains)
         ours = await asyncio.to_thread(answer_key, self.settings.signing)
         servers = load_servers(self.settings.xroad)
@@ -108,6 +114,7 @@ class Gateway:
         self.keys.reload()
         self.log.sign_with(log_signer(self.keys, self.settings.keys.origin))
         self.log.seal_with(open_sealer(self.keys, self.settings.keys.vault))
+        self.dossiers.seal_with(open_sealer(self.keys, self.settings.keys.vault))
         self.identity.tokens.forget()
         await self.identity.registry.refresh()
 
@@ -121,7 +128,9 @@ def stages(trail: AuditTrail, limiter: Limiter, once: Stage, retrying: Stage) ->
 async def assembled(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[Gateway]:
     """Open everything a worker needs; raises ConfigurationError, StorageError, KeysUnusable, EvidenceUnavailable."""
     endpoints = settings.endpoints
-    databases = served(databases, endpoints)
+    destinations = served(DESTINATIONS, endpoints, databases)
+    databases = served(databases, endpoints, DESTINATIONS)
+    reached = (*databases, *destinations)
     async with AsyncExitStack() as opened:
         # First in, last out: a collector that hangs delays no evidence.
         await opened.enter_async_context(tracing.exporting(settings.telemetry))
@@ -130,7 +139,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         )
         opened.callback(replays.close)
         revocation = await _revocation(settings, opened)
-        codecs = dict(compile_codecs(databases, endpoints, replays, revocation.domains))
+        codecs = dict(compile_codecs(reached, endpoints, replays, revocation.domains))
         storage = await open_storage(settings.storage.url)
         opened.push_async_callback(storage.close)
         keys = KeyRing(settings.keys.directory)
@@ -157,19 +166,22 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         issuer = settings.tokens.issuer or frame.public_url(settings.server)
         identity = Identity(registry, Tokens(keys, issuer, settings.tokens.lifetime))
         audiences = frozenset({issuer, f"{frame.public_url(settings.server)}/oauth2/token"})
-        links = {name: _link(databases, name, endpoint) for name, endpoint in endpoints.items()}
+        links = {name: _link(reached, name, endpoint) for name, endpoint in endpoints.items()}
         for link in links.values():
             opened.push_async_callback(link.close)
         breakers = Breakers(endpoints, SqlBreakerStore(storage))
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
         remembered = _signatures(settings, opened, storage)
-        passed = stages(trail, _limiter(settings, opened), counted_once(remembered), retried(breakers, endpoints))
+        limiter = _limiter(settings, opened)
+        dossiers = opened.enter_context(desk(settings, storage, log, open_sealer(keys, settings.keys.vault)))
+        passed = stages(trail, limiter, counted_once(remembered), retried(breakers, endpoints))
         handler = compose(passed, dispatch(codecs, links, revocation.settle))
         assertions = Assertions(registry, UsedAssertions(storage), audiences)
         yield Gateway(
             settings,
             databases,
+            destinations,
             codecs,
             storage,
             keys,
@@ -187,6 +199,8 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             links,
             handler,
             counting_once(remembered),
+            limiter,
+            dossiers,
         )
 
 

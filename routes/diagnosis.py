@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import ArgumentError
 
+from adapters import DESTINATIONS
 from adapters.carriage import compiled, doubt
 from adapters.contract_check import check_contracts, contract_of
 from adapters.dispatch import endpoint_of
@@ -134,7 +135,11 @@ def _sandbox(settings: Settings, _databases: Sequence[Database]) -> Iterator[Fin
 def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Finding]:
     domains = usable_domains(settings)
     needed: dict[str, list[tuple[Database, str]]] = {}
-    for database in databases:
+    # Where nothing is delivered to needs no section.
+    reached = [
+        one for one in DESTINATIONS if settings.endpoints.keys() & {endpoint_of(one, each) for each in one.operations}
+    ]
+    for database in (*databases, *reached):
         for operation in database.operations:
             needed.setdefault(endpoint_of(database, operation), []).append((database, operation.name))
     for name, users in needed.items():
