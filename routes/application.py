@@ -12,6 +12,9 @@ from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
 from routes.developers.published import add_developers
 from routes.docs import add_docs
+from routes.dossiers.published import Parts, add_dossiers
+from routes.dossiers.pushing import Means as Pushing
+from routes.dossiers.viewing import Looks
 from routes.exchanges import add_exchanges
 from routes.health import add_health
 from routes.openapi import add_openapi
@@ -50,6 +53,17 @@ def application(gateway: Gateway) -> web.Application:
     signatures = Signatures(gateway.signatures.verify, gateway.revocation.settle)
     add_exchanges(
         app.router, gateway.databases, gateway.handler, gateway.trail.proof, signatures, settings.server.max_body
+    )
+    desk, prove = gateway.dossiers, gateway.trail.proof
+    add_dossiers(
+        app.router,
+        Parts(
+            Pushing(desk.intake, prove, signatures, gateway.once, settings.server.max_body),
+            Looks(gateway.storage, gateway.log, desk.opener, prove),
+            gateway.limiter,
+            gateway.trail.anonymous,
+            settings.sync.guesses,
+        ),
     )
     judges = Judges(
         Callers(gateway.identity, gateway.servers),

@@ -127,6 +127,33 @@ EXPLANATIONS: dict[str, tuple[Text, Text]] = {
             "Wait for Retry-After; see RateLimit and RateLimit-Policy.",
         ),
     ),
+    "idempotency-key-required": (
+        Text(
+            "Yêu cầu ghi nhận sự kiện phải có khóa chống trùng để gửi lại không thành hai sự kiện.",
+            "A request that hands in an event needs a key, so that sending it again makes no second event.",
+        ),
+        Text(
+            "Gửi tiêu đề Idempotency-Key: 1 đến 255 ký tự ASCII in được, mỗi sự kiện một khóa.",
+            "Send the header Idempotency-Key: 1 to 255 printable ASCII characters, another key for each event.",
+        ),
+    ),
+    "idempotency-key-reused": (
+        Text(
+            "Khóa chống trùng này đã được dùng với nội dung khác; không có gì được ghi nhận.",
+            "This key was used before with other contents; nothing was taken.",
+        ),
+        Text(
+            "Gửi lại nguyên văn yêu cầu đầu, hoặc dùng khóa mới cho sự kiện mới.",
+            "Send the first request as it was, or take a new key for a new event.",
+        ),
+    ),
+    "idempotency-in-progress": (
+        Text(
+            "Yêu cầu đầu tiên với khóa này chưa xử lý xong.",
+            "The first request with this key has not been answered yet.",
+        ),
+        Text("Gửi lại nguyên văn sau Retry-After.", "Send the same request again after Retry-After."),
+    ),
     "upstream-refused": (
         Text(
             "Cơ sở dữ liệu nguồn không nhận câu hỏi của trục: thông tin đăng nhập, quyền hoặc nội dung.",

@@ -41,23 +41,27 @@ def model_schemas(databases: Iterable[Database]) -> dict[str, Schema]:
     """Return the schemas of all questions and answers, by name; raises ValueError if two would share a name."""
     found: dict[str, Schema] = {}
     for database in databases:
-        prefix = pascal(database.name)
-        models = list(dict.fromkeys(_models(database)))
-        references, definitions = models_json_schema(
-            [(model, "validation") for model in models], ref_template=f"#/components/schemas/{prefix}{{model}}"
-        )
-        for model in models:
-            name = schema_name(database, model)
-            if references[model, "validation"] != reference(name) or name in found:
-                raise ValueError(f"two models of {database.name} are called {model.__name__}")
-            found[name] = _shown(model, definitions["$defs"][model.__name__])
+        models = [model for operation in database.operations for model in (operation.question, operation.answer)]
+        made = named_schemas(pascal(database.name), models)
+        if found.keys() & made.keys():
+            raise ValueError(f"the models of {database.name} have names of another database")
+        found |= made
     return found
 
 
-def _models(database: Database) -> Iterator[type[BaseModel]]:
-    for operation in database.operations:
-        yield from _with_branches(shape_of(operation.question))
-        yield from _with_branches(shape_of(operation.answer))
+def named_schemas(prefix: str, roots: Iterable[type[BaseModel]]) -> dict[str, Schema]:
+    """Return the schemas of these models and of all that they hold, by name; raises ValueError for one used twice."""
+    found: dict[str, Schema] = {}
+    models = list(dict.fromkeys(model for root in roots for model in _with_branches(shape_of(root))))
+    references, definitions = models_json_schema(
+        [(model, "validation") for model in models], ref_template=f"#/components/schemas/{prefix}{{model}}"
+    )
+    for model in models:
+        name = f"{prefix}{model.__name__}"
+        if references[model, "validation"] != reference(name) or name in found:
+            raise ValueError(f"two models of {prefix} are called {model.__name__}")
+        found[name] = _shown(model, definitions["$defs"][model.__name__])
+    return found
 
 
 def _with_branches(shape: Shape) -> Iterator[type[BaseModel]]:
@@ -93,6 +97,9 @@ def _member(schema: Schema, *, as_is: bool) -> Schema:
         shown["anyOf"] = kinds
     if as_is:
         shown.pop("pattern", None)
+    if len(shown) > 1 and "$ref" in shown:
+        # OpenAPI 3.0 reads nothing beside a reference.
+        shown["allOf"] = [{"$ref": shown.pop("$ref")}]
     return shown
 
 

@@ -7,7 +7,8 @@ again can help (RFC 9457 problem details; codes: the table of the published cont
     GatewayError
       ClientError      Malformed · Invalid · PurposeRequired · DossierRequired · OfficerRequired · TooLarge ·
                        UnsupportedMediaType · Unauthenticated · Refused · PurposeRefused · SignatureRejected ·
-                       NotFound · MethodNotAllowed · NoRecord · Conflict · Ambiguous · TooManyRequests
+                       NotFound · MethodNotAllowed · NoRecord · Conflict · Ambiguous · TooManyRequests ·
+                       IdempotencyKeyRequired · IdempotencyKeyReused · IdempotencyInProgress
       UpstreamError    UpstreamRefused · UpstreamUnreadable · UpstreamSignatureRejected · UpstreamUnavailable ·
                        CircuitOpen · UpstreamTimeout
       ServerError      EvidenceUnavailable · SigningUnavailable · Overloaded · Internal
@@ -202,6 +203,27 @@ class TooManyRequests(ClientError):
 
     code, status, retryable = "too-many-requests", 429, True
     title = Text("Vượt quá tần suất cho phép", "Too many requests")
+
+
+class IdempotencyKeyRequired(ClientError):
+    """No `Idempotency-Key` header where one is needed."""
+
+    code = "idempotency-key-required"
+    title = Text("Thiếu khóa chống trùng (Idempotency-Key)", "The idempotency key is missing (Idempotency-Key)")
+
+
+class IdempotencyKeyReused(ClientError):
+    """The key was used before, with another request."""
+
+    code, status = "idempotency-key-reused", 422
+    title = Text("Khóa chống trùng đã dùng cho yêu cầu khác", "The idempotency key was used for another request")
+
+
+class IdempotencyInProgress(ClientError):
+    """The first request with this key has not been answered yet."""
+
+    code, status, retryable = "idempotency-in-progress", 409, True
+    title = Text("Yêu cầu cùng khóa đang được xử lý", "The request with this key is being worked on")
 
 
 class UpstreamError(GatewayError):

@@ -1,0 +1,47 @@
+"""What a worker process takes and opens dossiers with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from config.settings import ConfigurationError, Settings
+from schemas.dossiers.vocabularies import configured
+from security.audit.log import AuditLog
+from security.audit.sealing import Sealer
+from storage.engine import Storage
+from sync.intake import Intake
+from sync.opening import Opener
+from sync.sealing import DossierSealer
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Intake, and what opens what it sealed."""
+
+    intake: Intake
+    opener: Opener
+
+    def seal_with(self, sealer: Sealer) -> None:
+        """Go on with rotated master keys; `sealer` is used by nobody else."""
+        own = DossierSealer(sealer)
+        self.intake.seal_with(own)
+        self.opener.open_with(own)
+
+
+@contextmanager
+def desk(settings: Settings, storage: Storage, log: AuditLog, sealer: Sealer) -> Iterator[Desk]:
+    """Open the desk of a process; `sealer` is used by nobody else. Raises ConfigurationError, OSError."""
+    try:
+        vocabularies = configured(
+            {name: table.model_dump(exclude_none=True) for name, table in settings.vocabularies.items()}
+        )
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    own = DossierSealer(sealer)
+    intake = Intake(log, storage, own, settings.sync, vocabularies)
+    try:
+        yield Desk(intake, Opener(own))
+    finally:
+        intake.close()

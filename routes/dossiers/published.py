@@ -1,0 +1,61 @@
+"""The routes of dossiers, put together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from routes.dossiers.public import Count, get_public
+from routes.dossiers.pushing import Means, post_status, put_dossier
+from routes.dossiers.stream import Refused, post_stream
+from routes.dossiers.viewing import Looks, get_deliveries, get_dossier
+from schemas.exchange import Caller
+from schemas.ids import new_id
+from security.audit.entries import Evidence
+from security.audit.log import AuditLog
+from security.audit.trail import named
+from security.limits import Limiter
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes work with; `guesses` is how many public look-ups a minute one address may make."""
+
+    means: Means
+    looks: Looks
+    limiter: Limiter
+    count: Count
+    guesses: int
+
+
+def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
+    """Add every route of dossiers."""
+    means, looks = parts.means, parts.looks
+    router.add_post("/v1/dossiers/statuses", post_stream(means.intake, _refused(looks.log), means.max_body))
+    router.add_put("/v1/dossiers/{code}", put_dossier(means))
+    router.add_get("/v1/dossiers/{code}", get_dossier(looks))
+    router.add_post("/v1/dossiers/{code}/statuses", post_status(means))
+    router.add_get("/v1/deliveries", get_deliveries(looks))
+    public = get_public(looks.storage, parts.limiter, parts.count, parts.guesses)
+    router.add_get("/v1/public/dossiers/{code}", public)
+
+
+def _refused(log: AuditLog) -> Refused:
+    async def record(caller: Caller, request_id: str, errors: Counter[str]) -> object:
+        return await log.record(
+            Evidence(
+                id=new_id(),
+                kind="unreadable",
+                at=datetime.now(UTC),
+                caller=named(caller),
+                database="dossiers",
+                operation="statuses",
+                request_id=request_id,
+                details={"refused_lines": dict(errors)},
+            )
+        )
+
+    return record

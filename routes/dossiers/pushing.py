@@ -1,0 +1,107 @@
+"""`PUT /v1/dossiers/{code}`, `POST /v1/dossiers/{code}/statuses`: one dossier, one status (gửi hồ sơ, trạng thái)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from routes.bodies import read_json
+from routes.context import REQUEST_ID
+from routes.direct import Whole
+from routes.dossiers.asking import dossier_code, pusher
+from routes.exchanges import Prove
+from routes.flaws import flaws_of
+from routes.recorded import wants_full_receipt
+from routes.signed import SIGNATURE, SIGNATURE_INPUT, Signatures, read_signed_json
+from schemas.dossiers.idempotency import HEADER, KeyMissing, KeyUnreadable, key_from_header
+from schemas.dossiers.models import DossierBody, StatusEvent
+from schemas.errors import Flaw, IdempotencyKeyRequired, Invalid, Malformed, Text
+from schemas.fields import Question
+from security.request_signatures import CountOnce
+from sync.intake import Intake, Taken
+
+B = TypeVar("B", bound=Question)
+
+REPLAYED = "Idempotency-Replayed"
+
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What pushing works with; `once` lets a signature of a caller count once."""
+
+    intake: Intake
+    prove: Prove
+    signatures: Signatures
+    once: CountOnce
+    max_body: int
+
+
+def put_dossier(means: Means) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the route that registers or amends a dossier; the same body again is no new version."""
+
+    async def put(request: web.Request) -> web.Response:
+        caller, code = pusher(request), dossier_code(request)
+        key = _key(request) if HEADER in request.headers else None
+        body = await _body(request, means, DossierBody)
+        push = means.intake.prepare(caller, code, key, body)
+        taken = await means.intake.take_one(caller, request[REQUEST_ID], push)
+        delivery = taken.event_id if body.deliver else None
+        about = {"code": code, "version": taken.version, "delivery": delivery, "result": taken.result}
+        return await _answer(request, means, about, taken)
+
+    return put
+
+
+def post_status(means: Means) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the route that takes one status; it answers when all of it is durable."""
+
+    async def post(request: web.Request) -> web.Response:
+        caller, code = pusher(request), dossier_code(request)
+        key = _key(request)
+        body = await _body(request, means, StatusEvent)
+        push = means.intake.prepare(caller, code, key, body)
+        taken = await means.intake.take_one(caller, request[REQUEST_ID], push)
+        about = {"code": code, "delivery": taken.event_id, "result": taken.result, "reason": taken.reason}
+        return await _answer(request, means, about, taken)
+
+    return post
+
+
+def _key(request: web.Request) -> str:
+    try:
+        return key_from_header(request.headers.getall(HEADER, ()))
+    except KeyMissing:
+        raise IdempotencyKeyRequired(
+            flaws=[Flaw("", Text("thiếu tiêu đề", "is missing or empty"), header=HEADER)]
+        ) from None
+    except KeyUnreadable as error:
+        raise Malformed(flaws=[Flaw("", Text("không đọc được", str(error)), header=HEADER)]) from None
+
+
+async def _body(request: web.Request, means: Means, model: type[B]) -> B:
+    def make(value: Any) -> B:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            raise Invalid(flaws=flaws_of(error)) from None
+
+    if SIGNATURE not in request.headers and SIGNATURE_INPUT not in request.headers:
+        return await read_json(request, means.max_body, make)
+    body, signed = await read_signed_json(request, means.max_body, means.signatures, make)
+    await means.once(signed)
+    return body
+
+
+async def _answer(request: web.Request, means: Means, about: dict[str, Any], taken: Taken) -> web.Response:
+    full = wants_full_receipt(request.headers.get("Lgsp-Receipt"))
+    receipt = taken.receipt.as_text(await means.prove(taken.receipt) if full else None)
+    told = json.dumps(about, ensure_ascii=False, separators=(",", ":")).removesuffix("}")
+    headers = _JSON | ({REPLAYED: "true"} if taken.replayed else {})
+    return Whole(f'{told},"receipt":{receipt}}}'.encode(), headers, taken.status)

@@ -1,0 +1,309 @@
+"""`POST /v1/dossiers/statuses`: many statuses and dossiers in one stream of lines (NDJSON), answered line by line.
+
+Lines are made durable in groups, each group in one commit, and answered in the order in which they came. Nothing more
+is read while a group is being written. What is answered is handed on as far as the caller takes it and kept otherwise:
+callers that read nothing before they have sent everything are not waited for, and `LINES` bounds what is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from aiohttp.helpers import parse_mimetype
+from pydantic import ValidationError
+
+from routes.bodies import single
+from routes.context import BASE_URL, REQUEST_ID
+from routes.dossiers.asking import pusher
+from routes.errors import problem
+from routes.flaws import flaws_of
+from routes.frame import finish
+from routes.language import Language, preferred
+from routes.signed import SIGNATURE, SIGNATURE_INPUT
+from routes.strict_json import parse_json
+from schemas.dossiers.models import DossierLine, stream_line
+from schemas.errors import (
+    EvidenceUnavailable,
+    Flaw,
+    GatewayError,
+    Internal,
+    Invalid,
+    Malformed,
+    Overloaded,
+    SignatureRejected,
+    Text,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from schemas.exchange import Caller
+from sync.intake import GROUP, Intake, Taken
+from sync.pushes import Push
+
+LINES = 10_000
+BYTES = 32 * 1024 * 1024
+# Between two pieces of a stream, and until the caller takes what is answered.
+IDLE_SECONDS = 30.0
+AT_ONCE = 16
+_PIECE, _FLOWING = 32_768, 16_384
+# More than this is kept for nobody.
+_PENDING = 16 * 1024 * 1024
+
+MEDIA_TYPE = "application/x-ndjson"
+
+_TYPE = Text(f"Nội dung phải là {MEDIA_TYPE}, không nén", f"The body must be {MEDIA_TYPE} without content coding")
+_BYTES = Text(f"Luồng vượt quá {BYTES} byte", f"The stream exceeds {BYTES} bytes")
+_LINES = Text(f"Luồng có hơn {LINES} dòng", f"The stream has more than {LINES} lines")
+_LINE = Text("Dòng quá dài", "The line is too long")
+_SLOW = Text("Nội dung gửi quá chậm", "The body came too slowly")
+_BROKEN = Text("Nội dung bị ngắt giữa chừng", "The body broke off")
+_OBJECT = Text("mỗi dòng phải là một đối tượng", "each line must be an object")
+_UNSIGNED = Text("Luồng không nhận chữ ký", "A stream takes no signature: sign the events one by one")
+
+
+@dataclass(slots=True)
+class _Line:
+    """One line: what it pushes, or what is wrong with it."""
+
+    number: int
+    code: str | None = None
+    key: str | None = None
+    push: Push | None = None
+    error: GatewayError | None = None
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One request under way; `stopped` is what ended it before its end, so that nothing more is read."""
+
+    request: web.Request
+    caller: Caller
+    intake: Intake
+    longest: int
+    language: Language
+    response: web.StreamResponse = field(default_factory=web.StreamResponse)
+    pending: bytearray = field(default_factory=bytearray)
+    stopped: GatewayError | None = None
+
+
+Refused = Callable[[Caller, str, Counter[str]], Awaitable[object]]
+"""Leaves evidence of the lines of a group that were refused: caller, request id, how many of each error."""
+
+
+def post_stream(
+    intake: Intake, refused: Refused, longest: int
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Make the route; a line has at most `longest` bytes."""
+    under_way = 0
+
+    async def post(request: web.Request) -> web.StreamResponse:
+        nonlocal under_way
+        caller = pusher(request)
+        _check(request)
+        if under_way >= AT_ONCE:
+            raise Overloaded(retry_after=2)
+        under_way += 1
+        try:
+            language = preferred(request.headers.get("Accept-Language"))
+            stream = _Stream(request, caller, intake, longest, language)
+            return await _answered(stream, refused)
+        finally:
+            under_way -= 1
+
+    return post
+
+
+def _check(request: web.Request) -> None:
+    said = single(request, "Content-Type") or ""
+    kind = parse_mimetype(said)
+    charset = kind.parameters.get("charset", "utf-8").lower()
+    if f"{kind.type}/{kind.subtype}" != MEDIA_TYPE or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(_TYPE, flaws=[Flaw("", _TYPE, header="Content-Type")])
+    if "Content-Encoding" in request.headers:
+        raise UnsupportedMediaType(_TYPE, flaws=[Flaw("", _TYPE, header="Content-Encoding")])
+    coding = single(request, "Transfer-Encoding")
+    if coding is not None and coding.lower() != "chunked":
+        raise Malformed(flaws=[Flaw("", Text("chỉ được là chunked", "must be chunked"), header="Transfer-Encoding")])
+    if (request.content_length or 0) > BYTES:
+        raise TooLarge(_BYTES)
+    if SIGNATURE in request.headers or SIGNATURE_INPUT in request.headers:
+        raise SignatureRejected(_UNSIGNED, reason="not-covered")
+
+
+async def _answered(stream: _Stream, refused: Refused) -> web.StreamResponse:
+    group: list[_Line] = []
+    async for line in _lines(stream):
+        group.append(line)
+        if len(group) == GROUP:
+            await _take(stream, group, refused)
+            group = []
+    await _take(stream, group, refused)
+    await _begin(stream)
+    while stream.pending:
+        await _write(stream)
+    await stream.response.write_eof()
+    return stream.response
+
+
+async def _begin(stream: _Stream) -> None:
+    response = stream.response
+    if response.prepared:
+        return
+    response.headers["Content-Type"] = MEDIA_TYPE
+    finish(response, stream.request[REQUEST_ID])
+    if stream.stopped is not None:
+        # What is left of the body is not read.
+        response.force_close()
+    await response.prepare(stream.request)
+
+
+async def _lines(stream: _Stream) -> AsyncIterator[_Line]:
+    """Yield the lines of the body; what ends it before its end is a line of its own, with an error."""
+    number, size = 0, 0
+    rest = bytearray()
+    content = stream.request.content
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                piece = await content.readany()
+        except TimeoutError:
+            stream.stopped = Malformed(_SLOW)
+        except web.RequestPayloadError:
+            stream.stopped = Malformed(_BROKEN)
+        else:
+            size += len(piece)
+            if size > BYTES:
+                stream.stopped = TooLarge(_BYTES)
+        if stream.stopped is not None:
+            yield _Line(number + 1, error=stream.stopped)
+            return
+        *whole, last = (bytes(rest) + piece).split(b"\n")
+        rest = bytearray(last)
+        if not piece:
+            whole, rest = [last], bytearray()
+        for text in whole:
+            number += 1
+            if not text.strip():
+                continue
+            if number > LINES:
+                stream.stopped = TooLarge(_LINES)
+                yield _Line(number, error=stream.stopped)
+                return
+            yield _read(stream, number, text)
+        if not piece:
+            return
+        if len(rest) > stream.longest:
+            stream.stopped = TooLarge(_LINE)
+            yield _Line(number + 1, error=stream.stopped)
+            return
+
+
+def _read(stream: _Stream, number: int, text: bytes) -> _Line:
+    line = _Line(number)
+    try:
+        if len(text) > stream.longest:
+            raise TooLarge(_LINE)
+        value = parse_json(text)
+        if not isinstance(value, dict):
+            raise Invalid(flaws=[Flaw("", _OBJECT)])
+        line.code, line.key = _shown(value, "code"), _shown(value, "key")
+        try:
+            said = stream_line(value)
+        except ValidationError as error:
+            raise Invalid(flaws=flaws_of(error)) from None
+        line.code, line.key = said.code, said.key
+        body = said.dossier if isinstance(said, DossierLine) else said
+        line.push = stream.intake.prepare(stream.caller, said.code, said.key, body)
+    except GatewayError as error:
+        line.error = error
+    return line
+
+
+def _shown(value: dict[str, Any], name: str) -> str | None:
+    """What a line that may be wrong says, so that its sender finds it again."""
+    said = value.get(name)
+    return said[:255] if isinstance(said, str) else None
+
+
+async def _take(stream: _Stream, group: list[_Line], refused: Refused) -> None:
+    if not group:
+        return
+    pushes = [line.push for line in group if line.push is not None]
+    results: dict[str, Taken | GatewayError] = {}
+    try:
+        if pushes:
+            taken = await stream.intake.take(stream.caller, stream.request[REQUEST_ID], pushes)
+            results = {push.event_id: result for push, result in zip(pushes, taken, strict=True)}
+    except EvidenceUnavailable as failure:
+        if not stream.response.prepared:
+            raise
+        results = {push.event_id: failure for push in pushes}
+    ended = [_ended(line, results) for line in group]
+    errors = Counter(result.code for result in ended if isinstance(result, GatewayError))
+    if errors:
+        await _leave_evidence(stream, refused, errors)
+    for line, result in zip(group, ended, strict=True):
+        stream.pending += _rendered(stream, line, result)
+    await _begin(stream)
+    await _flow(stream)
+
+
+def _ended(line: _Line, results: Mapping[str, Taken | GatewayError]) -> Taken | GatewayError:
+    return line.error or Internal() if line.push is None else results[line.push.event_id]
+
+
+async def _leave_evidence(stream: _Stream, refused: Refused, errors: Counter[str]) -> None:
+    try:
+        await refused(stream.caller, stream.request[REQUEST_ID], errors)
+    except EvidenceUnavailable:
+        # Once the answer has begun it can only say line by line what was not taken.
+        if not stream.response.prepared:
+            raise
+
+
+async def _flow(stream: _Stream) -> None:
+    """Hand on what the caller takes at once."""
+    transport = stream.request.transport
+    while stream.pending and transport is not None:
+        if transport.get_write_buffer_size() >= _FLOWING and len(stream.pending) < _PENDING:
+            return
+        await _write(stream)
+
+
+async def _write(stream: _Stream) -> None:
+    piece = bytes(stream.pending[:_PIECE])
+    del stream.pending[:_PIECE]
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            await stream.response.write(piece)
+    except TimeoutError:
+        raise ConnectionError("the caller does not take its answer") from None
+
+
+def _rendered(stream: _Stream, line: _Line, result: Taken | GatewayError) -> bytes:
+    told = f'{{"line":{line.number},"code":{_text(line.code)},"key":{_text(line.key)}'
+    if isinstance(result, GatewayError):
+        _, _, body = problem(
+            result,
+            request_id=stream.request[REQUEST_ID],
+            language=stream.language,
+            base_url=stream.request.app[BASE_URL],
+        )
+        return f'{told},"result":"refused","problem":'.encode() + body + b"}\n"
+    word = "duplicate" if result.replayed else result.result
+    reason = f',"reason":{_text(result.reason)}' if result.reason is not None else ""
+    version = f',"version":{result.version}' if result.version is not None else ""
+    told += f',"result":"{word}"{reason}{version},"delivery":"{result.event_id}","receipt":{result.receipt.as_text()}'
+    return f"{told}}}\n".encode()
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else _encode(value)
+
+
+_encode = json.encoder.encode_basestring_ascii

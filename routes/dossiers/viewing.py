@@ -1,0 +1,141 @@
+"""`GET /v1/dossiers/{code}`, `GET /v1/deliveries`: what the owner's agency sees; nobody else sees anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aiohttp import web
+
+from routes.context import REQUEST_ID
+from routes.direct import Whole
+from routes.dossiers.asking import asked, dossier_code, limit_of, pusher
+from routes.dossiers.views import delivery, full
+from routes.exchanges import Prove
+from routes.recorded import wants_full_receipt
+from schemas.dossiers.models import DossierBody
+from schemas.errors import EvidenceUnavailable, Flaw, Invalid, NotFound, Text
+from schemas.exchange import Caller
+from schemas.fields import Finder, Found, shape_of, subjects
+from schemas.ids import new_id
+from security.audit.canonical import canonical
+from security.audit.entries import Evidence, Outcome
+from security.audit.log import AuditLog
+from security.audit.trail import named
+from storage.engine import Storage, Work
+from storage.errors import StorageError
+from sync.intake import T
+from sync.opening import Opener
+from sync.reading import STATES, attempts, deliveries, whole
+
+_JSON = {"Content-Type": "application/json"}
+_STATE = Text(f"phải là một trong: {', '.join(STATES)}", f"must be one of: {', '.join(STATES)}")
+_CURSOR = Text("không phải con trỏ của danh sách này", "is no cursor of this list")
+_SEEN = Outcome("ok", 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What looking works with."""
+
+    storage: Storage
+    log: AuditLog
+    opener: Opener
+    prove: Prove
+
+
+def get_dossier(looks: Looks) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the route that shows a dossier to its owner's agency; to others it is not there."""
+
+    async def get(request: web.Request) -> web.Response:
+        caller, code = pusher(request), dossier_code(request)
+        asked(request, ())
+        found = await _read(looks, lambda connection: whole(connection, code, caller.agency))
+        if found is None:
+            raise NotFound
+        bodies = await looks.opener.bodies([*found.versions, *found.events])
+        told = full(found, bodies)
+        receipt = await looks.log.record(_evidence(caller, code, request[REQUEST_ID], told))
+        proof = await looks.prove(receipt) if wants_full_receipt(request.headers.get("Lgsp-Receipt")) else None
+        return _answer({**told, "receipt": receipt.as_json(proof)})
+
+    return get
+
+
+def get_deliveries(looks: Looks) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the route that lists the deliveries of the caller's agency."""
+
+    async def get(request: web.Request) -> web.Response:
+        caller = pusher(request)
+        query = asked(request, ("state", "limit", "after"))
+        state, limit, after = query.get("state"), limit_of(query), _after(query)
+        if state is not None and state not in STATES:
+            raise Invalid(flaws=[Flaw("", _STATE, parameter="state")])
+
+        def look(connection: Any) -> tuple[list[Any], dict[int, Any]]:
+            listed = deliveries(connection, caller.agency, state, after, limit)
+            return listed, attempts(connection, [event.position for event in listed])
+
+        listed, tried = await _read(looks, look)
+        items = [delivery(event, tried.get(event.position, ())) for event in listed]
+        return _answer({"items": items, "next": _cursor(listed[-1].position) if len(listed) == limit else None})
+
+    return get
+
+
+def _cursor(position: int) -> str:
+    return f"d{position:x}"
+
+
+def _after(query: dict[str, str]) -> int:
+    said = query.get("after")
+    if said is None:
+        return -1
+    try:
+        position = int(said.removeprefix("d"), 16)
+    except ValueError:
+        position = -1
+    # The one spelling that was given out.
+    if not 0 <= position < 1 << 62 or said != _cursor(position):
+        raise Invalid(flaws=[Flaw("", _CURSOR, parameter="after")])
+    return position
+
+
+async def _read(looks: Looks, work: Work[T]) -> T:
+    try:
+        return await looks.storage.read(work)
+    except StorageError as failure:
+        raise EvidenceUnavailable(retry_after=2) from failure
+
+
+def _evidence(caller: Caller, code: str, request_id: str, told: dict[str, Any]) -> Evidence:
+    found: list[Found] = []
+    for version in told["versions"]:
+        if version["dossier"] is not None:
+            _finder()(version["dossier"], found)
+    return Evidence(
+        id=new_id(),
+        kind="reading",
+        at=datetime.now(UTC),
+        caller=named(caller),
+        database="dossiers",
+        operation="dossier",
+        dossier=code,
+        request_id=request_id,
+        outcome=_SEEN,
+        data=canonical(told),
+        subjects=list(dict.fromkeys(found)),
+    )
+
+
+@cache
+def _finder() -> Finder:
+    return subjects(shape_of(DossierBody), "disclosed")
+
+
+def _answer(told: dict[str, Any]) -> web.Response:
+    return Whole(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(), _JSON)

@@ -1,0 +1,270 @@
+"""The paths of dossiers in the OpenAPI document, and what is pushed and shown there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from routes.dossiers.asking import LIMIT, MOST
+from routes.dossiers.stream import BYTES, LINES, MEDIA_TYPE
+from routes.openapi_models import Schema, named_schemas, reference
+from routes.openapi_responses import ANYWHERE, KNOWN_CALLER, answer, problems
+from schemas import errors as e
+from schemas.dossiers.models import DossierBody, DossierLine, StatusEvent, StatusLine
+from schemas.dossiers.statuses import Degree
+from schemas.identifiers import DossierCode
+from sync.reading import STATES
+
+DOSSIERS: Final = "dossiers"
+DOSSIERS_TAG: Final = {
+    "name": DOSSIERS,
+    "description": "Hồ sơ thủ tục hành chính và trạng thái · Dossiers and their statuses for the national portal",
+}
+
+_JSON: Final = "application/json"
+_TEXT: Final[Schema] = {"type": "string"}
+_NULLABLE: Final[Schema] = {"type": ["string", "null"]}
+_INTEGER: Final[Schema] = {"type": "integer"}
+_OPEN: Final[Schema] = {"type": "object"}
+_RESULT: Final[Schema] = {"type": "string", "enum": ["accepted", "duplicate", "waiting", "late", "quarantined"]}
+_PUSHED: Final = (
+    *KNOWN_CALLER,
+    e.Refused,
+    e.SignatureRejected,
+    e.TooLarge,
+    e.UnsupportedMediaType,
+    e.Invalid,
+    e.IdempotencyKeyReused,
+    e.IdempotencyInProgress,
+)
+_COMMON: Final = ("RequestId", "Traceparent", "AcceptLanguage")
+_SIGNED: Final = (*_COMMON, "Receipt", "ContentDigest", "SignatureInput", "Signature")
+
+
+def dossier_schemas() -> dict[str, Schema]:
+    """Return the schemas of what is pushed and of deliveries."""
+    pushed = named_schemas("Dossiers", (DossierBody, StatusEvent, DossierLine, StatusLine))
+    return pushed | {"DossiersDelivery": _delivery(), "DossiersView": _view()}
+
+
+def dossier_paths(public_url: str) -> dict[str, Any]:
+    """Return the path items."""
+    return {
+        "/v1/dossiers/statuses": {"post": _stream(public_url)},
+        "/v1/dossiers/{code}": {"put": _put(public_url), "get": _get(public_url)},
+        "/v1/dossiers/{code}/statuses": {"post": _post(public_url)},
+        "/v1/deliveries": {"get": _deliveries(public_url)},
+        "/v1/public/dossiers/{code}": {"get": _public(public_url)},
+    }
+
+
+def _operation(
+    name: str, summary: str, description: str, parameters: Iterable[Schema], responses: dict[str, Any], **more: Any
+) -> dict[str, Any]:
+    return {
+        "tags": [DOSSIERS],
+        "operationId": name,
+        "summary": summary,
+        "description": description,
+        "parameters": list(parameters),
+        "responses": responses,
+        **more,
+    }
+
+
+def _put(public_url: str) -> dict[str, Any]:
+    about = {"code": _TEXT, "version": _INTEGER, "delivery": _NULLABLE, "result": _RESULT, "receipt": _receipt()}
+    body = _closed(about)
+    return _operation(
+        "putDossier",
+        "Đăng ký hoặc sửa hồ sơ",
+        "Register a dossier, or amend it: what is sent replaces the whole, every version is kept, the code never "
+        'changes. The same body again is no new version. `"deliver": false` adopts a dossier that the portal holds '
+        "already. Only the agency that registered it may amend it",
+        [_code(), _key(required=False), *map(_shared, _SIGNED)],
+        {
+            "200": answer("Đã sửa, hoặc không đổi · Amended, or as it was", _JSON, body),
+            "201": answer("Đã đăng ký · Registered", _JSON, body),
+            **problems(_PUSHED, public_url),
+        },
+        requestBody={"required": True, "content": {_JSON: {"schema": reference("DossiersDossierBody")}}},
+    )
+
+
+def _post(public_url: str) -> dict[str, Any]:
+    about = {"code": _TEXT, "delivery": _TEXT, "result": _RESULT, "reason": _NULLABLE, "receipt": _receipt()}
+    return _operation(
+        "postStatus",
+        "Gửi một trạng thái",
+        "Push one status. It is answered once event, evidence and delivery are durable; sent again with the same key "
+        "it is answered as the first time, with `Idempotency-Replayed: true`. A dossier that is not registered yet "
+        "is waited for",
+        [_code(), _key(required=True), *map(_shared, _SIGNED)],
+        {
+            "202": answer("Đã ghi nhận bền vững · It is durable", _JSON, _closed(about)),
+            **problems((*_PUSHED, e.IdempotencyKeyRequired, e.Conflict), public_url),
+        },
+        requestBody={"required": True, "content": {_JSON: {"schema": reference("DossiersStatusEvent")}}},
+    )
+
+
+def _stream(public_url: str) -> dict[str, Any]:
+    trouble = (*KNOWN_CALLER, e.Refused, e.SignatureRejected, e.TooLarge, e.UnsupportedMediaType)
+    return _operation(
+        "postStatuses",
+        "Gửi nhiều trạng thái và hồ sơ",
+        f"Push up to {LINES} lines, {BYTES} bytes: one JSON object a line, either a status with `code` and `key` "
+        "(schema `DossiersStatusLine`) or a dossier (`DossiersDossierLine`). Answered with one line each in the "
+        'order of the input: `{"line","code","key","result","receipt"}`, and `problem` in place of the receipt where '
+        "`result` is `refused`. A wrong line fails alone; sending everything again is safe",
+        map(_shared, _COMMON),
+        {
+            "200": answer("Kết quả từng dòng · What became of each line", MEDIA_TYPE, _TEXT),
+            **problems(trouble, public_url),
+        },
+        requestBody={"required": True, "content": {MEDIA_TYPE: {"schema": _TEXT}}},
+    )
+
+
+def _get(public_url: str) -> dict[str, Any]:
+    trouble = (*KNOWN_CALLER, e.Refused, e.NotFound, e.Invalid)
+    return _operation(
+        "getDossier",
+        "Xem toàn bộ hồ sơ",
+        "Everything about a dossier, for the agency that registered it: timeline, versions, deliveries with every "
+        "attempt. For others it is not there",
+        [_code(), *map(_shared, (*_COMMON, "Receipt"))],
+        {"200": answer("Hồ sơ · The dossier", _JSON, reference("DossiersView")), **problems(trouble, public_url)},
+    )
+
+
+def _deliveries(public_url: str) -> dict[str, Any]:
+    page = _closed({"items": _list(reference("DossiersDelivery")), "next": _NULLABLE})
+    state = {"type": "string", "enum": list(STATES)}
+    return _operation(
+        "getDeliveries",
+        "Danh sách sự kiện gửi Cổng",
+        "The deliveries of the caller's agency in the order in which they were accepted",
+        [
+            _query("state", "Trạng thái · Only those in this state", state),
+            _query("limit", "Số mục · How many", _INTEGER | {"minimum": 1, "maximum": MOST}, example=LIMIT),
+            _query("after", "Con trỏ `next` của trang trước · `next` of the page before", _TEXT),
+            *map(_shared, _COMMON),
+        ],
+        {
+            "200": answer("Một trang · A page", _JSON, page),
+            **problems((*KNOWN_CALLER, e.Refused, e.Invalid), public_url),
+        },
+    )
+
+
+def _public(public_url: str) -> dict[str, Any]:
+    degrees = [*(degree.slug for degree in Degree), "unknown"]
+    completion = _closed({"degree": {"type": "string", "enum": degrees}, "title": _TEXT})
+    shown = _closed({"code": _TEXT, "completion": completion})
+    return _operation(
+        "getPublicDossier",
+        "Tra cứu công khai",
+        "How far a dossier has come, for whoever has its code; nothing else. So many times a minute from one address",
+        [_code(), *map(_shared, _COMMON)],
+        {
+            "200": answer("Mức độ hoàn thành · Its degree", _JSON, shown, Content_Language="ContentLanguage"),
+            **problems((*ANYWHERE, e.Invalid, e.EvidenceUnavailable, e.TooManyRequests), public_url),
+        },
+        security=[],
+    )
+
+
+def _delivery() -> Schema:
+    attempt = {"number": _INTEGER, "at": _TEXT, "duration_ms": {"type": ["integer", "null"]}, "outcome": _TEXT}
+    return _closed(
+        {
+            "id": _TEXT | {"title": "Mã sự kiện", "description": "Id of the event, as in its receipt's entry"},
+            "code": _TEXT,
+            "kind": {"type": "string", "enum": ["registration", "status"]},
+            "version": {"type": ["integer", "null"]},
+            "sequence": {"type": ["integer", "null"]},
+            "vocabulary": _NULLABLE,
+            "source_status": _NULLABLE,
+            "status": _NULLABLE | {"description": "National code"},
+            "at": _TEXT,
+            "client": _TEXT,
+            "state": {"type": "string", "enum": list(STATES)},
+            "step": _TEXT | {"description": "The state more exactly: `queued`, `sending` and others"},
+            "reason": _NULLABLE,
+            "flags": _list(_TEXT),
+            "destination": _TEXT,
+            "accepted_at": _TEXT,
+            "due_at": _NULLABLE,
+            "delivered_at": _NULLABLE,
+            "receipt_index": _INTEGER,
+            "attempts": _list(_closed(attempt | {"code": _NULLABLE, "reason": _NULLABLE})),
+        }
+    )
+
+
+def _view() -> Schema:
+    return _closed(
+        {
+            "code": _TEXT,
+            "procedure": _NULLABLE,
+            "agency": _NULLABLE,
+            "client": _NULLABLE,
+            "standing": {"type": "string", "enum": ["registered", "adopted"]},
+            "version": _INTEGER,
+            "status": _NULLABLE | {"description": "National status once everything accepted so far is delivered"},
+            "delivered_status": _NULLABLE,
+            "registered_at": _TEXT,
+            "changed_at": _TEXT,
+            "deadlines": _closed({"due_at": _NULLABLE}),
+            "versions": _list(_OPEN),
+            "deliveries": _list(_OPEN),
+            "timeline": _list(_OPEN),
+            "receipt": _receipt(),
+        }
+    )
+
+
+def _closed(members: dict[str, Schema]) -> Schema:
+    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _receipt() -> Schema:
+    return reference("Receipt")
+
+
+def _shared(name: str) -> Schema:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _code() -> Schema:
+    schema = TypeAdapter(DossierCode).json_schema()
+    return {
+        "name": "code",
+        "in": "path",
+        "required": True,
+        "description": "Mã hồ sơ · Code of the dossier",
+        "schema": schema,
+        "example": "000.00.00.H26-260105-0001",
+    }
+
+
+def _key(*, required: bool) -> Schema:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": required,
+        "description": "Khóa chống trùng, mỗi sự kiện một khóa · Another key for each event, bare or a quoted string",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._~:/+=-]{1,255}$"},
+        "example": "hs-0001-4",
+    }
+
+
+def _query(name: str, description: str, schema: Schema, **more: Any) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema, **more}

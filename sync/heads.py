@@ -1,0 +1,56 @@
+"""What is sent next of a dossier, and when it has to be looked at again: for whoever delivers (người gửi)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from schemas.dossiers.ordering import FIRST
+from storage.bulk import rows_among
+from sync.queue import Queues
+from sync.rows import EVENT_COLUMNS, Event
+from sync.tables import DOSSIER_EVENTS
+
+
+def released(connection: Connection, codes: Sequence[str]) -> dict[str, list[Event]]:
+    """Read what of these dossiers is queued or being sent, each in the order in which it goes."""
+    found: dict[str, list[Event]] = {}
+    for state in ("sending", "queued"):
+        for row in rows_among(
+            connection, EVENT_COLUMNS, DOSSIER_EVENTS.c.code, codes, ((DOSSIER_EVENTS.c.state, state),)
+        ):
+            event = Event(*row)
+            found.setdefault(event.code, []).append(event)
+    return {code: in_order(events) for code, events in found.items()}
+
+
+def in_order(events: Sequence[Event]) -> list[Event]:
+    """Put the events of one dossier into the order in which they go.
+
+    The registration goes first. Each source's events go by their places; which source is next is decided by which of
+    their next events was accepted first.
+    """
+    waiting: dict[str, list[Event]] = {}
+    for event in sorted(events, key=lambda each: each.place, reverse=True):
+        waiting.setdefault(event.client_id, []).append(event)
+    ordered: list[Event] = []
+    while waiting:
+        source = min(waiting, key=lambda each: (waiting[each][-1].place != FIRST, waiting[each][-1].position))
+        ordered.append(waiting[source].pop())
+        if not waiting[source]:
+            del waiting[source]
+    return ordered
+
+
+def settle(queues: Queues, code: str, left: Sequence[Event]) -> None:
+    """Say when a dossier has to be looked at next, nobody delivering it any more; `left` are its released events.
+
+    To be called when all else of the transaction is done, before `queues.save`.
+    """
+    dossier = queues.dossiers[code]
+    dossier.lease_owner = dossier.lease_until = None
+    head = next(iter(left), None)
+    moments = (queues.ripe_at(code), None if head is None else head.due_at)
+    dossier.next_due = min((moment for moment in moments if moment is not None), default=None)
+    queues.touch(code)

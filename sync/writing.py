@@ -1,0 +1,212 @@
+"""What one commit of intake writes: events, versions, queues, keys, for a group of pushes of one source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from config.sync import Sync
+from schemas.dossiers import ordering
+from schemas.dossiers.models import DossierBody, StatusEvent, first_status
+from schemas.dossiers.vocabularies import NoMeaning
+from schemas.errors import Conflict, Flaw, Refused, Text
+from schemas.exchange import Caller
+from storage.bulk import insert_rows
+from sync.pushes import Push
+from sync.queue import DESTINATION, Queues
+from sync.recall import Earlier, Known, Version, answered, repeated, versions
+from sync.rows import Dossier, Event
+from sync.tables import DOSSIER_VERSIONS, IDEMPOTENCY
+
+_VERSION_NAMES = tuple(column.name for column in DOSSIER_VERSIONS.columns)
+_KEY_NAMES = tuple(column.name for column in IDEMPOTENCY.columns)
+_RESULTS = {"queued": "accepted"}
+_OTHER = Text("Hồ sơ do cơ quan khác đăng ký", "The dossier was registered by another agency")
+_REUSED = Text("Số thứ tự đã dùng cho sự kiện khác", "The sequence was used for another event of the dossier")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a push that was kept; `status` is that of HTTP."""
+
+    result: str
+    reason: str | None
+    event_id: str
+    status: int
+    version: int | None = None
+
+
+class Repeated(Exception):
+    """It stands already, as the entry `position`; `known` is what was answered to its key, if it is known by that."""
+
+    def __init__(self, position: int, event_id: str, known: Known | None = None, status: int = 202) -> None:
+        super().__init__("it stands already")
+        self.position = position
+        self.event_id = event_id
+        self.known = known
+        self.status = status
+
+
+@dataclass(slots=True)
+class _Group:
+    """The state of one run of the write."""
+
+    queues: Queues
+    keys: dict[bytes, Known]
+    events: dict[tuple[str, int], Earlier]
+    newest: dict[str, Version]
+    key_rows: list[tuple[object, ...]] = field(default_factory=list)
+    version_rows: list[tuple[object, ...]] = field(default_factory=list)
+
+
+class GroupOfPushes:
+    """The write of one group (`GroupWrite`); `accepted` says afterwards what became of those that were kept."""
+
+    def __init__(self, caller: Caller, pushes: Sequence[Push], now: int, expires_at: int, settings: Sync) -> None:
+        self._caller = caller
+        self._pushes = pushes
+        self._now = now
+        self._expires_at = expires_at
+        self._settings = settings
+        self.accepted: dict[str, Accepted] = {}
+
+    def __call__(self, connection: Connection, index: int, asked: Sequence[int]) -> list[Exception | None]:
+        """Write what is to be kept of these pushes; return for each what stops it."""
+        pushes = [self._pushes[place] for place in asked]
+        group = self._load(connection, pushes)
+        said: list[Exception | None] = []
+        for push in pushes:
+            try:
+                accepted = self._one(group, push, index)
+            except (Repeated, Conflict, Refused) as stopped:
+                said.append(stopped)
+            else:
+                self._remember(group, push, accepted, index)
+                said.append(None)
+                index += 1
+        group.queues.save()
+        insert_rows(connection, DOSSIER_VERSIONS, _VERSION_NAMES, group.version_rows)
+        insert_rows(connection, IDEMPOTENCY, _KEY_NAMES, group.key_rows)
+        return said
+
+    def _load(self, connection: Connection, pushes: Sequence[Push]) -> _Group:
+        client_id = self._caller.client_id
+        codes = list(dict.fromkeys(push.code for push in pushes))
+        queues = Queues.load(connection, codes, self._now, self._settings)
+        tags = [push.key_tag for push in pushes if push.key_tag is not None]
+        # Only what is numbered no higher than anything before can be a repetition.
+        doubtful = {
+            push.code: None
+            for push in pushes
+            if isinstance(push.body, StatusEvent) and (push.body.sequence or 0) and _is_old(queues, push, client_id)
+        }
+        dossiers = list(dict.fromkeys(push.code for push in pushes if push.kind == "registration"))
+        return _Group(
+            queues,
+            answered(connection, client_id, tags),
+            repeated(connection, client_id, list(doubtful)),
+            versions(connection, dossiers),
+        )
+
+    def _one(self, group: _Group, push: Push, index: int) -> Accepted:
+        known = None if push.key_tag is None else group.keys.get(push.key_tag)
+        if known is not None:
+            raise Repeated(known.position, known.event_id, known)
+        if isinstance(push.body, StatusEvent):
+            return self._status(group, push, push.body, index)
+        return self._dossier(group, push, push.body, index)
+
+    def _status(self, group: _Group, push: Push, body: StatusEvent, index: int) -> Accepted:
+        dossier = group.queues.dossier(push.code)
+        trouble: str | None = push.meaning.reason if isinstance(push.meaning, NoMeaning) else None
+        if dossier.registered and dossier.agency != self._caller.agency:
+            trouble = "other-agency"
+        before = None if body.sequence is None else group.events.get((push.code, body.sequence))
+        earlier: ordering.Earlier | None = None
+        if before is not None:
+            earlier = "same" if before.body_tag == push.body_tag else "other"
+        event = self._event(push, index)
+        event.sequence, event.at = body.sequence, push.at
+        event.vocabulary, event.source_status, event.national = body.vocabulary, push.shown_status, push.national
+        decision = group.queues.accept(event, earlier=earlier, trouble=trouble)
+        if before is not None:
+            if decision.result == "duplicate":
+                raise Repeated(before.position, before.event_id)
+            raise Conflict(_REUSED, reason="sequence-reused", flaws=[Flaw("/sequence", _REUSED)])
+        if body.sequence is not None:
+            stands = Earlier(index, push.event_id, push.code, body.sequence, push.body_tag)
+            group.events[push.code, body.sequence] = stands
+        return Accepted(_RESULTS.get(event.state, event.state), event.reason, push.event_id, 202)
+
+    def _dossier(self, group: _Group, push: Push, body: DossierBody, index: int) -> Accepted:
+        queues = group.queues
+        dossier = queues.dossier(push.code)
+        if dossier.registered and dossier.agency != self._caller.agency:
+            raise Refused(_OTHER, reason="other-agency")
+        newest = group.newest.get(push.code)
+        if newest is not None and newest.body_tag == push.body_tag:
+            raise Repeated(newest.position, newest.event_id, status=200)
+        first = not dossier.registered
+        dossier.version += 1
+        dossier.procedure, dossier.changed_at = body.procedure, self._now
+        event = self._event(push, index)
+        event.version, event.at = dossier.version, self._now
+        if first:
+            self._own(dossier, body)
+            queues.register(dossier, event if body.deliver else None)
+        elif body.deliver:
+            queues.accept(event)
+        queues.touch(push.code)
+        group.newest[push.code] = Version(push.code, dossier.version, index, push.event_id, push.body_tag)
+        group.version_rows.append(self._version_row(push, body, dossier.version, index))
+        return Accepted("accepted", None, push.event_id, 201 if first else 200, dossier.version)
+
+    def _own(self, dossier: Dossier, body: DossierBody) -> None:
+        dossier.standing = "registered" if body.deliver else "adopted"
+        dossier.client_id, dossier.agency = self._caller.client_id, self._caller.agency
+        # What the portal holds of an adopted dossier is not known unless its owner says so.
+        dossier.status = first_status(body) if body.deliver else body.status
+
+    def _event(self, push: Push, index: int) -> Event:
+        sealed = push.sealed
+        if sealed is None:
+            raise TypeError("a push is sealed before it is written")
+        caller, none = self._caller, None
+        return Event(
+            index, push.event_id, push.code, caller.client_id, caller.agency, push.kind, none, none, 0, 0, 0, 0,
+            self._now, none, none, none, "waiting", none, "", DESTINATION, 0, none, none, push.body_tag,
+            sealed.period, sealed.slot, sealed.sealed,
+        )  # fmt: skip
+
+    def _version_row(self, push: Push, body: DossierBody, version: int, index: int) -> tuple[object, ...]:
+        sealed = push.sealed
+        if sealed is None:
+            raise TypeError("a push is sealed before it is written")
+        return (
+            push.code, version, index, push.event_id, self._caller.client_id, self._now, int(body.deliver),
+            push.body_tag, sealed.period, sealed.slot, sealed.sealed,
+        )  # fmt: skip
+
+    def _remember(self, group: _Group, push: Push, accepted: Accepted, index: int) -> None:
+        self.accepted[push.event_id] = accepted
+        if push.key_tag is None:
+            return
+        known = Known(
+            self._caller.client_id,
+            push.key_tag,
+            push.body_tag,
+            index,
+            push.event_id,
+            accepted.status,
+            accepted.result,
+            accepted.reason,
+        )
+        group.keys[push.key_tag] = known
+        group.key_rows.append((*known, self._now, self._expires_at))
+
+
+def _is_old(queues: Queues, push: Push, client_id: str) -> bool:
+    sequence = push.body.sequence if isinstance(push.body, StatusEvent) else None
+    return sequence is not None and sequence <= queues.highest(push.code, client_id)
