@@ -39,7 +39,7 @@ _PUSHED: Final = (
     e.IdempotencyKeyReused,
     e.IdempotencyInProgress,
 )
-_COMMON: Final = ("RequestId", "Traceparent", "AcceptLanguage")
+_COMMON: Final = ("RequestId", "AcceptLanguage")
 _SIGNED: Final = (*_COMMON, "Receipt", "ContentDigest", "SignatureInput", "Signature")
 
 

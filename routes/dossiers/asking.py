@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from routes.bodies import once
 from routes.context import CALLER
+from routes.recorded import wants_full_receipt
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import Flaw, Invalid, Refused, Text
 from schemas.exchange import Caller
@@ -33,6 +35,11 @@ def dossier_code(request: web.Request) -> str:
         return check_dossier_code(request.match_info["code"])
     except ValueError as error:
         raise Invalid(flaws=[Flaw("", Text("giá trị không hợp lệ", str(error)), parameter="code")]) from None
+
+
+def wants_full(request: web.Request) -> bool:
+    """Tell whether the caller asked for the receipt with its proof; raises Malformed for a header that is not ASCII."""
+    return wants_full_receipt(once(request.headers, "Lgsp-Receipt"))
 
 
 def asked(request: web.Request, names: Iterable[str]) -> dict[str, str]:

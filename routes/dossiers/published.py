@@ -19,6 +19,9 @@ from security.audit.log import AuditLog
 from security.audit.trail import named
 from security.limits import Limiter
 
+# The stream is no dossier.
+_DOSSIER = "/v1/dossiers/{code:(?!statuses$)[^/]+}"
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -35,8 +38,8 @@ def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     """Add every route of dossiers."""
     means, looks = parts.means, parts.looks
     router.add_post("/v1/dossiers/statuses", post_stream(means.intake, _refused(looks.log), means.max_body))
-    router.add_put("/v1/dossiers/{code}", put_dossier(means))
-    router.add_get("/v1/dossiers/{code}", get_dossier(looks))
+    router.add_put(_DOSSIER, put_dossier(means))
+    router.add_get(_DOSSIER, get_dossier(looks))
     router.add_post("/v1/dossiers/{code}/statuses", post_status(means))
     router.add_get("/v1/deliveries", get_deliveries(looks))
     public = get_public(looks.storage, parts.limiter, parts.count, parts.guesses)

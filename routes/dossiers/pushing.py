@@ -13,10 +13,9 @@ from pydantic import ValidationError
 from routes.bodies import read_json
 from routes.context import REQUEST_ID
 from routes.direct import Whole
-from routes.dossiers.asking import dossier_code, pusher
+from routes.dossiers.asking import dossier_code, pusher, wants_full
 from routes.exchanges import Prove
 from routes.flaws import flaws_of
-from routes.recorded import wants_full_receipt
 from routes.signed import SIGNATURE, SIGNATURE_INPUT, Signatures, read_signed_json
 from schemas.dossiers.idempotency import HEADER, KeyMissing, KeyUnreadable, key_from_header
 from schemas.dossiers.models import DossierBody, StatusEvent
@@ -47,14 +46,14 @@ def put_dossier(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
     """Make the route that registers or amends a dossier; the same body again is no new version."""
 
     async def put(request: web.Request) -> web.Response:
-        caller, code = pusher(request), dossier_code(request)
+        caller, code, full = pusher(request), dossier_code(request), wants_full(request)
         key = _key(request) if HEADER in request.headers else None
         body = await _body(request, means, DossierBody)
         push = means.intake.prepare(caller, code, key, body)
         taken = await means.intake.take_one(caller, request[REQUEST_ID], push)
         delivery = taken.event_id if body.deliver else None
         about = {"code": code, "version": taken.version, "delivery": delivery, "result": taken.result}
-        return await _answer(request, means, about, taken)
+        return await _answer(means, about, taken, full=full)
 
     return put
 
@@ -63,13 +62,13 @@ def post_status(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
     """Make the route that takes one status; it answers when all of it is durable."""
 
     async def post(request: web.Request) -> web.Response:
-        caller, code = pusher(request), dossier_code(request)
+        caller, code, full = pusher(request), dossier_code(request), wants_full(request)
         key = _key(request)
         body = await _body(request, means, StatusEvent)
         push = means.intake.prepare(caller, code, key, body)
         taken = await means.intake.take_one(caller, request[REQUEST_ID], push)
         about = {"code": code, "delivery": taken.event_id, "result": taken.result, "reason": taken.reason}
-        return await _answer(request, means, about, taken)
+        return await _answer(means, about, taken, full=full)
 
     return post
 
@@ -99,8 +98,7 @@ async def _body(request: web.Request, means: Means, model: type[B]) -> B:
     return body
 
 
-async def _answer(request: web.Request, means: Means, about: dict[str, Any], taken: Taken) -> web.Response:
-    full = wants_full_receipt(request.headers.get("Lgsp-Receipt"))
+async def _answer(means: Means, about: dict[str, Any], taken: Taken, *, full: bool) -> web.Response:
     receipt = taken.receipt.as_text(await means.prove(taken.receipt) if full else None)
     told = json.dumps(about, ensure_ascii=False, separators=(",", ":")).removesuffix("}")
     headers = _JSON | ({REPLAYED: "true"} if taken.replayed else {})

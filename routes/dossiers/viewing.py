@@ -13,10 +13,9 @@ from aiohttp import web
 
 from routes.context import REQUEST_ID
 from routes.direct import Whole
-from routes.dossiers.asking import asked, dossier_code, limit_of, pusher
+from routes.dossiers.asking import asked, dossier_code, limit_of, pusher, wants_full
 from routes.dossiers.views import delivery, full
 from routes.exchanges import Prove
-from routes.recorded import wants_full_receipt
 from schemas.dossiers.models import DossierBody
 from schemas.errors import EvidenceUnavailable, Flaw, Invalid, NotFound, Text
 from schemas.exchange import Caller
@@ -52,7 +51,7 @@ def get_dossier(looks: Looks) -> Callable[[web.Request], Awaitable[web.Response]
     """Make the route that shows a dossier to its owner's agency; to others it is not there."""
 
     async def get(request: web.Request) -> web.Response:
-        caller, code = pusher(request), dossier_code(request)
+        caller, code, whole_receipt = pusher(request), dossier_code(request), wants_full(request)
         asked(request, ())
         found = await _read(looks, lambda connection: whole(connection, code, caller.agency))
         if found is None:
@@ -60,7 +59,7 @@ def get_dossier(looks: Looks) -> Callable[[web.Request], Awaitable[web.Response]
         bodies = await looks.opener.bodies([*found.versions, *found.events])
         told = full(found, bodies)
         receipt = await looks.log.record(_evidence(caller, code, request[REQUEST_ID], told))
-        proof = await looks.prove(receipt) if wants_full_receipt(request.headers.get("Lgsp-Receipt")) else None
+        proof = await looks.prove(receipt) if whole_receipt else None
         return _answer({**told, "receipt": receipt.as_json(proof)})
 
     return get

@@ -13,6 +13,7 @@ from tests.test_openapi.deployment import Deployment
 # A value can have the published form and still break a rule that no schema tells (check digits, one key of two): 422.
 # How a client proves itself is a matter of header, form and certificate together, which a schema cannot tell either.
 CONFIGURATION = """\
+hooks = "{hooks}"
 headers = { Authorization = "Bearer ${LGSP_TOKEN}" }
 warnings = false
 
@@ -32,6 +33,15 @@ include-path = {uncovered}
 [operations.phases.coverage]
 enabled = false
 """
+# A stream of lines is text to whoever has no model of the lines.
+HOOKS = """\
+import schemathesis
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+"""
 _COVERED = {"population/person", "social-insurance/find-number", "tax/obligations"}
 _NAMES = [f"{database.name}/{operation.name}" for database in DATABASES for operation in database.operations]
 _UNCOVERED = [f"/v1/{name}" for name in _NAMES if name not in _COVERED]
@@ -39,7 +49,9 @@ _UNCOVERED = [f"/v1/{name}" for name in _NAMES if name not in _COVERED]
 
 def test_every_answer_is_as_published(deployed: Deployment, tmp_path: Path) -> None:
     config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIGURATION.replace("{uncovered}", json.dumps(_UNCOVERED)))
+    hooks = tmp_path / "lines.py"
+    hooks.write_text(HOOKS)
+    config.write_text(CONFIGURATION.replace("{hooks}", str(hooks)).replace("{uncovered}", json.dumps(_UNCOVERED)))
     ministry = deployed.clients["ministry"]
     basic = base64.b64encode(f"{ministry['client_id']}:{ministry['client_secret']}".encode()).decode()
     # The token goes by the environment: a command line can be read by everybody on the machine.
