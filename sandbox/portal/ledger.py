@@ -102,9 +102,9 @@ class Ledger:
         """Return when every change so far is on the disk; raises OSError, after which it may be tried again."""
         told = self._told
         while self._file is not None and self._safe < told:
-            if self._writing is None:
+            # One that has ended is seen here before its callbacks run: waiting for it again would never yield.
+            if self._writing is None or self._writing.done():
                 self._writing = asyncio.create_task(self._write())
-                self._writing.add_done_callback(self._written)
             await asyncio.shield(self._writing)
 
     async def close(self) -> None:
@@ -177,9 +177,6 @@ class Ledger:
             written = os.pwrite(self._file, view, place)
             place, view = place + written, view[written:]
         os.fdatasync(self._file)
-
-    def _written(self, _: asyncio.Task[None]) -> None:
-        self._writing = None
 
 
 def _opened(path: Path) -> int:

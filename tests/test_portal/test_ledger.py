@@ -1,5 +1,6 @@
 """The ledger tells what went wrong in a delivery: doubled, lost, out of order; and it outlives a kill."""
 
+import asyncio
 import json
 import os
 import signal
@@ -146,6 +147,21 @@ async def test_a_failed_write_may_be_tried_again(tmp_path: Path, monkeypatch: py
     again = Ledger(tmp_path / FILE)
     assert [(entry.sequence, entry.status) for entry in again.entries()] == [(1, "2")]
     await again.close()
+
+
+@pytest.mark.timeout(30)
+async def test_who_comes_the_moment_a_write_has_ended_is_served(tmp_path: Path) -> None:
+    """A write that is over is not waited for again: that would never give way to anybody."""
+    ledger = Ledger(tmp_path / FILE)
+    ledger.register(CODE, {}, "1")
+    first = asyncio.ensure_future(ledger.settled())
+    while ledger._writing is None or not ledger._writing.done():
+        await asyncio.sleep(0)
+    ledger.advance(CODE, {"NoiDungXuLy": "[#1]"}, "2")
+    await ledger.settled()
+    await first
+    await ledger.close()
+    assert (tmp_path / FILE).read_bytes().count(b"\n") == 2
 
 
 async def test_without_a_file_a_ledger_forgets() -> None:
