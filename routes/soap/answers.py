@@ -19,7 +19,7 @@ from schemas.fields import Branch, Shape, shape_of
 from schemas.receipt import Receipt
 from security.audit.entries import instant
 
-_SPECIAL: Final = re.compile("[&<>\r]")
+_special: Final = re.compile("[&<>\r]").search
 _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true">'
 _GATEWAYS: Final = f' xmlns:g="{GATEWAY}"'
 """Stands on each member of `exchange` and `receipt`: exclusive C14N declares a prefix where it is used first."""
@@ -32,12 +32,13 @@ WriteAnswer = Callable[[str, Answer, Sequence[bytes] | None], bytes]
 
 def text(value: str) -> str:
     """Return character data of a value that XML can hold."""
-    return escape(value) if _SPECIAL.search(value) is not None else value
+    return escape(value) if _special(value) else value
 
 
 def told(value: str) -> str:
     """Return character data of what the gateway says itself; what XML cannot hold is replaced by U+FFFD."""
-    return text(UNWRITABLE.sub("\ufffd", value))
+    # Most of it is words, numbers and base64.
+    return value if value.isalnum() else text(UNWRITABLE.sub("\ufffd", value))
 
 
 def element(name: str, value: str | None, prefix: str = "g:") -> str:
@@ -59,7 +60,8 @@ def answer_writer(database: Database, operation: Operation) -> WriteAnswer:
 
     def write(exchange_id: str, answer: Answer, proof: Sequence[bytes] | None) -> bytes:
         about = (
-            f"</data><exchange>{_member('id', exchange_id)}{named}{_member('answeredAt', instant(datetime.now(UTC)))}"
+            f"</data><exchange><g:id{_GATEWAYS}>{exchange_id}</g:id>{named}"
+            f"<g:answeredAt{_GATEWAYS}>{instant(datetime.now(UTC))}</g:answeredAt>"
             f"{_fields(answer.fields)}{_warnings(answer.warnings, wrapper)}{_signature(answer.provenance)}</exchange>"
         )
         receipt = "" if answer.receipt is None else f"<receipt>{receipt_members(answer.receipt, proof)}</receipt>"
@@ -79,10 +81,14 @@ def record_writer(shape: Shape) -> Callable[[Data], str]:
                 value = data[name]
                 if value is None:
                     parts.append(nil)
-                elif inside is None:
-                    parts += (opening, text(value) if type(value) is str else _plain(value), closing)
-                else:
+                elif inside is not None:
                     parts += (opening, inside(value), closing)
+                elif type(value) is not str:
+                    parts += (opening, _plain(value), closing)
+                elif _special(value):
+                    parts += (opening, escape(value), closing)
+                else:
+                    parts += (opening, value, closing)
         return "".join(parts)
 
     return write
