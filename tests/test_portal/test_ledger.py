@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,7 @@ async def test_what_a_kill_left_half_written_is_gone(opens: Opens, state: Path) 
     with (state / FILE).open("ab") as file:
         file.write(b'{"progress":"000.00.00.H26-26')
     again = await opens()
+    assert (state / FILE).read_bytes().endswith(b"\n")
     assert await again.ledger() == [(CODE, 1, "2", 1)]
     await again.advance(record(2, "4"))
     await again.close()
@@ -147,6 +149,43 @@ async def test_a_failed_write_may_be_tried_again(tmp_path: Path, monkeypatch: py
     again = Ledger(tmp_path / FILE)
     assert [(entry.sequence, entry.status) for entry in again.entries()] == [(1, "2")]
     await again.close()
+
+
+async def test_nothing_is_answered_before_it_is_on_the_disk(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    await visitor.register(dossier())
+    bearer = {"Authorization": f"Bearer {await visitor.token()}"}
+    step = {"NguoiXuLy": "x", "ThoiDiemXuLy": "2026-06-10T07:47:28.329", "NoiDungXuLy": "x", "TrangThai": 4}
+    created = {"MaHoSo": OTHER, "MaTTHC": "1.005129", "ChuHoSo": "x", "LoaiDoiTuong": 0, "MaDonViTiepNhan": "G09.20"}
+    sync, release = os.fdatasync, threading.Event()
+
+    def slow(descriptor: int) -> None:
+        release.wait(60)
+        sync(descriptor)
+
+    async def number() -> None:
+        async with visitor.http.get(f"{visitor.url}/dvc/2.0/GetNextValue?code=H26", headers=bearer) as answer:
+            await answer.json()
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    asked: list[asyncio.Future[object]] = [
+        asyncio.ensure_future(each)
+        for each in (
+            visitor.advance(record(1, "2")),
+            visitor.register(dossier(TrangThaiHoSo="4"), updating=True),
+            visitor.look_up(),
+            visitor.second("CapNhatTienTrinh", [{"MaHoSo": CODE, **step}]),
+            visitor.second("Create", created),
+            visitor.second("TraCuuHoSo", {"MaHoSo": CODE}),
+            number(),
+            visitor.lines("_ledger"),
+            visitor.lines("_dossiers"),
+        )
+    ]
+    early, _ = await asyncio.wait(asked, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+    release.set()
+    await asyncio.gather(*asked)
+    assert not early
+    assert await visitor.ledger() == [(CODE, 1, "2", 1), (CODE, 2, "4", 1)]
 
 
 @pytest.mark.timeout(30)
