@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from adapters import DATABASES
 from adapters.dispatch import endpoint_of
 from sandbox.pki import Pki
+from sandbox.portal.site import NAME as PORTAL
 from sandbox.run import Running
 
 _HEAD = """\
@@ -75,6 +76,16 @@ timeout = {{ connect = 2.0, read = 8.0, total = 8.0 }}   # seconds, for one atte
 retry = {{ attempts = 3, initial = 0.1, maximum = 1.0 }}
 breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
 concurrency = 64
+"""
+
+_PORTAL = """
+[endpoints.portal]                 # the national portal, where dossiers and statuses go; callers have no way there
+url = {url}
+username = {username}
+secret = {secret}
+params = {{ madonvi = "H26" }}       # the unit in whose name is sent; {{ generation = "2" }} for the other interface
+timeout = {{ connect = 2.0, read = 8.0, total = 8.0 }}
+breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
 """
 
 _CARRIED = """
@@ -157,6 +168,11 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
             parts.append(f"params = {{ {inside} }}\n")
         if signs:
             parts.append(_signed(pki, name))
+    if running.portal is not None:
+        account = running.accounts[PORTAL]
+        parts.append(
+            _PORTAL.format(url=_toml(running.portal), username=_toml(account.username), secret=_toml(account.secret))
+        )
     parts.append(_CARRIED)
     return "".join(parts)
 
