@@ -146,7 +146,7 @@ class Queues:
             event.state, event.reason = "waiting", decision.reason
         event.held = 1
         self._held[event.code, event.client_id, decision.place] = event
-        self._move(event.code, event.client_id, ordering.kept(track, decision, now))
+        self.move(event.code, event.client_id, ordering.kept(track, decision, now))
         self._release(dossier, event.client_id)
         return decision
 
@@ -160,7 +160,7 @@ class Queues:
         self._touched[dossier.code] = None
         for client_id, track in list(self.tracks.get(dossier.code, {}).items()):
             held = self._own(dossier, client_id, track)
-            self._move(dossier.code, client_id, replace(track, registered=True, held=held))
+            self.move(dossier.code, client_id, replace(track, registered=True, held=held))
             self._release(dossier, client_id)
 
     def ripen(self, code: str) -> None:
@@ -170,7 +170,7 @@ class Queues:
             after, over = ordering.expired(track, self.now / 1000, self.waits)
             for place in over:
                 self._change(self._held[code, client_id, place], "quarantined", "unregistered", held=1)
-            self._move(code, client_id, after)
+            self.move(code, client_id, after)
             self._release(self.dossiers[code], client_id)
 
     def ripe_at(self, code: str) -> int | None:
@@ -234,17 +234,22 @@ class Queues:
         for held in gone:
             row = self._held.pop((code, client_id, held.place))
             if held.place in lost:
-                self._judge(dossier, client_id, row, lost=lost[held.place])
+                fills = held.place.behind == 0 and held.place.sequence <= before.through
+                self._let_go(dossier, client_id, row, lost=lost[held.place], fills=fills)
             elif isinstance(row, Event):
                 row.held = 0
             else:
                 self._passed.append({"the_position": row.position})
-        self._move(code, client_id, after)
+        self.move(code, client_id, after)
 
-    def _judge(self, dossier: Dossier, client_id: str, row: Event | Held, *, lost: bool) -> None:
-        flags = ("gap",) if lost else ()
-        # An amendment says nothing of the status.
-        if row.national is not None:
+    def _let_go(self, dossier: Dossier, client_id: str, row: Event | Held, *, lost: bool, fills: bool) -> None:
+        """Queue what is released, unless its status may not follow what is queued before it.
+
+        What fills a gap that was given up goes before the statuses that were judged meanwhile: it is sent, and flagged.
+        An amendment says nothing of the status.
+        """
+        flags: tuple[str, ...] = (*(("gap",) if lost else ()), *(("gap-filled",) if fills else ()))
+        if row.national is not None and not fills:
             outcome = judge(dossier.status, row.national, self.settings.mode(client_id), lost=lost)
             flags = (*flags, *outcome.flags)
             if outcome.action == "quarantine":
@@ -271,6 +276,7 @@ class Queues:
         change = dict(zip([f"the_{name}" for name in _CHANGED], values, strict=True))
         self._changes.append({"the_position": row.position, **change})
 
-    def _move(self, code: str, client_id: str, track: Track) -> None:
+    def move(self, code: str, client_id: str, track: Track) -> None:
+        """Put another track in the place of one."""
         self.tracks[code][client_id] = track
         self._moved[code, client_id] = None
