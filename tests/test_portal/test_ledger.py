@@ -1,6 +1,7 @@
 """The ledger tells what went wrong in a delivery: doubled, lost, out of order; and it outlives a kill."""
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -128,6 +129,16 @@ async def test_a_ledger_has_one_writer(opens: Opens, state: Path) -> None:
     with pytest.raises(LedgerTaken, match="--state"):
         Ledger(state / FILE)
     assert (state / FILE).stat().st_mode & 0o077 == 0
+
+
+async def test_the_file_holds_nobody_in_plain_text(visitor: Visitor, state: Path) -> None:
+    await visitor.register(dossier())
+    await visitor.advance(record(1, "2"))
+    told = (state / FILE).read_bytes()
+    assert told.count(b"\n") == 2
+    for value in ("Nguyễn Thị Mẫu", "0900000000", "Trần Văn Mẫu"):
+        assert value.encode() not in told
+        assert value.encode() not in b"".join(base64.b64decode(line) for line in told.splitlines())
 
 
 async def test_a_failed_write_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
