@@ -29,7 +29,9 @@ from security.client_store import REVOKED_TOKENS
 from security.keys import KeyRing, KeysUnusable
 from storage.engine import Storage, directory_of
 from storage.errors import StorageError
+from sync import recall
 from sync.database import open_storage
+from sync.tables import IDEMPOTENCY
 
 log = structlog.get_logger()
 
@@ -124,10 +126,13 @@ def _count(expiries: Sequence[Expiry], now: datetime) -> None:
 
 
 def forget(connection: Connection, now: int) -> int:
-    """Delete revoked tokens whose time (POSIX seconds) is over and used assertions a day later; tell how many rows."""
+    """Delete what only had to be remembered for a time that is over (POSIX seconds); tell how many rows.
+
+    Revoked tokens, used assertions a day later, keys of pushes whose event is not under way.
+    """
     assertions = connection.execute(delete(USED).where(forgettable(now))).rowcount
     tokens = connection.execute(delete(REVOKED_TOKENS).where(*_over(now))).rowcount
-    return assertions + tokens
+    return assertions + tokens + recall.forget(connection, now * 1000)
 
 
 def _over(now: int) -> tuple[Any, ...]:
@@ -140,7 +145,8 @@ def _forgettable(connection: Connection, now: int) -> bool:
     """Tell whether a write is worth its lock."""
     assertion = select(USED.c.digest).where(forgettable(now)).limit(1)
     token = select(REVOKED_TOKENS.c.number).where(*_over(now)).limit(1)
-    return any(connection.execute(query).first() is not None for query in (assertion, token))
+    key = select(IDEMPOTENCY.c.key_tag).where(recall.forgettable(now * 1000)).limit(1)
+    return any(connection.execute(query).first() is not None for query in (assertion, token, key))
 
 
 def _log_size(connection: Connection) -> int:

@@ -22,6 +22,7 @@ from security.clients import Client, StoredCredential
 from security.keys import LIFETIMES, KeyRing
 from storage.engine import Storage
 from sync.database import open_storage
+from sync.tables import IDEMPOTENCY
 from tests.test_commands.conftest import Deployment
 
 DAY = 86_400
@@ -127,6 +128,12 @@ async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings,
         connection.execute(
             insert(REVOKED_TOKENS), [{"number": n, "token_id": t, "expires_at": seconds + s} for n, t, s in rows]
         )
+        same = {"client_id": "c", "body_tag": b"", "position": 0, "event_id": "", "status": 202, "result": "accepted"}
+        keys = [(b"over", -1), (b"lives", 1)]
+        connection.execute(
+            insert(IDEMPOTENCY),
+            [same | {"key_tag": k, "created_at": 0, "expires_at": (seconds + s) * 1000} for k, s in keys],
+        )
 
     await storage.write(fill)
     await Housekeeper(settings, storage).round(now)
@@ -134,7 +141,8 @@ async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings,
     ended = await storage.read(
         lambda connection: connection.execute(select(REVOKED_TOKENS.c.token_id).order_by("number")).scalars().all()
     )
-    assert (used, ended) == ([b"lives"], ["lives", "newest"])
+    known = await storage.read(lambda connection: connection.execute(select(IDEMPOTENCY.c.key_tag)).scalars().all())
+    assert (used, ended, known) == ([b"lives"], ["lives", "newest"], [b"lives"])
     await storage.write(lambda connection: revoke_token(connection, "next", seconds + 60, seconds))
     highest = await storage.read(
         lambda connection: connection.execute(select(func.max(REVOKED_TOKENS.c.number))).scalar()
