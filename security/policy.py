@@ -7,6 +7,7 @@ contract, section 2: a purpose always, dossier and officer where the grant says 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,18 +37,19 @@ from schemas.purposes import PURPOSES
 Tree = Mapping[str, "Tree | None"]
 
 WHOLE: Final = "*"
+_NAME: Final = re.compile(r"[A-Za-z_./-]{1,64}")
 _FOR_EVIDENCE: Final = 0.3
 
 _EXPIRED = Text("Quyền khai thác đã hết hạn", "The grant has expired")
 _UNKNOWN_PURPOSE = Text("Không có mã mục đích này", "There is no such purpose")
 _UNSIGNED = Text("Quyền khai thác yêu cầu bên gọi ký yêu cầu", "The grant asks for a signed request")
 _UNKNOWN_FIELD = Text("Thao tác này không có trường đó", "The operation has no such field")
-_DOSSIER = Flaw("", Text("Không đúng dạng mã hồ sơ", "Not of the form of a dossier code"), header="Lgsp-Dossier")
-_OFFICER = Flaw(
-    "",
-    Text("Tài khoản cán bộ gồm 1-64 ký tự A-Z a-z 0-9 . _ @ -", "An officer is 1-64 of A-Z a-z 0-9 . _ @ -"),
-    header="Lgsp-Officer",
+NO_DOSSIER: Final = Text("Không đúng dạng mã hồ sơ", "Not of the form of a dossier code")
+NO_OFFICER: Final = Text(
+    "Tài khoản cán bộ gồm 1-64 ký tự A-Z a-z 0-9 . _ @ -", "An officer is 1-64 of A-Z a-z 0-9 . _ @ -"
 )
+_DOSSIER = Flaw("", NO_DOSSIER, header="Lgsp-Dossier")
+_OFFICER = Flaw("", NO_OFFICER, header="Lgsp-Officer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,13 @@ def _granted_mask(answer: type[BaseModel], granted: frozenset[str]) -> Mask:
 # Callers choose `asked`, so the cache is bounded; the paths in it are known ones and therefore few.
 @lru_cache(maxsize=4096)
 def _asked_mask(answer: type[BaseModel], granted: frozenset[str], asked: frozenset[str]) -> Mask:
-    if not asked or asked - frozenset(shape_of(answer).paths()):
-        raise Invalid(flaws=(Flaw("", _UNKNOWN_FIELD, parameter="fields"),))
+    unknown = sorted(asked - frozenset(shape_of(answer).paths()))
+    if not asked or unknown:
+        # A name with a digit or a blank in it may be anything, a person's number too: it is not repeated.
+        shown = [name for name in unknown if _NAME.fullmatch(name)]
+        named = f": {', '.join(shown[:5])}" if shown else ""
+        text = Text(f"{_UNKNOWN_FIELD.vi}{named}", f"{_UNKNOWN_FIELD.en}{named}")
+        raise Invalid(flaws=(Flaw("", text, parameter="fields"),))
     return _compiled(answer, granted, asked)
 
 

@@ -17,13 +17,18 @@ from routes.soap.incoming import Incoming
 from routes.soap.names import action_of
 from routes.soap.replies import REPLY
 from routes.soap.xroad import check_service
-from schemas.errors import Flaw, Malformed, NotFound, Text
+from schemas.errors import Flaw, Invalid, Malformed, NotFound, Text
 from security.xml import Element
 
 _NO_OPERATION: Final = Text("Dịch vụ này không có thao tác đó", "The service has no such operation")
 _WRONG_NAMESPACE: Final = Text(
     "Phần tử trong Body thuộc không gian tên khác với hợp đồng WSDL",
     "The element in the Body is of another namespace than in the WSDL",
+)
+_OF_CONTRACTS: Final = frozenset({"wsdl", "soap"})
+_NO_QUERY: Final = Text(
+    "Địa chỉ SOAP không nhận tham số; các trường cần lấy được nêu trong khối Header Fields",
+    "A SOAP address takes no parameters; which fields are asked for is said in the header block Fields",
 )
 _WRONG_ACTION: Final = Text(
     "SOAPAction (action) nêu thao tác khác với phần tử trong Body",
@@ -45,6 +50,9 @@ def heard(request: web.Request, incoming: Incoming, service: str, element: str) 
     """
     headers = request.headers
     check_repeated(headers)
+    # Some tools post to the address that they read the contract at; anything else would be passed over in silence.
+    if request.query_string and not _OF_CONTRACTS.issuperset(name.lower() for name in request.query):
+        raise Invalid(flaws=[Flaw("", _NO_QUERY)])
     reply = request[REPLY]
     said = said_in(incoming.blocks, headers, signed=incoming.signed is not None)
     reply.purpose = said.purpose

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from routes.soap.names import GATEWAY
+from routes.soap.questions import NIL, TRUE
 from routes.soap.shared_types import BLOCKS, Block
 from schemas.errors import Flaw, Invalid, Malformed, Text
 from security.xml import WHITESPACE, Element
@@ -53,9 +54,11 @@ def said_in(blocks: Iterable[Element], headers: Mapping[str, str], *, signed: bo
             raise _malformed(_TWICE, name)
         if len(block):
             raise _malformed(_NESTED, name)
-        found[name] = (block.text or "").strip(WHITESPACE)
+        if block.get(NIL, "").strip() not in TRUE:
+            found[name] = (block.text or "").strip(WHITESPACE)
     values: dict[str, str | None] = {}
-    # A block that a tool sends empty says as little as one that it leaves out.
+    # A block that a tool sends empty says as little as one that it leaves out; but whoever asks for fewer fields and
+    # names none is told so, as over REST.
     for known in BLOCKS:
         over_http = headers.get(known.header) if known.header else None
         in_block = found.get(known.name)
@@ -65,7 +68,7 @@ def said_in(blocks: Iterable[Element], headers: Mapping[str, str], *, signed: bo
         if value is not None and not (value.isascii() and value.isprintable()):
             raise Invalid(flaws=[Flaw("", _NOT_PRINTABLE, header=known.name)])
         values[known.name] = value
-    fields = values["Fields"]
+    fields = found.get("Fields")
     return Said(
         values["Purpose"],
         values["Dossier"],

@@ -127,7 +127,8 @@ def _problem(error: GatewayError, request_id: str, language: Language, base_url:
 
 def _flaw(flaw: Flaw, language: Language) -> str:
     parts = [element("pointer", flaw.pointer), element("detail", in_language(language, flaw.detail))]
-    if flaw.header is not None:
-        # What came as a header block is named as one.
-        parts.append(element("header", _BLOCK_OF.get(flaw.header, flaw.header)))
+    # What came as a header block is named as one; `fields`, a parameter of REST, is one here.
+    named = flaw.header or (flaw.parameter and flaw.parameter.capitalize())
+    if named is not None:
+        parts.append(element("header", _BLOCK_OF.get(named, named)))
     return f"<g:item>{''.join(parts)}</g:item>"

@@ -20,8 +20,8 @@ from schemas.exchange import Database, Operation
 from schemas.fields import Question, shape_of
 from security.xml import Element, blank
 
-_NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_TRUE: Final = ("true", "1")
+NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+TRUE: Final = ("true", "1")
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 _UNKNOWN = Text("phần tử không có trong hợp đồng", "is not part of the contract")
@@ -61,7 +61,7 @@ def question_reader(database: Database, operation: Operation, schema: etree.XMLS
         found: dict[str, Any] = {}
         for child in wrapper:
             name = members[child.tag]
-            found[name] = None if child.get(_NIL, "").strip() in _TRUE else kinds[name](child.text or "")
+            found[name] = None if child.get(NIL, "").strip() in TRUE else kinds[name](child.text or "")
         return found
 
     def below(flaws: Iterable[Flaw]) -> list[Flaw]:

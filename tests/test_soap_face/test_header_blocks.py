@@ -138,11 +138,21 @@ def test_fields_in_either_spelling(gate: Gate, question: str, version: str, fiel
 
 
 @BOTH
-@pytest.mark.parametrize("fields", ["fullNames", "FullName", ",", "fullName,,birthDate", SECRET])
+@pytest.mark.parametrize("fields", ["", " ", "fullNames", "FullName", ",", "fullName,,birthDate", SECRET])
 def test_fields_that_are_none(gate: Gate, question: str, version: str, fields: str) -> None:
     blocks = f"<g:Purpose>inspection</g:Purpose><g:Fields>{fields}</g:Fields>"
     refused = Refused(say(gate, question, version, blocks), version)
     assert refused.code == "invalid"
+    (error,) = refused.fault.problem["errors"]
+    assert error["header"] == "Fields"
+    # Which name it was is said where it can be nothing else than a name.
+    assert ("fullNames" in error["detail"]) == (fields == "fullNames")
+
+
+@BOTH
+def test_fields_that_a_tool_leaves_out_with_nil(gate: Gate, question: str, version: str) -> None:
+    nil = '<g:Fields xmlns:x="http://www.w3.org/2001/XMLSchema-instance" x:nil="true"/>'
+    assert say(gate, question, version, f"<g:Purpose>inspection</g:Purpose>{nil}").status == 200
 
 
 @BOTH
@@ -196,3 +206,14 @@ def test_request_ids_that_are_replaced(gate: Gate, question: str, version: str, 
     assert reply.headers["x-request-id"] != sent
     assert len(reply.headers["x-request-id"]) == 36
     assert gate.entries(sent) == []
+
+
+@BOTH
+@pytest.mark.parametrize(("query", "taken"), [("fields=fullName", False), ("fields=", False), ("WSDL", True)])
+def test_an_address_takes_no_fields(gate: Gate, question: str, version: str, query: str, taken: bool) -> None:
+    message = envelope(question, version, "<g:Purpose>inspection</g:Purpose>")
+    reply = gate.send(f"/soap/population?{query}", message, {"Lgsp-Purpose": None}, version=version)
+    if taken:
+        assert reply.status == 200
+    else:
+        assert Refused(reply, version).code == "invalid"
