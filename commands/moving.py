@@ -5,6 +5,7 @@ Heavy to import: commands import it inside their functions.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from security.audit.batch import current_checkpoint
 from security.audit.checkpoint import Checkpoint, CheckpointRejected, opened
 from security.audit.continuity import containing, root
 from security.keys import KeyRing
+from security.machine_signatures import SIGNATURES, used_on_this_machine
+from security.used_signatures import carry_over
 from storage import backup as backups
 from storage import commands
 from storage.backup import Backup
@@ -45,7 +48,16 @@ async def copied_to(config: Path | None, target: str) -> Copied:
     """
     async with desk(config) as at:
         await at.record("admin", "storage-copy", {})
-    return await commands.copy(load(config).storage.url, target, root)
+    settings = load(config)
+    copied = await commands.copy(settings.storage.url, target, root)
+    # Nothing that was answered here may be answered there once more.
+    used = used_on_this_machine(settings.keys.vault.parent / SIGNATURES, time.time())
+    storage = await open_storage(target)
+    try:
+        await carry_over(storage, used)
+    finally:
+        await storage.close()
+    return copied
 
 
 async def backed_up(config: Path | None, file: Path) -> Backup:

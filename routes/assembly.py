@@ -37,7 +37,7 @@ from security.audit.trail import AuditTrail
 from security.identity import Identity
 from security.keys import KeyRing
 from security.limits import Limiter, LocalLimiter, limited
-from security.machine_signatures import MachineSignatures
+from security.machine_signatures import SIGNATURES, MachineSignatures, answered_lately
 from security.policy import authorised
 from security.registry import ClientRegistry
 from security.request_signatures import (
@@ -172,7 +172,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         breakers = Breakers(endpoints, SqlBreakerStore(storage))
         opened.push_async_callback(breakers.close)
         trail = AuditTrail(log, bulk)
-        remembered = _signatures(settings, opened, storage)
+        remembered = await _signatures(settings, opened, storage)
         limiter = _limiter(settings, opened)
         dossiers = opened.enter_context(desk(settings, storage, log, open_sealer(keys, settings.keys.vault)))
         passed = stages(trail, limiter, counted_once(remembered), retried(breakers, endpoints))
@@ -231,12 +231,13 @@ def _limiter(settings: Settings, opened: AsyncExitStack) -> Limiter:
     return shared
 
 
-def _signatures(settings: Settings, opened: AsyncExitStack, storage: Storage) -> Used:
+async def _signatures(settings: Settings, opened: AsyncExitStack, storage: Storage) -> Used:
     """Return the memory of signed requests: of the machine where it is the whole deployment, else one of all nodes."""
     url = settings.redis.url.get_secret_value()
     if not url and isinstance(storage, SqliteStorage):
         buckets = BUCKETS_OF_A_WORKER * settings.server.workers
-        memory = MachineSignatures(settings.keys.vault.parent / "signatures.bin", buckets)
+        begun = await storage.read(answered_lately)
+        memory = MachineSignatures(settings.keys.vault.parent / SIGNATURES, buckets, begun=begun)
         opened.callback(memory.close)
         return memory
     if not url:

@@ -15,9 +15,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import Connection, select
+
+from security.audit.entries import instant
+from security.audit.tables import ENTRIES
 from security.files import write_whole
-from security.request_signatures import NotRemembered
-from security.shared_signatures import BUCKETS_OF_A_WORKER, Contended, SharedSignatures
+from security.request_signatures import NotRemembered, longest_life
+from security.shared_signatures import BUCKETS_OF_A_WORKER, Contended, SharedSignatures, remembered
+from security.signature import SignaturePolicy, utc_now
+
+SIGNATURES: Final = "signatures.bin"
+"""The file's name, beside the vault."""
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 # A caller's clock may run ahead of ours by so many seconds and its signature still be taken (SignaturePolicy.skew).
@@ -32,7 +40,8 @@ def boot_id() -> str:
 class MachineSignatures:
     """Remembers first uses for all processes of this machine that open the same file with as many `buckets`.
 
-    Raises OSError when the files cannot be made.
+    `begun` tells whether requests may have been answered lately: then a memory that is missing altogether is a lost one
+    and not a new one. Raises OSError when the files cannot be made.
     """
 
     def __init__(
@@ -40,11 +49,12 @@ class MachineSignatures:
         path: Path,
         buckets: int = BUCKETS_OF_A_WORKER,
         *,
+        begun: bool = False,
         clock: Callable[[], float] = time.time,
         boot: Callable[[], str] = boot_id,
     ) -> None:
         self._clock = clock
-        self._whole_from = _whole_from(path, buckets, boot(), clock())
+        self._whole_from = _whole_from(path, buckets, boot(), clock(), begun=begun)
         self._table = SharedSignatures(path, buckets, clock, strict=True)
 
     def close(self) -> None:
@@ -68,14 +78,29 @@ class MachineSignatures:
             raise NotRemembered(1.0) from None
 
 
-def _whole_from(path: Path, buckets: int, boot: str, now: float) -> float:
+def answered_lately(connection: Connection) -> bool:
+    """Tell whether the log holds an answer so young that the request for it could be sent once more."""
+    since = instant(utc_now() - longest_life(SignaturePolicy()))
+    found = select(ENTRIES.c.idx).where(ENTRIES.c.at >= since, ENTRIES.c.kind == "exchange").limit(1)
+    return connection.execute(found).first() is not None
+
+
+def used_on_this_machine(path: Path, now: float) -> list[tuple[bytes, int]]:
+    """Return what the memory at `path` holds that still counts: digests as `UsedSignatures` has them, and their ends.
+
+    For whoever moves a deployment to where many machines share a memory. Raises OSError for a file that cannot be read.
+    """
+    return [(mark, int(ends) + 1) for mark, ends in remembered(path) if ends > now] if path.exists() else []
+
+
+def _whole_from(path: Path, buckets: int, boot: str, now: float, *, begun: bool) -> float:
     """Return from when on (POSIX seconds) what is signed is in the memory, if it was used; note it beside the table.
 
-    A deployment without table and note is a new one: nothing can have been used before.
+    A deployment without table and note, and without anything answered lately, is a new one: nothing can have been used.
     """
     note = path.with_suffix(".since")
     held, table = _read(note), path.exists()
-    if held is None and not table and not note.exists():
+    if held is None and not table and not note.exists() and not begun:
         whole_from = 0.0
     elif held is not None and table and held.get("boot") == boot and held.get("buckets") == buckets:
         return float(held["whole_from"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,15 @@ _BUCKET: Final = _TAKEN.size + _SLOTS * _SLOT.size
 
 # At 600 answers a second, kept for seven minutes, a bucket is half full; one in ten million is full.
 BUCKETS_OF_A_WORKER: Final = 8192
+
+
+def remembered(path: Path) -> Iterator[tuple[bytes, float]]:
+    """Yield the halves of the digests in the file of a memory, and when each may be forgotten (POSIX seconds)."""
+    held = path.read_bytes()
+    for bucket in range(0, len(held) - _BUCKET + 1, _BUCKET):
+        for mark, ends in _SLOT.iter_unpack(held[bucket + _TAKEN.size : bucket + _BUCKET]):
+            if ends:
+                yield mark, ends
 
 
 class Contended(Exception):

@@ -7,6 +7,7 @@ commit, as entries of the audit log do.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -17,6 +18,7 @@ from security.assertions import USED
 from storage.bulk import insert_rows
 from storage.engine import Storage
 
+HALF = 16
 # Of one commit: more would make the first wait long for the last.
 _MOST = 256
 
@@ -35,7 +37,8 @@ class UsedSignatures:
         """Tell whether this is the first use of a `token_id` by a client, and remember it until `expires_at` (POSIX
         seconds). Raises StorageUnavailable.
         """
-        digest = sha256(f"{client_id}\0{token_id}".encode("utf-8", "surrogatepass")).digest()
+        # Half of a SHA-256 is as good as all of it, and what the memory of one machine keeps (`machine_signatures`).
+        digest = sha256(f"{client_id}\0{token_id}".encode("utf-8", "surrogatepass")).digest()[:HALF]
         loop = asyncio.get_running_loop()
         new: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((digest, expires_at, new))
@@ -63,6 +66,12 @@ class UsedSignatures:
                         new.set_result(first)
         finally:
             self._writer = None
+
+
+async def carry_over(storage: Storage, uses: Sequence[tuple[bytes, int]]) -> None:
+    """Remember what was used before in another memory; raises StorageUnavailable."""
+    for start in range(0, len(uses), _MOST):
+        await storage.write(partial(_remember, list(uses[start : start + _MOST])))
 
 
 def _remember(uses: list[tuple[bytes, int]], connection: Connection) -> list[bool]:

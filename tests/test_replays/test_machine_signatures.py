@@ -7,10 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from security import shared_table
-from security.machine_signatures import MachineSignatures, boot_id
+from security.audit.entries import instant
+from security.audit.tables import ENTRIES
+from security.machine_signatures import MachineSignatures, answered_lately, boot_id, used_on_this_machine
 from security.request_signatures import NotRemembered
+from security.used_signatures import UsedSignatures, carry_over
+from sync.database import open_storage, upgrade
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 UNTIL = int(NOW.timestamp()) + 480
@@ -35,8 +40,9 @@ class Machine:
         self.now = NOW
         self.boot = "first"
 
-    def started(self, buckets: int = 8) -> MachineSignatures:
-        return MachineSignatures(self.path, buckets, clock=lambda: self.now.timestamp(), boot=lambda: self.boot)
+    def started(self, buckets: int = 8, *, begun: bool = False) -> MachineSignatures:
+        clock, boot = lambda: self.now.timestamp(), lambda: self.boot
+        return MachineSignatures(self.path, buckets, begun=begun, clock=clock, boot=boot)
 
 
 @pytest.fixture
@@ -70,7 +76,7 @@ async def test_a_killed_process_leaves_what_it_took(tmp_path):
     assert await memory.first_use("c", "b", 2_000_000_000, 0, datetime.now(UTC))
 
 
-@pytest.mark.parametrize("lost", ["boot", "table", "note", "broken-note", "workers"])
+@pytest.mark.parametrize("lost", ["boot", "table", "note", "broken-note", "workers", "both"])
 async def test_after_a_loss_nothing_passes_that_could_have_been_used_before(machine, lost):
     await use(machine.started())
     machine.now += timedelta(minutes=2)
@@ -84,7 +90,10 @@ async def test_after_a_loss_nothing_passes_that_could_have_been_used_before(mach
             note.unlink()
         case "broken-note":
             note.write_text("{")
-    memory = machine.started(16 if lost == "workers" else 8)
+        case "both":
+            machine.path.unlink()
+            note.unlink()
+    memory = machine.started(16 if lost == "workers" else 8, begun=True)
     for signed_at in (NOW, machine.now, machine.now + timedelta(seconds=59)):
         with pytest.raises(NotRemembered) as caught:
             await use(memory, "new", signed_at)
@@ -111,3 +120,37 @@ def test_the_note_says_since_which_start_of_the_machine(tmp_path):
     MachineSignatures(tmp_path / "signatures.bin", 8).close()
     note = json.loads((tmp_path / "signatures.since").read_text())
     assert note == {"boot": boot_id(), "buckets": 8, "whole_from": 0.0}
+
+
+async def test_what_was_used_on_one_machine_is_used_where_many_share_a_memory(machine, storage_url):
+    await use(machine.started(), "a")
+    await upgrade(storage_url)
+    storage = await open_storage(storage_url)
+    try:
+        await carry_over(storage, used_on_this_machine(machine.path, NOW.timestamp()))
+        shared = UsedSignatures(storage)
+        assert not await shared.first_use("signature:c", "a", UNTIL, 0, NOW)
+        assert await shared.first_use("signature:c", "b", UNTIL, 0, NOW)
+        # What nobody would accept any more is left behind.
+        assert used_on_this_machine(machine.path, UNTIL + 1) == []
+    finally:
+        await storage.close()
+
+
+async def test_only_what_was_answered_lately_makes_a_missing_memory_a_lost_one(sqlite_url):
+    await upgrade(sqlite_url)
+    storage = await open_storage(sqlite_url)
+
+    def entry(index: int, kind: str, at: datetime):
+        row = {"idx": index, "leaf": b"", "body": b"", "id": str(index), "at": instant(at), "kind": kind}
+        return storage.write(lambda connection: connection.execute(insert(ENTRIES).values(row)) and None)
+
+    try:
+        now = datetime.now(UTC)
+        await entry(0, "admin", now)
+        await entry(1, "exchange", now - timedelta(minutes=9))
+        assert not await storage.read(answered_lately)
+        await entry(2, "exchange", now - timedelta(minutes=5))
+        assert await storage.read(answered_lately)
+    finally:
+        await storage.close()
