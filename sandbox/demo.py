@@ -24,6 +24,7 @@ from routes.server import answering
 from sandbox import pki_site
 from sandbox.configuration import configuration
 from sandbox.deployment import demo_clients, deploy
+from sandbox.dossier_samples import dossier_samples
 from sandbox.portal.site import NAME as PORTAL
 from sandbox.ports import Ports
 from sandbox.run import REGISTRIES, Running, read_faults, start
@@ -167,6 +168,7 @@ def _described(
     log_key = state / "log.vkey"
     log_key.write_text("".join(f"{key.encode()}\n" for key in log_verifiers(keys, settings.keys.origin)))
     tls = settings.server.tls
+    questions = samples(running.world, REGISTRIES, operations)
     wsdls = {database.name for database in DATABASES if database.wsdl}
     pki = running.pki
     return {
@@ -180,10 +182,8 @@ def _described(
         },
         "clients": {client.client_id: dict(clients[client.client_id]) for client in demo_clients()},
         "console_users": None,
-        "samples": {
-            name: {"headers": _HEADERS, **sample}
-            for name, sample in samples(running.world, REGISTRIES, operations).items()
-        },
+        "samples": {name: {"headers": _HEADERS, **sample} for name, sample in questions.items()}
+        | dossier_samples(questions["population/person"]),
         "cases": cases(running.world, REGISTRIES),
         "trust": {
             "registries": str(pki.registries_ca),

@@ -104,6 +104,11 @@ class Guide:
             self._tokens[client] = str(told.value["access_token"])
         return self._tokens[client]
 
+    @property
+    def questions(self) -> list[str]:
+        """The operations that are asked, as `database/operation`; what is pushed has no answer to compare with."""
+        return [name for name, sample in self.described["samples"].items() if "data" in sample]
+
     async def ask(
         self,
         name: str,

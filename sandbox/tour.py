@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from sandbox.guide import Disappointed, Guide, Told, expect
 from sandbox.run import REGISTRIES
+from sandbox.tour_dossiers import dossiers_tour
 from sandbox.tour_soap import soap_tour
 from sandbox.tour_xroad import xroad_tour
 from security.audit.canonical import canonical
@@ -44,12 +45,13 @@ async def tour(described: Mapping[str, Any]) -> int:
     """Visit every capability of the demo that `demo.json` describes; return 0 if all was as it should be, else 1."""
     async with AsyncExitStack() as stack:
         guide = Guide(described, stack)
-        for name in described["samples"]:
+        for name in guide.questions:
             await _operation(guide, name)
         await _callers(guide)
         await _bad_input(guide)
         await soap_tour(guide)
         await xroad_tour(guide)
+        await dossiers_tour(guide)
         for registry in REGISTRIES:
             await _faults(guide, registry.name, signs=registry.signs)
         await _revocation(guide)
@@ -170,7 +172,7 @@ async def _bad_input(guide: Guide) -> None:
 
 async def _faults(guide: Guide, database: str, *, signs: bool) -> None:
     """What callers are told when a source misbehaves, and that it recovers."""
-    name = next(name for name in guide.described["samples"] if name.startswith(f"{database}/"))
+    name = next(name for name in guide.questions if name.startswith(f"{database}/"))
     wanted = {"down": "503 upstream-unavailable"}
     if signs:
         wanted |= {kind: f"502 upstream-signature-rejected ({reason})" for kind, reason in _REASONS.items()}
@@ -196,7 +198,7 @@ async def _faults(guide: Guide, database: str, *, signs: bool) -> None:
 async def _revocation(guide: Guide) -> None:
     """Certificates that nobody was asked about before: found out good, found out revoked, and not found out."""
     database = "land"
-    name = next(name for name in guide.described["samples"] if name.startswith(f"{database}/"))
+    name = next(name for name in guide.questions if name.startswith(f"{database}/"))
     rejected = "502 upstream-signature-rejected"
 
     async def seen(kind: str, site: str | None = None) -> Told:
@@ -271,13 +273,13 @@ async def _operations(guide: Guide) -> None:
         text = (await guide.get("/metrics")).value
         counts = [line for line in text.splitlines() if line.startswith("lgsp_exchanges_total{")]
         answered = sum(float(line.rpartition(" ")[2]) for line in counts if 'outcome="answered"' in line)
-        if answered < len(guide.described["samples"]):
+        if answered < len(guide.questions):
             raise Disappointed(f"{answered:.0f} exchanges answered")
         return f"{answered:.0f} exchanges answered"
 
     async def contract() -> str:
         document = (await guide.get("/openapi.json")).value
-        missing = [name for name in guide.described["samples"] if f"/v1/{name}" not in document["paths"]]
+        missing = [name for name in guide.questions if f"/v1/{name}" not in document["paths"]]
         expect(missing, [])
         return f"OpenAPI {document['openapi']}, {len(document['paths'])} paths"
 

@@ -56,6 +56,11 @@ class Live:
         self.tokens: dict[str, str] = {}
         self.renew_at = 0.0
 
+    @property
+    def questions(self) -> dict[str, Any]:
+        """The samples of what is asked; those of what is pushed have no answer."""
+        return {name: sample for name, sample in self.described["samples"].items() if "data" in sample}
+
     def workers(self) -> list[int]:
         """The gateway's processes that answer requests."""
         parent = self.described["pids"]["gateway"]
@@ -126,8 +131,7 @@ class Caller:
 
     @property
     def samples(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.live.described["samples"]
-        return found
+        return self.live.questions
 
     def operations(self, database: str) -> list[str]:
         """The operations of a database, as `database/operation`."""

@@ -84,7 +84,7 @@ def test_every_field_and_every_snippet_is_there(live: Live, database: Database) 
 
 
 def test_the_examples_say_what_the_samples_of_the_demo_say(live: Live) -> None:
-    assert all(sample["headers"] == HEADERS for sample in live.described["samples"].values())
+    assert all(sample["headers"] == HEADERS for sample in live.questions.values())
 
 
 @pytest.mark.parametrize("name", ["zeep_wsse.py", "soap_answer.py"])

@@ -29,7 +29,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture(scope="session")
 def asked(live: Live) -> dict[str, Asked]:
-    return questions(live.described["samples"], live.described["cases"], live.truth())
+    return questions(live.questions, live.described["cases"], live.truth())
 
 
 @pytest.fixture(scope="session")
