@@ -55,9 +55,13 @@ def subject_credential(subject: str, issuer: Certificate, at: datetime) -> Store
 def xroad_credential(client: str, at: datetime) -> StoredCredential:
     """An X-Road client, `INSTANCE/CLASS/MEMBER[/SUBSYSTEM]`, which counts where a configured security server names it.
 
-    It proves nothing by itself. Raises ValueError for what is no such identifier.
+    It proves nothing by itself. Raises ValueError for what is no such identifier, or has letters that X-Road gives no
+    code (PR-MESS 4.0, section 2.7).
     """
-    return StoredCredential("xroad", xroad_id(client_identifier(client.split("/"))), {}, at)
+    found = client_identifier(client.split("/"))
+    if not found.isascii():
+        raise ValueError("an X-Road identifier has printable ASCII only: write it as the security server shows it")
+    return StoredCredential("xroad", xroad_id(found), {}, at)
 
 
 def key_credential(jwk: dict[str, Any], at: datetime, not_after: datetime | None = None) -> StoredCredential:

@@ -11,12 +11,14 @@ from routes.bodies import check_repeated, once
 from routes.context import REQUEST_ID
 from routes.frame import is_fit
 from routes.recorded import wants_full_receipt
+from routes.soap.addressing import check_action
 from routes.soap.context import Said, said_in
 from routes.soap.envelopes import action_in
 from routes.soap.incoming import Incoming
 from routes.soap.names import action_of
 from routes.soap.replies import REPLY
 from routes.soap.xroad import check_service
+from routes.xroad import dossier_of_issue, officer_of_user
 from schemas.errors import Flaw, Invalid, Malformed, NotFound, Text
 from security.xml import Element
 
@@ -60,9 +62,23 @@ def heard(request: web.Request, incoming: Incoming, service: str, element: str) 
     if said.request_id is not None and is_fit(said.request_id):
         request[REQUEST_ID] = said.request_id
     once(headers, "SOAPAction")
-    if action_in(reply.version, headers) not in ("", action_of(service, element)):
+    action = action_of(service, element)
+    if action_in(reply.version, headers) not in ("", action):
         place = "SOAPAction" if reply.version == "1.1" else "Content-Type"
         raise Malformed(_WRONG_ACTION, flaws=[Flaw("", _WRONG_ACTION, header=place)])
+    check_action(incoming.blocks, action)
     if incoming.xroad is not None:
         check_service(incoming.xroad, element)
     return said
+
+
+def stood_in(incoming: Incoming, said: Said) -> tuple[str | None, str | None]:
+    """Return dossier and officer of a message, in X-Road's words where ours are absent; raises Invalid.
+
+    As over REST they count on a security server's connection only.
+    """
+    dossier, officer = said.dossier, said.officer
+    if incoming.xroad is not None and incoming.caller.credential.kind == "xroad":
+        dossier = dossier or dossier_of_issue(incoming.xroad.issue, "issue")
+        officer = officer or officer_of_user(incoming.xroad.user_id, "userId")
+    return dossier, officer

@@ -8,10 +8,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from routes.soap.xroad import XRoadHeaders
-from routes.xroad import two_callers
+from routes.xroad import named, nobody_named, two_callers
 from schemas.errors import Unauthenticated
 from schemas.exchange import Caller
-from schemas.xroad import client_identifier
 from security.identity import Identity
 from security.security_servers import SecurityServers
 from security.tokens import unauthenticated
@@ -36,18 +35,14 @@ class Callers:
         self._servers.check(peer.certificate)
         return True
 
-    def by_xroad(self, headers: XRoadHeaders | None, known: Caller | None) -> Caller:
+    def by_xroad(self, headers: XRoadHeaders | None, known: Caller | None, request_id: str) -> Caller:
         """Return the caller that a security server names; `known` is whom the message proves besides.
 
         Raises Unauthenticated: missing without the headers of X-Road, malformed, unknown, revoked.
         """
         if headers is None:
-            raise unauthenticated("missing")
-        try:
-            client = client_identifier(headers.client)
-        except ValueError:
-            raise unauthenticated("malformed") from None
-        caller = self._identity.by_xroad(client)
+            raise nobody_named()
+        caller = named(self._identity, headers.client, request_id)
         if known is not None and known.client_id != caller.client_id:
             raise two_callers()
         return caller

@@ -15,7 +15,7 @@ from routes.bodies import once
 from routes.context import REQUEST_ID
 from routes.direct import Whole
 from routes.exchanges import Prove
-from routes.soap.addressed import heard, no_operation
+from routes.soap.addressed import heard, no_operation, stood_in
 from routes.soap.answers import WriteAnswer, answer_writer
 from routes.soap.faults import content_type
 from routes.soap.incoming import Incoming, Judges, receive
@@ -91,6 +91,7 @@ def _route(
         reply.operation = operation.name
         said = heard(request, incoming, database.name, served.element)
         question = _question(database, served, incoming)
+        dossier, officer = stood_in(incoming, said)
         exchange = Exchange(
             id=new_id(),
             database=database,
@@ -98,8 +99,8 @@ def _route(
             question=question,
             caller=incoming.caller,
             purpose=said.purpose,
-            dossier=said.dossier or (incoming.xroad.issue if incoming.xroad else None),
-            officer=said.officer or (incoming.xroad.officer if incoming.xroad else None),
+            dossier=dossier,
+            officer=officer,
             asked_fields=None if said.fields is None else tuple(served.paths.get(path, path) for path in said.fields),
             request_id=request[REQUEST_ID],
             traceparent=once(headers, "traceparent"),

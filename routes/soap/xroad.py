@@ -13,12 +13,12 @@ from lxml import etree
 
 from routes.soap.names import REPRESENTATION, XROAD
 from schemas.errors import Malformed, Text
-from schemas.xroad import officer_of
 from security.xml import WHITESPACE, Element
 
 _IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"
 _VERSION: Final = "4.0"
 _CLIENT_PARTS: Final = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
+_TYPE: Final = f"{{{_IDENTIFIERS}}}objectType"
 _SINGLE: Final = frozenset({"client", "service", "id", "userId", "issue", "protocolVersion", "securityServer"})
 
 
@@ -31,11 +31,6 @@ class XRoadHeaders(NamedTuple):
     user_id: str | None
     issue: str | None
     echo: bytes
-
-    @property
-    def officer(self) -> str | None:
-        """The officer whom userId names."""
-        return None if self.user_id is None else officer_of(self.user_id)
 
 
 def xroad_headers(blocks: Iterable[Element]) -> XRoadHeaders | None:
@@ -59,6 +54,8 @@ def xroad_headers(blocks: Iterable[Element]) -> XRoadHeaders | None:
     client = _parts(found["client"])
     if client.keys() - set(_CLIENT_PARTS):
         raise _broken("client is neither member nor subsystem", "client không phải thành viên hay phân hệ")
+    if found["client"].get(_TYPE) != ("SUBSYSTEM" if "subsystemCode" in client else "MEMBER"):
+        raise _broken("objectType of client is not what its parts are", "objectType của client không khớp thành phần")
     service = _parts(found["service"])
     return XRoadHeaders(
         tuple(client[part] for part in _CLIENT_PARTS if part in client),

@@ -223,7 +223,8 @@ def named(caller: Identified) -> Caller:
 
 @lru_cache(maxsize=4096)
 def _known(client: str, agency: str, kind: str, credential: str) -> Caller:
-    return Caller(client, agency, f"{kind}:{credential}")
+    # The ids of some kinds begin with the kind already.
+    return Caller(client, agency, credential if credential.startswith(f"{kind}:") else f"{kind}:{credential}")
 
 
 def _if_valid(check: Callable[[str], str], value: str | None) -> str | None:

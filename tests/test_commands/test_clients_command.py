@@ -185,12 +185,32 @@ def test_an_x_road_client_is_registered_listed_and_ended(deployed: Deployment) -
     assert (taken.exit_code, "already registered for client so-xay-dung" in taken.stderr) == (1, True)
     wrong = quick("clients", "register", "auditor", "--xroad", "VN/GOV", *deployed.config)
     assert (wrong.exit_code, "VN/GOV: an X-Road client is INSTANCE/CLASS/MEMBER" in wrong.stderr) == (2, True)
+    beyond = quick("clients", "register", "auditor", "--xroad", "VN/GOV/Sở/DVC", *deployed.config)
+    assert (beyond.exit_code, "printable ASCII only" in beyond.stderr, beyond.exception.__class__) == (
+        2,
+        True,
+        SystemExit,
+    )
     printed("clients", "revoke", "so-xay-dung", "--credential", f"xroad:{name}", *deployed.config)
     ended = {
         item["id"]: item["revoked_at"]
         for item in printed("clients", "show", "so-xay-dung", *deployed.config)["credentials"]
     }
     assert [one for one, at in ended.items() if at] == [f"xroad:{name}"]
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["apply", "dry-run"])
+def test_an_x_road_client_of_other_letters_is_refused_in_a_file_too(
+    deployed: Deployment, tmp_path: Path, dry: list[str]
+) -> None:
+    file = tmp_path / "clients.toml"
+    file.write_text('[[clients]]\nid = "so-y-te"\nname = "N"\nagency = "H26.4"\nxroad = ["VN/GOV/Sở/DVC"]\n')
+    refused = quick("clients", "apply", str(file), *dry, *deployed.config)
+    assert (refused.exit_code, "client so-y-te: an X-Road identifier has printable ASCII" in refused.stderr) == (
+        2,
+        True,
+    )
+    assert "so-y-te" not in {item["client_id"] for item in printed("clients", "list", *deployed.config)}
 
 
 def test_the_console_script_shows_people_what_json_shows_programs(deployed: Deployment) -> None:

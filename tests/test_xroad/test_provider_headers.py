@@ -41,9 +41,9 @@ def header(draw: st.DrawFn) -> tuple[str, list[str]]:
     service = [draw(CODE) for _ in range(5)]
     names = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode", "serviceCode")
 
-    def identifier(name: str, parts: list[str]) -> str:
+    def identifier(name: str, parts: list[str], kind: str) -> str:
         inside = "".join(f"<i:{tag}>{escape(part)}</i:{tag}>" for tag, part in zip(names, parts, strict=False))
-        return block(draw(PREFIX), XROAD, name, inside, ' i:objectType="ANY"')
+        return block(draw(PREFIX), XROAD, name, inside, f' i:objectType="{kind}"')
 
     def plain(name: str, text: str) -> str:
         note = draw(st.sampled_from(["", ' note="a&#10;b"', ' xml:lang="vi"', ' xmlns:unused="urn:of:nobody"']))
@@ -51,8 +51,8 @@ def header(draw: st.DrawFn) -> tuple[str, list[str]]:
         return block(draw(PREFIX), XROAD, name, shown, note)
 
     blocks = [
-        identifier("client", client),
-        identifier("service", service),
+        identifier("client", client, ("MEMBER", "SUBSYSTEM")[len(client) - 3]),
+        identifier("service", service, "ANY"),
         plain("id", draw(TEXT)),
         plain("protocolVersion", "4.0"),
     ]

@@ -44,7 +44,7 @@ async def test_the_evidence_names_client_and_proof(behind: Behind) -> None:
     async with behind.server() as server:
         answer = await server.call_rest("POST", behind.target(PERSON), behind.rest(), behind.question())
     entry, _ = entry_of(behind, told(answer)["receipt"]["index"])
-    assert entry["caller"] == {"agency": "H26", "client": "province", "credential": f"xroad:xroad:{PROVINCE}"}
+    assert entry["caller"] == {"agency": "H26", "client": "province", "credential": f"xroad:{PROVINCE}"}
 
 
 async def test_me(behind: Behind) -> None:
@@ -75,6 +75,19 @@ async def test_a_client_that_nobody_registered(behind: Behind, client: str, reas
     assert (reply.status, reply.problem["reason"]) == (401, reason)
 
 
+async def test_who_is_refused_is_found_in_both_logs(behind: Behind) -> None:
+    """The request keeps the number of the security server, and one line says who was named, as ASCII."""
+    number = "5f0c2a4e-8f0a-4a51-9a54-0d1c2b3a4e5f"
+    named = "LGSP-SANDBOX/GOV/H26/S%E1%BB%9F%0a" + "x" * 200
+    reply = await behind.send(behind.rest(client=named, X_Road_Request_Id=number).items())
+    assert (reply.status, reply.headers["X-Request-Id"]) == (401, number)
+    lines = (behind.live.state / "gateway.log").read_text(encoding="utf-8").splitlines()
+    (line,) = [one for each in lines if (one := json.loads(each)).get("request_id") == number and "client" in one]
+    assert (line["event"], line["level"], line["reason"]) == ("xroad-client-refused", "warning", "malformed")
+    assert line["client"].startswith(r"LGSP-SANDBOX/GOV/H26/S\u1edf?xxx")
+    assert len(line["client"]) == 120
+
+
 async def test_each_part_of_the_client_is_encoded_on_its_own(behind: Behind) -> None:
     encoded = "LGSP%2DSANDBOX/GOV/%48%32%36/DVC"
     reply = await behind.send(behind.rest(client=encoded).items())
@@ -85,6 +98,7 @@ async def test_without_the_header_a_server_is_nobody(behind: Behind, caller: Cal
     for more in ({}, {"Authorization": f"Bearer {await caller.token('province')}"}):
         reply = await behind.send(behind.rest(X_Road_Client=None, **more).items())
         assert (reply.status, reply.problem["reason"]) == (401, "missing")
+        assert "X-Road-Client" in reply.problem["detail"]
 
 
 async def test_who_also_shows_a_token_has_to_be_the_same(behind: Behind, caller: Caller) -> None:
@@ -126,7 +140,12 @@ async def test_userid_and_issue_are_officer_and_dossier(behind: Behind) -> None:
     assert (entry["dossier"], entry["officer"]) == (DOSSIER, "VNdemo.officer")
     assert "officer" in (await limited(behind, X_Road_Issue=DOSSIER))["code"]
     assert "dossier" in (await limited(behind, X_Road_UserId="VNdemo.officer"))["code"]
-    assert (await limited(behind, X_Road_UserId="VNdemo.officer", X_Road_Issue="no dossier"))["status"] == 422
+    for said, header in (
+        ({"X_Road_UserId": "VNdemo.officer", "X_Road_Issue": "no dossier"}, "X-Road-Issue"),
+        ({"X_Road_UserId": "VN!", "X_Road_Issue": DOSSIER}, "X-Road-UserId"),
+    ):
+        refused = await limited(behind, **said)
+        assert (refused["status"], [one["header"] for one in refused["errors"]]) == (422, [header])
 
 
 async def test_our_own_headers_go_before(behind: Behind) -> None:

@@ -106,6 +106,7 @@ async def test_a_client_that_nobody_registered(behind: Behind, stranger: str) ->
 async def test_a_part_with_a_slash_is_no_other_client(behind: Behind) -> None:
     member = "<id:memberCode>H26</id:memberCode><id:subsystemCode>DVC</id:subsystemCode>"
     envelope = spoiled(behind.envelope(), member, "<id:memberCode>H26/DVC</id:memberCode>")
+    envelope = envelope.replace(b'"SUBSYSTEM"', b'"MEMBER"', 1)
     found = problem(await behind.post(envelope))
     assert (found["code"], found["reason"]) == ("unauthenticated", "malformed")
 
@@ -169,6 +170,23 @@ async def test_userid_and_issue_are_officer_and_dossier(behind: Behind, caller: 
             else:
                 assert code in problem(answer)["code"]
     assert server.violations == []
+    for said_wrong, header in (({"user": "VN!"}, "userId"), ({"issue": "no dossier"}, "issue")):
+        wrong = {"user": "VNdemo.officer", "issue": DOSSIER} | said_wrong
+        envelope = behind.envelope(**said, **wrong).replace(b"</soap:Header>", f"{purpose}</soap:Header>".encode())
+        answer = await behind.post(envelope)
+        assert problem(answer)["code"] == "invalid"
+        assert f"<g:header>{header}</g:header>".encode() in answer.body
+
+
+async def test_userid_and_issue_of_anybody_else_count_as_nothing(behind: Behind, caller: Caller) -> None:
+    """As over REST: who proves itself by a token has said neither officer nor dossier."""
+    purpose = '<g:Purpose xmlns:g="urn:lgsp:gateway:1">identity-verification</g:Purpose>'
+    envelope = behind.envelope(client=LIMITED, without=("Purpose", "Dossier", "Officer")).replace(
+        b"</soap:Header>", f"{purpose}</soap:Header>".encode()
+    )
+    headers = {"Content-Type": "text/xml", "Authorization": f"Bearer {await caller.token('limited')}"}
+    reply = await caller.send("POST", "/soap/population", data=envelope, headers=headers)
+    assert b"<g:code>dossier-required</g:code>" in reply.body
 
 
 async def test_the_service_code_has_to_be_the_wrapper(behind: Behind) -> None:
@@ -187,6 +205,8 @@ BROKEN: dict[str, Callable[[str], str]] = {
     "no id": lambda text: text.replace(f"<xrd:id>{NUMBER}</xrd:id>", ""),
     "no version": lambda text: text.replace("<xrd:protocolVersion>4.0</xrd:protocolVersion>", ""),
     "a client without a member": lambda text: text.replace("<id:memberCode>H26</id:memberCode>", ""),
+    "a member with a subsystem": lambda text: text.replace('"SUBSYSTEM"', '"MEMBER"', 1),
+    "a client without its type": lambda text: text.replace('id:objectType="SUBSYSTEM"', "", 1),
     "a part of a foreign namespace": lambda text: text.replace(
         "<id:memberCode>H26</id:memberCode>", "<memberCode>H26</memberCode>"
     ),
