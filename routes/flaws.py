@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from routes.flaw_texts import VIETNAMESE
 from schemas.errors import Flaw, Text
 
 MAX_FLAWS = 50
@@ -50,7 +51,8 @@ def flaws_of(error: ValidationError, prefix: tuple[str | int, ...] = ()) -> list
         context = complaint.get("ctx", {})
         if complaint["type"] == "value_error" and type(context.get("error")) is ValueError:
             # Our own validators say in fixed English words what is wrong.
-            vi, en = _GENERIC[0], str(context["error"])
+            en = str(context["error"])
+            vi = VIETNAMESE.get(en, _GENERIC[0])
         else:
             vi, en = (text.format_map(context) for text in _MESSAGES.get(complaint["type"], _GENERIC))
         flaws.append(Flaw(to_pointer((*prefix, *complaint["loc"])), Text(vi, en)))

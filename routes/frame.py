@@ -32,6 +32,8 @@ from schemas.ids import new_id
 _ID_HEADER = istr("X-Request-Id")
 _TRACE_HEADER = istr("traceparent")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
+# A number of nine or twelve digits as people write it: in groups of three.
+_GROUPED = re.compile(r"(?<!\d)\d{3}([._:/+=~-])\d{3}\1\d{3}(?:\1\d{3})?(?!\d)")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.ASCII)
 # What tells how the gateway does must answer when it does badly.
 _UNBOUNDED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -59,7 +61,11 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 def is_fit(request_id: str) -> bool:
     """Tell whether a caller's own request id may stand in the log and in answers."""
-    return _REQUEST_ID.fullmatch(request_id) is not None and not identifier_shaped(request_id)
+    return (
+        _REQUEST_ID.fullmatch(request_id) is not None
+        and _GROUPED.search(request_id) is None
+        and not identifier_shaped(request_id)
+    )
 
 
 def trace_id_of(request: web.BaseRequest) -> str | None:
