@@ -14,12 +14,11 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from adapters.codecs import Decoded, Unreadable, json_decoder, lookup, xml_decoder
 from adapters.encoding import Texts, json_of, texts_of
+from adapters.presence import known_record, records_at, records_in, sent_at, the_one, told
 from adapters.site import Site
 from adapters.transport import Message, Reply, refusal
-from adapters.xml_records import is_nil
 from config.settings import ConfigurationError, Endpoint
 from schemas.errors import (
-    Ambiguous,
     GatewayError,
     NoRecord,
     Text,
@@ -29,8 +28,7 @@ from schemas.errors import (
 from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import shape_of
 from schemas.ids import new_id
-from security.elements import accept_unsigned, elements_at
-from security.signature import Trusted
+from security.elements import accept_unsigned
 from security.xml import XmlRefused
 
 
@@ -139,12 +137,15 @@ def check_status(name: str, reply: Reply, faults: Mapping[str, type[GatewayError
 
 
 def check_verdict(code: object, accepted: frozenset[str], faults: Mapping[str, type[GatewayError]]) -> None:
-    """Raise what a result code inside a successful envelope means."""
+    """Raise what a result code inside a successful envelope means.
+
+    A code without a declaration is not repeated: a source may put anything there, a citizen's number as well.
+    """
     if not isinstance(code, str):
         raise Unreadable("the result code is missing")
     if code in accepted:
         return
-    shown = code if code.isascii() and code.isalnum() and len(code) <= 32 else "?"
+    shown = code if code in faults else "?"
     raise faults.get(code, UpstreamRefused)(
         Text(f"Nguồn trả mã kết quả {shown}", f"The source's result code is {shown}")
     )
@@ -198,21 +199,15 @@ def read_json(body: bytes) -> Any:
     return found
 
 
-def the_one(records: list[Any]) -> Any:
-    """Return the only record; raises NoRecord for none and Ambiguous for several."""
-    if not records:
-        raise NoRecord
-    if len(records) > 1:
-        raise Ambiguous
-    return records[0]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
     """JSON over HTTP: the question travels as a query or as a JSON object, the answer is a JSON object.
 
     `verdict` is the path of the result code and `accepted` its good values; `record` the path of the record, where
-    several mean Ambiguous and none NoRecord.
+    several mean Ambiguous, null or an empty one NoRecord; without the member the answer is unreadable. Where the record
+    is the whole answer, `core` is the path of the object that the source fills with what it found: null or empty it
+    means NoRecord, missing or with nothing that is declared the answer is unreadable. Without one what stands beside
+    the result code has to say something.
     """
 
     method: Literal["GET", "POST"]
@@ -221,45 +216,74 @@ class Rest:
     verdict: str = ""
     accepted: frozenset[str] = frozenset()
     record: str = ""
+    core: str = ""
     protocol: str = "REST/JSON"
 
     def compile(self, operation: Operation, site: Site) -> Codec:
         """Compile the codec of an operation that speaks JSON both ways."""
-        decode = json_decoder(shape_of(operation.answer))
-        path = segments(self.record)
+        shape = shape_of(operation.answer)
+        decode, path, core = json_decoder(shape), segments(self.record), segments(self.core)
+        hold, place = told(shape, core, segments(self.verdict)), core or path
 
         def answer(found: Any) -> Decoded:
-            return decode(the_one(records_at(found, path)))
+            if place:
+                sent_at(found, place)
+                if not records_at(found, place):
+                    raise NoRecord
+            decoded = decode(the_one(records_at(found, path)))
+            return decoded if path else hold(decoded)
 
         return _json_codec(self, operation, site, answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XmlInJson:
-    """JSON over HTTP whose answer holds an XML document as a string at `data`; `record` is a path of elements in it."""
+    """JSON over HTTP whose answer holds an XML document as a string at `data`.
+
+    `root` is the document's root and `record` the path of the record in it. No text, an empty root and an empty record
+    mean NoRecord; no member at `data`, another root, other elements or a record with nothing that is declared are
+    unreadable. `status` is the path of a member that says whether the source did what it was asked, beside the result
+    code that says why not, and `done` its good values.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     given: tuple[Given, ...] = ()
     verdict: str = ""
     accepted: frozenset[str] = frozenset()
+    status: str = ""
+    done: frozenset[str] = frozenset()
     data: str = "data"
+    root: str
     record: str = ""
     protocol: str = "REST/JSON + XML"
 
     def compile(self, operation: Operation, site: Site) -> Codec:
         """Compile the codec of an operation whose JSON answer wraps XML."""
-        decode = xml_decoder(shape_of(operation.answer))
-        data, path, limits = segments(self.data), segments(self.record), site.limits
+        shape = shape_of(operation.answer)
+        decode, known = xml_decoder(shape), known_record(shape)
+        status, data, path, limits = segments(self.status), segments(self.data), segments(self.record), site.limits
 
         def answer(found: Any) -> Decoded:
-            text = lookup(found, data)
-            if not isinstance(text, str) or not text:
+            if status:
+                self._check_status(lookup(found, status))
+            text = sent_at(found, data)
+            if text is None or text == "":
                 raise NoRecord
+            if not isinstance(text, str):
+                raise Unreadable(f"{data[-1]} is no text")
             document = accept_unsigned(text.encode("utf-8"), limits)
-            return decode(the_one(filled(elements_at(document, path))))
+            return decode(known(the_one(records_in(document, self.root, path))))
 
         return _json_codec(self, operation, site, answer)
+
+    def _check_status(self, said: object) -> None:
+        if not isinstance(said, str):
+            raise Unreadable(f"{self.status} is missing")
+        if said not in self.done:
+            raise UpstreamRefused(
+                Text("Nguồn báo không thành công mà không nói vì sao", "The source says that it failed, and not why")
+            )
 
 
 def _json_codec(
@@ -302,19 +326,3 @@ def _json_codec(
 def segments(path: str) -> tuple[str, ...]:
     """Split a declared path; the empty path has no segments."""
     return tuple(path.split("/")) if path else ()
-
-
-def records_at(found: Any, path: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    """Return the objects at a path of a JSON value, one or many alike; raises Unreadable for anything else."""
-    value = lookup(found, path)
-    if isinstance(value, dict):
-        return [value] if value else []
-    records = value if isinstance(value, list) else [] if value is None or value == "" else [value]
-    if not all(isinstance(record, dict) for record in records):
-        raise Unreadable("the record is not an object")
-    return [record for record in records if record]
-
-
-def filled(elements: list[Trusted]) -> list[Trusted]:
-    """Drop the empty or nil elements by which some sources say that there is no record."""
-    return [element for element in elements if len(element) or (element.attrib and not is_nil(element))]

@@ -40,6 +40,9 @@ def lookup(operation: str, module: str) -> XmlInJson:
         given=(("maDonVi", Param("maDonVi")), ("module", constant(module))),
         verdict="maLoi",
         accepted=frozenset({""}),
+        status="trangThai",
+        done=frozenset({"1"}),
+        root="hotich",
         record="hoso",
     )
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from adapters.bindings import Expected, read_json, records_at, the_one, unreadable
+from adapters.bindings import Expected, read_json, unreadable
 from adapters.codecs import Decoded, Unreadable, json_decoder
 from adapters.portal_login import Generation
 from adapters.portal_rules import FIRST, SECOND, UNKNOWN, Call, Rules, Verdict, plain_code
+from adapters.presence import records_at, the_one
 from adapters.records import Path
 from adapters.transport import Reply, Throttled, refusal
 from schemas.errors import GatewayError, NoRecord, Text, UpstreamRefused, UpstreamUnavailable

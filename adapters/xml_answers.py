@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from adapters.bindings import check_verdict, filled, segments, the_one
+from adapters.bindings import check_verdict, segments
 from adapters.codecs import Decoded, Unreadable, xml_decoder
+from adapters.presence import filled, the_one
 from adapters.proof import rejected
 from adapters.transport import Reply
 from schemas.errors import GatewayError

@@ -182,7 +182,7 @@ def binding_of(kind: Kind) -> Any:
     if kind == "rest":
         return Rest(method="POST", path="/hoi", record="Thu")
     if kind == "xml-in-json":
-        return XmlInJson(method="POST", path="/hoi", record="Thu")
+        return XmlInJson(method="POST", path="/hoi", root="kq", record="Thu")
     version: Version = "1.1" if kind == "soap-1.1" else "1.2"
     return Soap(
         version=version,
