@@ -27,6 +27,7 @@ def serve(
     from adapters.contract_check import hold_to_contracts
     from adapters.dispatch import served
     from config.settings import Settings, load
+    from routes import delivering
     from routes.application import make_app
     from routes.housekeeping import beside
     from routes.instances import announced
@@ -38,6 +39,7 @@ def serve(
         # One of the processes is enough.
         if worker and index == 0:
             app.cleanup_ctx.append(beside(settings))
+            app.cleanup_ctx.append(delivering.beside)
         return app
 
     with sentences():
@@ -54,15 +56,17 @@ def serve(
 
 
 def worker(config: Config = None) -> None:
-    """Do what no request waits for, until SIGTERM: warn of what expires, watch the disk, forget what is over."""
+    """Do what no request waits for, until SIGTERM: deliver dossiers, warn of what expires, forget what is over."""
+    from adapters import DATABASES
     from config.logging import configure
     from config.settings import load
+    from routes.delivering import delivering_alone
     from routes.housekeeping import until_told
 
     with sentences():
         settings = load(config)
     configure(settings.log.level)
-    run(lambda: until_told(settings))
+    run(lambda: until_told(settings, delivering_alone(settings, DATABASES)))
 
 
 def reload(config: Config = None, as_json: AsJson = False) -> None:

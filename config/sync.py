@@ -30,6 +30,12 @@ class Sync(Section):
     `ahead` is how far the time of an event may lie in the future. `transitions` says how strictly the order of statuses
     is judged, for each of `sources` otherwise where that says so. `remember` is for how many days a key of a request
     is kept. `guesses` is how many look-ups a minute one address may make without authentication.
+
+    Delivery: `lease` is how long a worker that says nothing is believed to be sending; `settle` how long to wait, where
+    an answer got lost, before the portal is asked what it did. `attempts` is how often an event that the portal refuses
+    without saying that it always will is sent before it ends as a dead letter. A destination that fails is left alone
+    for `pause` seconds, then twice as long, up to `longest_pause`. `parallel` is how many batches of one worker are
+    under way at once, `poll` how often it looks for what others handed in.
     """
 
     gap_wait: float = Field(default=60.0, ge=0, le=86_400)
@@ -39,6 +45,13 @@ class Sync(Section):
     sources: dict[str, Source] = Field(default_factory=dict)
     remember: int = Field(default=35, ge=35, le=3_650)
     guesses: int = Field(default=30, ge=1)
+    lease: float = Field(default=90.0, ge=30, le=3_600)
+    settle: float = Field(default=5.0, ge=0, le=600)
+    attempts: int = Field(default=8, ge=1, le=1_000)
+    pause: float = Field(default=0.5, gt=0, le=60)
+    longest_pause: float = Field(default=30.0, gt=0, le=3_600)
+    parallel: int = Field(default=4, ge=1, le=64)
+    poll: float = Field(default=0.5, gt=0, le=60)
 
     def mode(self, source: str) -> Mode:
         """How strictly transitions of this source are judged."""

@@ -10,6 +10,7 @@ from routes.assembly import Gateway, assembled
 from routes.authorities import addressed_to
 from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
+from routes.delivering import GATEWAY
 from routes.developers.published import add_developers
 from routes.docs import add_docs
 from routes.dossiers.published import Parts, add_dossiers
@@ -105,6 +106,7 @@ async def make_app(settings: Settings, databases: tuple[Database, ...]) -> web.A
     except (StorageError, KeysUnusable, EvidenceUnavailable, OSError) as error:
         raise ConfigurationError(str(error)) from error
     app = application(gateway)
+    app[GATEWAY] = gateway
 
     async def close(_app: web.Application) -> None:
         await context.__aexit__(None, None, None)

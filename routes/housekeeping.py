@@ -11,7 +11,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -178,13 +178,13 @@ def beside(settings: Settings) -> Callable[[web.Application], AsyncIterator[None
     return kept
 
 
-async def until_told(settings: Settings) -> None:
-    """Keep house until SIGTERM or SIGINT."""
+async def until_told(settings: Settings, besides: AbstractAsyncContextManager[None]) -> None:
+    """Keep house until SIGTERM or SIGINT, inside of another context."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with keeping(settings):
+    async with keeping(settings), besides:
         log.info("keeping-house", every_s=EVERY_S)
         await stop.wait()
     log.info("stopped")

@@ -43,6 +43,13 @@ Index(
     postgresql_where=DOSSIERS.c.next_due.is_not(None),
 )
 
+Index(
+    "ix_dossiers_leased",
+    DOSSIERS.c.lease_owner,
+    sqlite_where=DOSSIERS.c.lease_owner.is_not(None),
+    postgresql_where=DOSSIERS.c.lease_owner.is_not(None),
+)
+
 # What `schemas.dossiers.ordering.Track` says of one dossier from one source; `held` is how many events it holds back.
 DOSSIER_TRACKS = Table(
     "dossier_tracks",
@@ -137,12 +144,13 @@ DELIVERY_ATTEMPTS = Table(
     sqlite_with_rowid=False,
 )
 
-# What was answered to an `Idempotency-Key`; key and body only as keyed digests. The receipt is that of `position`.
+# What was answered to an `Idempotency-Key`; key and body only as keyed digests, that of the key with its client in it.
+# The receipt is that of `position`.
 IDEMPOTENCY = Table(
     "idempotency",
     METADATA,
-    Column("client_id", String(64), primary_key=True),
     Column("key_tag", LargeBinary, primary_key=True),
+    Column("client_id", String(64), nullable=False),
     Column("body_tag", LargeBinary, nullable=False),
     Column("position", BIGINT, nullable=False),
     Column("event_id", String(36), nullable=False),

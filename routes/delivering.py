@@ -1,0 +1,57 @@
+"""Delivery of dossiers while a process runs: beside the gateway in `serve`, alone in `lgsp worker` (chuyển hồ sơ)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from config.settings import Settings
+from routes.assembly import Gateway, assembled
+from schemas.exchange import Database
+from sync.delivery import Courier
+from sync.liveness import owner
+from sync.queue import DESTINATION
+from sync.worker import Worker
+
+GATEWAY: Final = web.AppKey("gateway", Gateway)
+
+
+@asynccontextmanager
+async def delivering(gateway: Gateway) -> AsyncIterator[None]:
+    """Deliver while the block runs, where a destination is configured; what is under way then comes to its end."""
+    portal = next((each for each in gateway.destinations if each.name == DESTINATION), None)
+    if portal is None:
+        yield
+        return
+    settings, me = gateway.settings.sync, owner()
+    endpoint = gateway.settings.endpoints[DESTINATION]
+    courier = Courier(gateway.handler, portal, endpoint, gateway.log, gateway.dossiers.opener, me, settings)
+    worker = Worker(gateway.storage, courier, DESTINATION, me, settings)
+    running = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        worker.stop()
+        await asyncio.wait([running], timeout=gateway.settings.server.grace)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def beside(app: web.Application) -> AsyncIterator[None]:
+    """Deliver as long as an application runs, for its `cleanup_ctx`."""
+    async with delivering(app[GATEWAY]):
+        yield
+
+
+@asynccontextmanager
+async def delivering_alone(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[None]:
+    """Deliver while the block runs, in a process that answers nobody; raises as `assembled`."""
+    if DESTINATION not in settings.endpoints:
+        yield
+        return
+    async with assembled(settings, databases) as gateway, delivering(gateway):
+        yield

@@ -1,0 +1,210 @@
+"""Claims with leases: which worker sends what of which dossier, one event of each at a time (quyền gửi có thời hạn).
+
+Every function works inside one transaction that holds the write lock of the storage (on PostgreSQL the state row, FOR
+UPDATE), so no two workers ever see the same event free. Due dossiers are found along an index over those that have
+something to do: what it costs does not grow with how many wait. Times are POSIX milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from config.sync import Sync
+from schemas.dossiers import ordering
+from storage.bulk import rows_among
+from sync.heads import in_order, settle
+from sync.liveness import is_gone
+from sync.queue import Queues
+from sync.rows import EVENT_COLUMNS, Event
+from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIER_EVENTS, DOSSIERS
+from sync.verdicts import Verdict
+
+
+@dataclass(slots=True)
+class Try:
+    """One attempt of a claim: its number, how long it took, what came of it."""
+
+    number: int
+    duration_ms: int | None
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Claim:
+    """An event that a worker may send. `in_doubt`: it may be at the portal already, so look there first.
+
+    `updating` tells whether the portal should hold the dossier; `standing` is the national status it has there.
+    `national` is the status that the event leaves it with, once that is known.
+    """
+
+    event: Event
+    updating: bool
+    standing: str | None
+    in_doubt: bool
+    tries: list[Try] = field(default_factory=list)
+    national: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether anything may be sent to a destination: `paused` by the operator, not before `due_at` after `failures`."""
+
+    paused: bool = False
+    failures: int = 0
+    due_at: int = 0
+
+
+def gate(connection: Connection, destination: str) -> Gate:
+    """Read whether anything may be sent."""
+    columns = (DESTINATIONS.c.paused_at, DESTINATIONS.c.failures, DESTINATIONS.c.due_at)
+    row = connection.execute(select(*columns).where(DESTINATIONS.c.name == destination)).first()
+    return Gate() if row is None else Gate(row.paused_at is not None, row.failures, row.due_at or 0)
+
+
+def next_due(connection: Connection, destination: str) -> int | None:
+    """When a dossier has to be looked at first; None while nothing is to be sent."""
+    first = (
+        select(DOSSIERS.c.next_due)
+        .where(DOSSIERS.c.destination == destination, DOSSIERS.c.next_due.is_not(None))
+        .order_by(DOSSIERS.c.next_due)
+        .limit(1)
+    )
+    allowed = gate(connection, destination)
+    due: int | None = None if allowed.paused else connection.execute(first).scalar()
+    return None if due is None else max(due, allowed.due_at)
+
+
+def open_events(connection: Connection, codes: Sequence[str]) -> dict[str, list[Event]]:
+    """Read what of these dossiers is not at its end, each in the order in which it goes.
+
+    A dead letter is among it: what stands behind one waits until it is sent again or discarded.
+    """
+    found: dict[str, list[Event]] = {}
+    for state in ("sending", "queued", "dead"):
+        fixed = ((DOSSIER_EVENTS.c.state, state),)
+        for row in rows_among(connection, EVENT_COLUMNS, DOSSIER_EVENTS.c.code, codes, fixed):
+            event = Event(*row)
+            found.setdefault(event.code, []).append(event)
+    return {code: in_order(events) for code, events in found.items()}
+
+
+def sendable(events: Sequence[Event]) -> list[Event]:
+    """What of the open events of a dossier may go, in order: nothing behind a dead letter.
+
+    A registration that the portal refused waits for an amendment, which says the whole anew and goes in its place.
+    """
+    if not events or events[0].state != "dead":
+        return list(events)
+    if events[0].kind != "registration":
+        return []
+    return [event for event in events if event.kind == "registration" and event.state != "dead"][-1:]
+
+
+def claim(connection: Connection, destination: str, owner: str, now: int, limit: int, settings: Sync) -> list[Claim]:
+    """Take up to `limit` events that are due, each the next of its dossier, and hold them for `settings.lease`.
+
+    After a failure of the destination only one is taken: it shows whether the others may follow.
+    """
+    allowed = gate(connection, destination)
+    if allowed.paused or allowed.due_at > now:
+        return []
+    due = (
+        select(DOSSIERS.c.code)
+        .where(DOSSIERS.c.destination == destination, DOSSIERS.c.next_due <= now)
+        .order_by(DOSSIERS.c.next_due)
+        .limit(1 if allowed.failures else limit)
+    )
+    codes = list(connection.execute(due).scalars())
+    if not codes:
+        return []
+    queues = _ripened(connection, codes, now, settings)
+    events = open_events(connection, codes)
+    until = now + round(settings.lease * 1000)
+    claims: list[Claim] = []
+    for code in codes:
+        left = sendable(events.get(code, ()))
+        if not left or (left[0].due_at or 0) > now:
+            settle(queues, code, left)
+            continue
+        event, dossier = left[0], queues.dossiers[code]
+        if track := queues.tracks.get(code, {}).get(event.client_id):
+            queues.move(code, event.client_id, ordering.sent(track, event.place))
+        dossier.lease_owner, dossier.lease_until, dossier.next_due = owner, until, until
+        queues.touch(code)
+        adopted = dossier.standing == "adopted"
+        standing = dossier.delivered_status or (dossier.status if adopted else None)
+        claims.append(Claim(event, adopted or (event.version or 1) > 1, standing, in_doubt=False))
+    queues.save()
+    if claims:
+        connection.execute(_SENDING, [{"the_position": each.event.position} for each in claims])
+        _doubted(connection, claims)
+    return claims
+
+
+def _ripened(connection: Connection, codes: Sequence[str], now: int, settings: Sync) -> Queues:
+    queues = Queues.load(connection, codes, now, settings)
+    ripe = [code for code in codes if (moment := queues.ripe_at(code)) is not None and moment <= now]
+    if not ripe:
+        return queues
+    for code in ripe:
+        queues.ripen(code)
+    queues.save()
+    return Queues.load(connection, codes, now, settings)
+
+
+def _doubted(connection: Connection, claims: Sequence[Claim]) -> None:
+    """Find those of which an earlier attempt has no known end."""
+    tried = {each.event.position: each for each in claims if each.event.attempts}
+    columns = (DELIVERY_ATTEMPTS.c.position, DELIVERY_ATTEMPTS.c.number, DELIVERY_ATTEMPTS.c.code)
+    fixed = ((DELIVERY_ATTEMPTS.c.outcome, "unknown"),)
+    for position, number, code in rows_among(connection, columns, DELIVERY_ATTEMPTS.c.position, list(tried), fixed):
+        found = tried[position]
+        found.in_doubt = True
+        found.tries.append(Try(number, None, Verdict("again", "unknown", code or "interrupted")))
+
+
+def gone(connection: Connection) -> list[str]:
+    """Name the workers that hold leases and whose process has ended on this machine."""
+    owners = select(DOSSIERS.c.lease_owner).where(DOSSIERS.c.lease_owner.is_not(None)).distinct()
+    return [name for name in connection.execute(owners).scalars() if is_gone(name)]
+
+
+def release(connection: Connection, owner: str, due_at: int) -> int:
+    """Give up what a worker holds; tell how many dossiers.
+
+    What it was sending is left alone until `due_at`: the portal may still be at work on it.
+    """
+    held = list(connection.execute(select(DOSSIERS.c.code).where(DOSSIERS.c.lease_owner == owner)).scalars())
+    release_some(connection, owner, held, due_at)
+    return len(held)
+
+
+def release_some(connection: Connection, owner: str, codes: Sequence[str], due_at: int) -> None:
+    """Give up what a worker holds of these dossiers, as `release` does."""
+    if not codes:
+        return
+    times = [{"the_code": code, "the_owner": owner, "the_time": due_at} for code in codes]
+    connection.execute(_LATER, times)
+    connection.execute(_FREE, times)
+
+
+_SENDING = update(DOSSIER_EVENTS).where(DOSSIER_EVENTS.c.position == bindparam("the_position")).values(state="sending")
+_LATER = (
+    update(DOSSIER_EVENTS)
+    .where(
+        DOSSIER_EVENTS.c.code == bindparam("the_code"),
+        DOSSIER_EVENTS.c.state == "sending",
+        select(DOSSIERS.c.code)
+        .where(DOSSIERS.c.code == DOSSIER_EVENTS.c.code, DOSSIERS.c.lease_owner == bindparam("the_owner"))
+        .exists(),
+    )
+    .values(due_at=bindparam("the_time"))
+)
+_FREE = (
+    update(DOSSIERS)
+    .where(DOSSIERS.c.code == bindparam("the_code"), DOSSIERS.c.lease_owner == bindparam("the_owner"))
+    .values(lease_owner=None, lease_until=None, next_due=bindparam("the_time"))
+)

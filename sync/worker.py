@@ -1,0 +1,136 @@
+"""The loop that delivers: it takes what is due, as much as its batches have room for, and sleeps until more is.
+
+Any number of them work on one deployment, in one process, in several, on several nodes: they share nothing but the
+storage. One that is told to stop takes nothing more and lets what is under way come to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import structlog
+
+from config.sync import Sync
+from schemas.errors import GatewayError
+from storage.engine import Storage
+from storage.errors import StorageError
+from sync.delivery import Courier
+from sync.leases import Claim, claim, gone, next_due, release, release_some
+
+log = structlog.get_logger()
+
+BATCH: Final = 100
+"""Events that one batch takes at most."""
+_SWEEP_S: Final = 5.0
+_AFTER_FAILURE_S: Final = 1.0
+
+
+class Worker:
+    """Delivers to one destination as `owner` until it is told to stop."""
+
+    def __init__(self, storage: Storage, courier: Courier, destination: str, owner: str, settings: Sync) -> None:
+        self._storage = storage
+        self._courier = courier
+        self._destination = destination
+        self._owner = owner
+        self._settings = settings
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._swept = float("-inf")
+
+    def wake(self) -> None:
+        """Look at once: something was handed in."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns when what is under way is over."""
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until told to stop; a storage that is down is waited for."""
+        try:
+            while not self._stopping:
+                try:
+                    wait = await self._turn()
+                except StorageError as failure:
+                    log.warning("delivery-waits", hint=str(failure))
+                    wait = _AFTER_FAILURE_S
+                except Exception as failure:
+                    log.error("delivery-failed", exc_info=failure)
+                    wait = _AFTER_FAILURE_S
+                if wait > 0:
+                    await self._sleep(wait)
+            if self._under_way:
+                await asyncio.wait(self._under_way)
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            if self._under_way:
+                await asyncio.wait(self._under_way)
+            with suppress(StorageError):
+                await self._storage.write(partial(release, owner=self._owner, due_at=self._settled()))
+
+    async def _turn(self) -> float:
+        """Do what can be done now; return the seconds until there may be more."""
+        self._woken.clear()
+        now = _now()
+        if time.monotonic() - self._swept >= _SWEEP_S:
+            self._swept = time.monotonic()
+            for name in await self._storage.read(gone):
+                freed = await self._storage.write(partial(release, owner=name, due_at=self._settled()))
+                log.info("leases-freed", dossiers=freed)
+        room = self._settings.parallel - len(self._under_way)
+        if room <= 0:
+            return self._settings.poll
+        due = await self._storage.read(lambda connection: next_due(connection, self._destination))
+        if due is None or due > now:
+            return self._settings.poll if due is None else min(self._settings.poll, (due - now) / 1000)
+        claims = await self._storage.write(
+            lambda connection: claim(connection, self._destination, self._owner, _now(), BATCH, self._settings)
+        )
+        if claims:
+            task = asyncio.create_task(self._deliver(claims))
+            self._under_way.add(task)
+            task.add_done_callback(self._over)
+        return 0.0
+
+    async def _deliver(self, claims: Sequence[Claim]) -> None:
+        try:
+            await self._courier.deliver(claims)
+            return
+        except GatewayError as error:
+            log.error("outcome-not-kept", events=len(claims), hint=str(error))
+        except Exception as failure:
+            log.error("delivery-failed", exc_info=failure)
+        # What became of them is found out as after a crash, without waiting for their leases to run out.
+        codes = [each.event.code for each in claims]
+        while not self._stopping:
+            with suppress(StorageError):
+                due = self._settled()
+                await self._storage.write(partial(release_some, owner=self._owner, codes=codes, due_at=due))
+                return
+            await self._sleep(_AFTER_FAILURE_S)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._woken.set()
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
+    def _settled(self) -> int:
+        """From when on the portal may be asked what became of something whose end is not known."""
+        return _now() + round(self._settings.settle * 1000)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,86 @@
+"""Delivery as its users see it: pushed over HTTP to a demo, seen in the portal's ledger, whatever is killed meanwhile."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from tests.test_delivery.world import a_code, a_status
+from tests.test_gateway.live import Caller, Live
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Live]:
+    live = Live(tmp_path / "state", seed=3, people=20)
+    yield live
+    if live.process.poll() is None:
+        live.stop()
+
+
+class Province(Caller):
+    """The province of the demo, which pushes."""
+
+    async def put(self, code: str) -> int:
+        body = self.live.described["samples"]["dossiers/dossier"]["body"]
+        return (await self.as_province("PUT", f"/v1/dossiers/{code}", body)).status
+
+    async def push(self, code: str, status: str, sequence: int) -> int:
+        key = {"Idempotency-Key": f"{code}/{sequence}"}
+        body = a_status(status, sequence=sequence)
+        return (await self.as_province("POST", f"/v1/dossiers/{code}/statuses", body, **key)).status
+
+    async def as_province(self, method: str, path: str, body: Any, **headers: str) -> Any:
+        bearer = {"Authorization": f"Bearer {await self.token('province')}", **headers}
+        return await self.send(method, path, json=body, headers=bearer)
+
+    async def portal_fault(self, text: str | None) -> None:
+        portal = self.live.described["portal"]
+        async with self.session.put(f"{portal}/_faults", json={"fault": text}) as answer:
+            assert answer.status == 200
+
+    async def ledger(self) -> list[tuple[str, int, str, int]]:
+        async with self.session.get(f"{self.live.described['portal']}/_ledger") as answer:
+            lines = [json.loads(line) for line in (await answer.text()).splitlines()]
+        return [(line["dossier"], line["sequence"], line["status"], line["times_applied"]) for line in lines]
+
+    async def sees(self, wanted: list[tuple[str, int, str, int]]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.ledger() != wanted:
+                await asyncio.sleep(0.05)
+
+    async def delivered(self, code: str) -> bool:
+        told = (await self.as_province("GET", f"/v1/dossiers/{code}", None)).json
+        return all(one["state"] == "delivered" for one in told["deliveries"])
+
+
+async def test_what_is_pushed_arrives_once_although_the_gateway_is_killed_before_it_knows(demo: Live) -> None:
+    code = a_code(1)
+    async with ClientSession() as http:
+        province = Province(demo, http)
+        assert await province.put(code) == 201
+        assert await province.push(code, "4", 1) == 202
+        await province.sees([(code, 1, "4", 1)])
+        # The portal applies it and the answer is lost; before the gateway asks again it is gone.
+        await province.portal_fault("drop-after-commit")
+        assert await province.push(code, "9", 2) == 202
+        await province.sees([(code, 1, "4", 1), (code, 2, "9", 1)])
+        for pid in (demo.described["pids"]["gateway"], *demo.workers()):
+            os.kill(pid, signal.SIGKILL)
+    demo.ended()
+    demo.start()
+    async with ClientSession() as http:
+        province = Province(demo, http)
+        assert await province.push(code, "10", 3) == 202
+        await province.sees([(code, 1, "4", 1), (code, 2, "9", 1), (code, 3, "10", 1)])
+        async with asyncio.timeout(PATIENCE_S):
+            while not await province.delivered(code):
+                await asyncio.sleep(0.05)
+        assert [times for *_, times in await province.ledger()] == [1, 1, 1]
