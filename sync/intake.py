@@ -111,7 +111,7 @@ class Intake:
         An error of one says nothing about the others. Raises EvidenceUnavailable where nothing could be made durable:
         all of it may be sent again.
         """
-        known = await self._known(caller, pushes)
+        known = await self._known(pushes)
         new = [push for push in pushes if push.key_tag is None or push.key_tag not in known]
         results: dict[str, Accepted | Repeated | GatewayError] = {
             push.event_id: _recalled(push, known[push.key_tag])
@@ -130,9 +130,9 @@ class Intake:
             return await self._with_receipts(pushes, results, done, again)
         return [_result(results[push.event_id], done.get(push.event_id), None) for push in pushes]
 
-    async def _known(self, caller: Caller, pushes: Sequence[Push]) -> dict[bytes, Known]:
+    async def _known(self, pushes: Sequence[Push]) -> dict[bytes, Known]:
         tags = [push.key_tag for push in pushes if push.key_tag is not None]
-        return await self._read(lambda connection: answered(connection, caller.client_id, tags)) if tags else {}
+        return await self._read(lambda connection: answered(connection, tags)) if tags else {}
 
     async def _write(
         self, caller: Caller, request_id: str, pushes: list[Push]

@@ -16,8 +16,8 @@ from sync.tables import DOSSIER_EVENTS, DOSSIER_VERSIONS, IDEMPOTENCY
 class Known(NamedTuple):
     """A row of `idempotency` without its times; `status` is that of HTTP."""
 
-    client_id: str
     key_tag: bytes
+    client_id: str
     body_tag: bytes
     position: int
     event_id: str
@@ -52,10 +52,9 @@ _VERSION_COLUMNS = tuple(DOSSIER_VERSIONS.c[name] for name in Version._fields)
 _OVER = ("delivered", "late", "discarded")
 
 
-def answered(connection: Connection, client_id: str, tags: Sequence[bytes]) -> dict[bytes, Known]:
-    """Read what was answered to these keys of a client."""
-    fixed = ((IDEMPOTENCY.c.client_id, client_id),)
-    rows = rows_among(connection, _KNOWN_COLUMNS, IDEMPOTENCY.c.key_tag, tags, fixed)
+def answered(connection: Connection, tags: Sequence[bytes]) -> dict[bytes, Known]:
+    """Read what was answered to these keys."""
+    rows = rows_among(connection, _KNOWN_COLUMNS, IDEMPOTENCY.c.key_tag, tags)
     return {known.key_tag: known for known in (Known(*row) for row in rows)}
 
 

@@ -105,7 +105,7 @@ class GroupOfPushes:
         dossiers = list(dict.fromkeys(push.code for push in pushes if push.kind == "registration"))
         return _Group(
             queues,
-            answered(connection, client_id, tags),
+            answered(connection, tags),
             repeated(connection, client_id, list(doubtful)),
             versions(connection, dossiers),
         )
@@ -194,8 +194,8 @@ class GroupOfPushes:
         if push.key_tag is None:
             return
         known = Known(
-            self._caller.client_id,
             push.key_tag,
+            self._caller.client_id,
             push.body_tag,
             index,
             push.event_id,
