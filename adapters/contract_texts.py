@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from adapters.records import Path as Way
 from adapters.records import leaves
 from schemas.fields import Branch, Shape
-from schemas.forms import Form, Unmapped
+from schemas.forms import DECIMAL, Form, Unmapped
 from security.xml import CONTRACT, Element, parse
 
 _XS: Final = "{http://www.w3.org/2001/XMLSchema}"
@@ -25,7 +25,9 @@ _GROUPS: Final = tuple(f"{_XS}{kind}" for kind in ("sequence", "choice", "all"))
 _WSDL: Final = "{http://schemas.xmlsoap.org/wsdl/}"
 # A type may not be derived from itself; a broken contract ends here.
 _DEEPEST: Final = 32
-# What values of a built-in type look like, where nothing narrows it.
+# Facets after which values of a type may look otherwise; bounds leave the look of them as it is.
+_SHAPING: Final = tuple(f"{_XS}{kind}" for kind in ("pattern", "fractionDigits", "totalDigits"))
+# What values of a built-in type look like, where nothing changes that.
 _SAMPLES: Final = {
     "boolean": ("true", "false", "1", "0"),
     "date": ("2024-02-29",),
@@ -101,6 +103,8 @@ class Declarations:
         if implied is not None and declared.get("use") != "required":
             state = "an absent one" if declared.tag == f"{_XS}attribute" else "an empty one"
             yield f"{state} means {implied!r} in the contract, and would not be read so"
+        if form is DECIMAL and kind.built_in in ("float", "double"):
+            yield "is a binary floating point number in the contract, which does not hold the digits of an amount"
         if form is not None and form.arity == 1:
             unknown = [value for value in self._values(kind) if not _reads(form, value)]
             if unknown:
@@ -150,7 +154,8 @@ class Declarations:
     def _values(self, kind: Kind) -> tuple[str, ...]:
         if found := _enumerated(kind):
             return found
-        return () if kind.nodes else _SAMPLES.get(kind.built_in, ())
+        facets = [facet for node in kind.nodes for part in _derivations(node) for facet in part.iterchildren(*_SHAPING)]
+        return () if facets else _SAMPLES.get(kind.built_in, ())
 
     def _children(self, declared: Element) -> Iterator[Element]:
         for node in self.kind_of(declared).nodes:

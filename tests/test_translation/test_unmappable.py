@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from adapters.contract_check import check_contracts, hold_to_contracts
+from adapters.soap import Soap
+from adapters.tax import DATABASE as TAX
 from config.settings import ConfigurationError
 from schemas.fields import Question, Record, said
 from schemas.forms import BOOLEAN, DECIMAL, INTEGER, ISO_DATE, LOCAL_INSTANT, codes, flag
+from security.contracts import contract_path
 from tests.test_translation.foreign import (
     XML_KINDS,
     Part,
@@ -192,6 +195,10 @@ FORMS: dict[str, tuple[Any, str, str]] = {
     "floating-amount": (DECIMAL, "xs:double", "'1.5E2'"),
     "count": (INTEGER, "xs:int", ""),
     "fraction-for-a-count": (INTEGER, "xs:decimal", "'1.5'"),
+    "derived-floating-amount": (DECIMAL, "f:float", "'1.5E2'"),
+    "derived-fraction-for-a-count": (INTEGER, "f:decimal", "'1.5'"),
+    "derived-boolean": (flag("1", "0"), "f:boolean", "'true', 'false'"),
+    "derived-date": (ISO_DATE, "f:date", ""),
 }
 
 
@@ -204,16 +211,64 @@ def test_values_that_a_form_has_no_word_for_are_named(case: str) -> None:
 
         name: str | None = said("a", "a", "Ten", form)
 
-    if kind.startswith("xs:"):
+    beside = ""
+    if kind.startswith(("xs:", "f:")):
         element = f'<xs:element name="Ten" type="{kind}"/>'
+        base = kind.removeprefix("f:")
+        beside = f'<xs:simpleType name="{base}"><xs:restriction base="xs:{base}"/></xs:simpleType>' * (base != kind)
     else:
         restriction = f'<xs:restriction base="xs:string">{kind}</xs:restriction>'
         element = f'<xs:element name="Ten"><xs:simpleType>{restriction}</xs:simpleType></xs:element>'
-    found = judged(wsdl(types(element)), Formed)
+    found = judged(wsdl(types(element, beside=beside)), Formed)
     if unknown:
         complains(found, "HoiResponse/Thu/Ten (name)", f"may be {unknown} in the contract, which the declared form")
     else:
         assert found == set()
+
+
+NARROW: dict[str, tuple[Any, str, str]] = {
+    "amount-by-pattern": (DECIMAL, '"xs:double"><xs:pattern value="[0-9]{1,20}"/>', "binary floating point"),
+    "amount-within-bounds": (DECIMAL, '"xs:float"><xs:minInclusive value="0"/>', "binary floating point"),
+    "boolean-within-a-pattern": (flag("1", "0"), '"xs:boolean"><xs:pattern value="0|1"/>', ""),
+    "count-without-fraction": (INTEGER, '"xs:decimal"><xs:fractionDigits value="0"/>', ""),
+    "count-of-one-digit": (INTEGER, '"xs:decimal"><xs:totalDigits value="1"/>', ""),
+    "count-within-bounds": (INTEGER, '"xs:int"><xs:minInclusive value="100"/>', ""),
+    "date-by-pattern": (LOCAL_INSTANT, '"xs:string"><xs:pattern value="[0-9]{14}"/>', ""),
+}
+
+
+@pytest.mark.parametrize("case", NARROW)
+def test_only_values_that_a_narrowed_type_still_has_are_asked_for(case: str) -> None:
+    form, restriction, says = NARROW[case]
+
+    class Formed(Record):
+        """A value in a form."""
+
+        name: str | None = said("a", "a", "Ten", form)
+
+    found = judged(wsdl(types(NARROWED % f"<xs:restriction base={restriction}</xs:restriction>")), Formed)
+    if says:
+        complains(found, "HoiResponse/Thu/Ten (name)", says)
+    else:
+        assert found == set()
+
+
+AMOUNT = '<xs:simpleType name="SoTien"><xs:restriction base="xs:%s">'
+
+
+@pytest.mark.parametrize("base", ["float", "double"])
+def test_amounts_of_the_tax_register_are_no_floating_point_numbers(base: str, tmp_path: Path) -> None:
+    text = contract_path("tax.wsdl").read_text(encoding="utf-8")
+    assert AMOUNT % "string" in text
+    changed = tmp_path / "tax.wsdl"
+    changed.write_text(text.replace(AMOUNT % "string", AMOUNT % base), encoding="utf-8")
+    operations = []
+    for operation in TAX.operations:
+        binding = operation.binding
+        assert isinstance(binding, Soap)
+        operations.append(replace(operation, binding=replace(binding, wsdl=str(changed))))
+    with pytest.raises(ConfigurationError, match=r"tax/obligations: \S+/TongPhaiNop \(total_assessed\): .* floating"):
+        hold_to_contracts([replace(TAX, wsdl=str(changed), operations=tuple(operations))])
 
 
 class Coded(Question):
