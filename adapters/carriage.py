@@ -15,6 +15,7 @@ from adapters.site import Site
 from adapters.soap import Soap
 from adapters.transport import Message
 from adapters.xroad_rest import RestRoad, RoadLogin
+from adapters.xroad_trace import traced
 from config.carriage import Lgsp, Xroad
 from config.settings import ConfigurationError, Endpoint
 from schemas.exchange import Database, Exchange, Operation
@@ -26,6 +27,7 @@ def compiled(database: Database, operation: Operation, site: Site) -> Codec:
     if not isinstance(binding, Compilable):
         raise TypeError(f"{database.name}/{operation.name}: {type(binding).__name__} cannot be compiled")
     check_login(site.name, endpoint, scheme_of((database,), site.name))
+    _check_address(site.name, endpoint)
     codec = binding.compile(operation, site)
     if endpoint.lgsp is not None:
         return _through_platform(codec, endpoint.lgsp)
@@ -33,22 +35,27 @@ def compiled(database: Database, operation: Operation, site: Site) -> Codec:
         return codec
     _check_services(database, site.name, endpoint.xroad)
     # A SOAP question has the headers of X-Road inside its envelope: its binding writes them.
-    return codec if isinstance(binding, Soap) else _rest_road(site.name, endpoint.xroad).around(codec)
+    carried = codec if isinstance(binding, Soap) else _rest_road(site.name, endpoint.xroad).around(codec)
+    return traced(site.name, carried)
 
 
 def doubt(operation: Operation, endpoint: Endpoint) -> str | None:
     """Say what lets the answers of an operation fail on the way although the configuration is right; None for nothing.
 
     A security server takes an answer for one of the service only by its name (SoapUtils.validateServiceName, 7.8), and
-    a source need not have thought of that. Whether one in the field does is for a trial to show.
+    a source need not have thought of that. An answer under another name is none to us, so that no setting helps; what
+    a server in the field does is for a trial to show.
     """
     binding, road = operation.binding, endpoint.xroad
     if road is None or not isinstance(binding, Soap):
         return None
     code, answer = road.services.get(operation.name, binding.request[1]), binding.answer[1]
-    if answer.startswith(code):
+    if answer.startswith(code) and answer.endswith("Response"):
         return None
-    return f"{operation.name}: X-Road hands on answers called {code}Response only, and the source calls its {answer}"
+    return (
+        f"{operation.name} cannot be reached through a security server of version 7.8: that one hands on answers whose"
+        f" name begins with {code} and ends in Response, and by its profile the source calls its answer {answer}"
+    )
 
 
 def scheme_of(databases: Iterable[Database], endpoint: str) -> Scheme | None:
@@ -107,6 +114,16 @@ def check_login(name: str, endpoint: Endpoint, scheme: Scheme | None) -> None:
         raise ConfigurationError(
             f"{where}: username cannot be used through X-Road: of HTTP headers its SOAP protocol hands on Content-Type"
             " and SOAPAction only, and the source's proof is over its own address; leave username and secret out"
+        )
+
+
+def _check_address(name: str, endpoint: Endpoint) -> None:
+    """Refuse an address that holds more than a security server has; raises ConfigurationError."""
+    parts = urlsplit(endpoint.url)
+    if endpoint.xroad is not None and (parts.path.strip("/") or parts.query or parts.fragment):
+        raise ConfigurationError(
+            f"[endpoints.{name}]: url is that of the security server, https://host[:port] and nothing behind it:"
+            " X-Road's paths are made from xroad.provider and xroad.service"
         )
 
 

@@ -7,12 +7,16 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, cast
 
+import structlog
+
 from adapters.offloading import LARGE, in_thread
 from adapters.schemes import NoLogin, Scheme, Steps, Token
 from adapters.transport import Message, Reply, Transport, Unsent, refusal
 from adapters.xroad_rest import raise_error
 from config.settings import Endpoint
-from schemas.errors import GatewayError, Text
+from schemas.errors import GatewayError, Text, UpstreamRefused
+
+log = structlog.get_logger()
 
 # Seconds before its end, or a tenth of its life if that is less, at which a token is renewed.
 MARGIN = 30.0
@@ -92,13 +96,23 @@ class Login:
                 raise_error(self._transport.name, reply)
             error = refusal(self._transport.name, reply)
             if error is not None:
-                raise error
+                raise self._refused(error, reply.status) if isinstance(error, UpstreamRefused) else error
             try:
                 message = steps.send(reply)
             except StopIteration as end:
                 self._token = token = cast("Token", end.value)
                 self._renew_at = began + token.expires_in - min(MARGIN, token.expires_in / 10)
                 return token
+
+    def _refused(self, error: UpstreamRefused, status: int) -> UpstreamRefused:
+        """Return what a refused log-in means: at a platform the source behind it has not been asked anything."""
+        if self._endpoint.lgsp is None:
+            return error
+        name = self._transport.name
+        log.warning("platform-login-refused", endpoint=name, status=status)
+        vi = f"Địa chỉ cấp mã truy cập của nền tảng trước nguồn {name} từ chối thông tin đăng nhập của trục"
+        en = f"The token address of the platform before {name} refused the gateway's credentials"
+        return UpstreamRefused(Text(f"{vi} (HTTP {status}).", f"{en} (HTTP {status})."))
 
     def _ended(self, task: asyncio.Task[Token]) -> None:
         self._running = None

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple, NoReturn
 import structlog
 
 from adapters.transport import Undelivered
+from adapters.xroad_trace import asked
 from schemas.errors import GatewayError, Text, UpstreamRefused, UpstreamUnavailable, UpstreamUnreadable
 
 log = structlog.get_logger()
@@ -149,9 +150,8 @@ def _kind(side: str, words: list[str]) -> Kind:
 
 def raise_xroad_fault(name: str, fault: XroadFault, trace: str = "") -> NoReturn:
     """Raise what `fault` means for the endpoint `name`; `trace` is its id in the logs of the security servers."""
-    log.warning(
-        "xroad-fault", endpoint=name, code=fault.shown, trace=trace if _TRACE.fullmatch(trace.strip()) else None
-    )
+    known = trace if _TRACE.fullmatch(trace.strip()) else None
+    log.warning("xroad-fault", endpoint=name, code=fault.shown, trace=known, **asked())
     advice = (
         _GARBLED if fault.kind == "garbled" else next((_ADVICE[word] for word in fault.words if word in _ADVICE), None)
     )

@@ -23,6 +23,7 @@ from adapters.proof import rejected
 from adapters.schemes import Scheme, Steps, Token
 from adapters.transport import Message, Reply
 from adapters.xroad_faults import XroadFault, raise_xroad_fault, xroad_fault
+from adapters.xroad_trace import asked
 from config.carriage import Xroad
 from config.settings import Endpoint
 from schemas.exchange import Answer, Exchange
@@ -77,6 +78,10 @@ class RestRoad:
             return message, expected
 
         def read(reply: Reply, expected: Expected) -> Answer:
+            # The key to the records of both security servers; the audit entry has no place for it.
+            transaction = reply.headers.get("X-Road-Request-Id", "")
+            if _UUID.fullmatch(transaction) is not None:
+                log.info("xroad-answer", endpoint=self.name, transaction=transaction, **asked())
             raise_error(self.name, reply)
             try:
                 self.check(reply.headers, expected.message_id)
@@ -104,10 +109,6 @@ class RestRoad:
             if ", " in said:
                 raise Unreadable(f"the header {name} is there more than once")
             raise rejected(Rejected("not-answer-to-request", f"the answer repeats another {name}"))
-        # The key to the records of both security servers; the audit entry has no place for it.
-        transaction = headers.get("X-Road-Request-Id", "")
-        if _UUID.fullmatch(transaction) is not None:
-            log.debug("xroad-answer", endpoint=self.name, message=message_id, transaction=transaction)
 
 
 def _decoded(identifier: str) -> str:
@@ -157,7 +158,9 @@ class RoadLogin:
     def _carried(self, steps: Steps) -> Generator[Message, Reply, Token]:
         message = next(steps)
         while True:
-            headers = {**message.headers, **self.road.constant, "X-Road-Id": new_id()}
+            number = new_id()
+            log.info("xroad-asked", endpoint=self.road.name, message=number, login=True)
+            headers = {**message.headers, **self.road.constant, "X-Road-Id": number}
             reply = yield Message(message.method, self.road.prefix + message.path, headers, message.body, message.query)
             try:
                 message = steps.send(reply)

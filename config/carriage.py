@@ -40,6 +40,17 @@ SecurityServer = Annotated[str, AfterValidator(_codes("INSTANCE/CLASS/MEMBER/SER
 Party = Annotated[str, AfterValidator(_codes("CLASS/MEMBER", "MEMBER"))]
 
 
+def _shaped(form: str, wanted: str, longest: int = 2048) -> Callable[[str], str]:
+    """Make a validator whose refusal says what to write and not which expression it breaks."""
+
+    def check(value: str) -> str:
+        if len(value) > longest or re.fullmatch(form, value) is None:
+            raise ValueError(f"write {wanted}")
+        return value
+
+    return check
+
+
 class Xroad(Section):
     """The way through our own security server (máy chủ an ninh), to which the endpoint's `url` leads.
 
@@ -54,7 +65,7 @@ class Xroad(Section):
     service: Code | None = None
     services: dict[str, Code] = Field(default_factory=dict)
     version: Code | None = None
-    user_prefix: str = Field(default="VN", pattern=r"^[A-Z]{2}$")
+    user_prefix: Annotated[str, AfterValidator(_shaped(r"[A-Z]{2}", "a country as VN: two letters A-Z"))] = "VN"
     represented_party: Party | None = None
     security_server: SecurityServer | None = None
 
@@ -79,6 +90,10 @@ def _headers(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return value
 
 
+_ADDRESS = "a path as /token, or a whole address as https://host[:port]/token, without user, query and fragment"
+_CONTEXT = "a path as /csdldc/1.0: a slash before each part, none at the end, letters A-Z a-z, digits and ._~- in them"
+
+
 class Lgsp(Section):
     """The way through a sharing platform (nền tảng tích hợp, chia sẻ dữ liệu: LGSP, NGSP), to which `url` leads.
 
@@ -86,6 +101,8 @@ class Lgsp(Section):
     stands before every path of the source (`/csdldc/1.0`); `headers` go along with every question.
     """
 
-    token: str = Field(default="/token", pattern=r"^(https?://[^\s@/?#]+)?/[^\s@?#]*$", max_length=2048)
-    context: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*$", max_length=255)
+    token: Annotated[str, AfterValidator(_shaped(r"(https?://[^\s@/?#]+)?/[^\s@?#]*", _ADDRESS))] = Field(
+        default="/token"
+    )
+    context: Annotated[str, AfterValidator(_shaped(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])*", _CONTEXT, 255))] = ""
     headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(default_factory=dict)

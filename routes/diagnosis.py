@@ -161,8 +161,13 @@ def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Fi
             yield problem(subject, flaw, "mend the section")
         yield from _connection(subject, endpoint)
         if not flaws:
-            yield ok(subject, f"serves {', '.join(operation for _, operation in users)}")
-            yield from _doubts(subject, endpoint, users)
+            doubts = {
+                operation: text for database, operation in users if (text := _doubted(database, operation, endpoint))
+            }
+            for text in doubts.values():
+                yield warning(subject, text, _UNREACHED)
+            if served := [operation for _, operation in users if operation not in doubts]:
+                yield ok(subject, f"serves {', '.join(served)}")
     for name in settings.endpoints.keys() - needed.keys():
         yield problem(f"endpoints.{name}", "no operation uses it", "remove the section or correct its name")
 
@@ -180,11 +185,15 @@ def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint,
     return None
 
 
-def _doubts(subject: str, endpoint: Endpoint, users: Sequence[tuple[Database, str]]) -> Iterator[Finding]:
-    for database, name in users:
-        operation = database.operation(name)
-        if operation is not None and (text := doubt(operation, endpoint)) is not None:
-            yield warning(subject, text, "ask the provider for a service that answers as X-Road wants, then try it")
+def _doubted(database: Database, name: str, endpoint: Endpoint) -> str | None:
+    operation = database.operation(name)
+    return None if operation is None else doubt(operation, endpoint)
+
+
+_UNREACHED = (
+    "reach the source another way for it, or try whether the servers in the field hand it on; a service that wraps the "
+    "answer does not help: by no other name is it read here"
+)
 
 
 def _connection(subject: str, endpoint: Endpoint) -> Iterator[Finding]:

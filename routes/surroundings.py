@@ -25,6 +25,7 @@ from routes.expiry import client_expiries
 from routes.expiry_findings import configured_ends, ends
 from routes.face_findings import face
 from routes.findings import Finding, ok, problem, warning
+from routes.platform_findings import platform_look
 from routes.signer_findings import signers
 from routes.source_findings import PATIENCE_S, Looked, look
 from routes.token_findings import token_look, with_tokens
@@ -42,6 +43,11 @@ _LONGEST_S = 6 * PATIENCE_S
 async def surroundings(settings: Settings) -> list[Finding]:
     """Look at endpoints, clock, certificates, storage and Redis, all at once."""
     looks = [_within(f"endpoints.{name}", look(name, endpoint)) for name, endpoint in settings.endpoints.items()]
+    looks += [
+        _within(f"endpoints.{name}.lgsp", _only(platform_look(name, endpoint)))
+        for name, endpoint in settings.endpoints.items()
+        if endpoint.lgsp is not None
+    ]
     looks += [_within(f"{name}.key", _only(token_look(name, section))) for name, section in with_tokens(settings)]
     looks += [
         _within("trust", _only(signers(settings))),

@@ -60,7 +60,7 @@ def found(settings: Settings, name: str) -> list[Finding]:
             ROAD + 'security_server = "VN/GOV/G12"',
             "xroad.security_server: Value error, write INSTANCE/CLASS/MEMBER/SERVER",
         ),
-        (ROAD + 'user_prefix = "vn"', "xroad.user_prefix: "),
+        (ROAD + 'user_prefix = "vn"', "xroad.user_prefix: Value error, write a country as VN"),
         (ROAD + 'subsystem = "x"', "xroad.subsystem: there is no such setting"),
     ],
     ids=lambda value: value.replace("\n", " ")[-40:],
@@ -75,9 +75,9 @@ def test_identifiers_are_of_the_characters_that_x_road_has(tmp_path: Path, table
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ('token = "token"', "lgsp.token: "),
-        ('token = "ftp://a/token"', "lgsp.token: "),
-        ('context = "csdldc/1.0"', "lgsp.context: "),
+        ('token = "token"', "lgsp.token: Value error, write a path as /token, or a whole address"),
+        ('token = "ftp://a/token"', "lgsp.token: Value error, write a path"),
+        ('context = "csdldc/1.0"', "lgsp.context: Value error, write a path as /csdldc/1.0"),
         ('context = "/csdldc/1.0/"', "lgsp.context: "),
         ('context = "/csdldc/../1.0"', "lgsp.context: "),
         ('headers = { Authorization = "Basic eA==" }', "'Authorization' is no header that can be set here"),
@@ -180,6 +180,15 @@ def test_what_cannot_go_through_a_platform_is_a_problem(tmp_path: Path, endpoint
     assert said in problem.text
 
 
+@pytest.mark.parametrize("behind", ["/r1", "/?a=b", "#a"])
+def test_the_address_of_a_security_server_has_nothing_behind_it(tmp_path: Path, behind: str) -> None:
+    path = tmp_path / "lgsp.toml"
+    table = f'[endpoints.enterprise.xroad]\n{ROAD}service = "dkdn"'
+    path.write_text(f'[endpoints.enterprise]\nvia = "xroad"\nurl = "https://ss.example{behind}"\n{table}')
+    (problem,) = [one for one in found(load(path), "enterprise") if one.level == "problem"]
+    assert "url is that of the security server, https://host[:port] and nothing behind it" in problem.text
+
+
 def test_credentials_in_the_address_are_refused_on_the_way_to_a_platform(tmp_path: Path) -> None:
     path = tmp_path / "lgsp.toml"
     path.write_text(
@@ -193,7 +202,11 @@ def test_credentials_in_the_address_are_refused_on_the_way_to_a_platform(tmp_pat
 def test_what_is_right_is_in_order_and_what_may_fail_on_the_way_is_said(tmp_path: Path, keys: str) -> None:
     endpoint = f'via = "xroad"\nparams = {{ MaCanBo = "1" }}\n{keys}'
     findings = found(written(tmp_path, "population", endpoint, "xroad", ROAD), "population")
-    assert [one.level for one in findings] == ["ok", "warning"]
-    assert "person: X-Road hands on answers called TraCuuThongTinCongDanResponse only" in findings[1].text
+    assert [one.level for one in findings] == ["warning", "ok"]
+    assert "person cannot be reached through a security server of version 7.8" in findings[0].text
+    assert "begins with TraCuuThongTinCongDan and ends in Response" in findings[0].text
+    assert findings[0].next is not None
+    assert "no other name" in findings[0].next
+    assert findings[1].text == "serves match, relation"
     rest = written(tmp_path, "enterprise", 'via = "xroad"', "xroad", ROAD + 'service = "dkdn"')
     assert [one.level for one in found(rest, "enterprise")] == ["ok"]

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from adapters.schemes import LOGIN_PARAMS, HashedBasic
 from adapters.transport import Message
 from config.carriage import Lgsp
-from config.settings import Endpoint
+from config.settings import Endpoint, Settings
+from routes.platform_findings import platform_look
+from routes.surroundings import surroundings
 from sandbox import population
+from sandbox.ports import free_port
 from sandbox.run import Running
 from schemas.errors import UpstreamRefused
 from tests.test_carriage.carried import endpoint, reached
@@ -102,6 +106,39 @@ async def test_a_platform_that_does_not_know_us_is_told_from_the_source(
     (truth, *_) = truths(running, "enterprise")
     how = way(running, found, "enterprise").model_copy(update={"secret": SecretStr("wrong")})
     async with reached("enterprise", how) as ask:
-        with pytest.raises(UpstreamRefused):
+        with capture_logs() as log, pytest.raises(UpstreamRefused) as refused:
             await ask("enterprise", truth.operation, truth.request)
+    assert found.seen == []
+    assert (
+        "token address of the platform before enterprise refused the gateway's credentials" in refused.value.detail.en
+    )
+    (line,) = [line for line in log if line["event"] == "platform-login-refused"]
+    assert (line["log_level"], line["endpoint"], line["status"]) == ("warning", "enterprise", 401)
+
+
+@pytest.mark.parametrize("carrier", ["enterprise"], indirect=True)
+async def test_the_doctor_logs_in_to_the_platform_once(running: Running, carrier: tuple[str, Platform]) -> None:
+    _, found = carrier
+    how = way(running, found, "enterprise")
+    (fine,) = await platform_look("enterprise", how)
+    assert (fine.level, fine.code, found.logins) == ("ok", "platform-gives", 1)
+    app = web.Application()
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text="<html></html>")
+
+    app.router.add_post("/token", page)
+    async with listening(app) as address:
+        cases = {
+            "platform-refused": {"secret": SecretStr("wrong")},
+            "platform-unreadable": {"url": address},
+            "platform-silent": {"url": f"http://127.0.0.1:{free_port()}"},
+        }
+        for code, change in cases.items():
+            (problem,) = await platform_look("enterprise", how.model_copy(update=change))
+            assert (problem.level, problem.code) == ("problem", code)
+            assert problem.next
+            assert "wrong" not in problem.text
+    settings = Settings(endpoints={"enterprise": how.model_copy(update={"secret": SecretStr("wrong")})})
+    assert "platform-refused" in {one.code for one in await surroundings(settings)}
     assert found.seen == []

@@ -23,7 +23,7 @@ OTHERS = {
 ELSEWHERE = re.compile(r"(connect|name|no|storage|redis|disk|look|token)-.*")
 FINE = {
     "clock-agrees", "crl-current", "face-not-running", "face-shown", "gateway-not-running", "handshakes-fine",
-    "nothing-ends-soon", "ocsp-answers", "signer-believed",
+    "nothing-ends-soon", "ocsp-answers", "platform-gives", "signer-believed",
 }  # fmt: skip
 
 
