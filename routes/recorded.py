@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from routes.context import CALLER, PEER, REQUEST_ID
 from routes.errors import error_of
-from schemas.errors import Unauthenticated
+from schemas.errors import GatewayError, Unauthenticated
 from schemas.exchange import Caller, Database
 from schemas.purposes import PURPOSES
 from security.audit.trail import AuditTrail, Bearing
@@ -50,21 +50,33 @@ def recorded(
             raise
         except Exception as failure:
             error = error_of(failure)
-            if error.code in ("too-many-requests", "evidence-unavailable"):
-                raise
-            if error.receipt is None:
-                database, operation = routes.get(path, (None, None))
-                purpose = request.headers.get("Lgsp-Purpose")
-                await trail.refused(
-                    caller,
-                    error,
-                    Bearing(request[REQUEST_ID], database, operation, purpose if purpose in PURPOSES else None),
-                )
-            if error.receipt is not None and wants_full_receipt(request.headers.get("Lgsp-Receipt")):
-                error.proof = await trail.proof(error.receipt)
+            database, operation = routes.get(path, (None, None))
+            bearing = bound_for(request[REQUEST_ID], database, operation, request.headers.get("Lgsp-Purpose"))
+            full = wants_full_receipt(request.headers.get("Lgsp-Receipt"))
+            await leave_evidence(trail, caller, error, bearing, full=full)
             raise error from failure
 
     return record
+
+
+def bound_for(request_id: str, database: str | None, operation: str | None, purpose: str | None) -> Bearing:
+    """Return where a request was headed; any purpose but one of ours could be a personal value."""
+    return Bearing(request_id, database, operation, purpose if purpose in PURPOSES else None)
+
+
+async def leave_evidence(
+    trail: AuditTrail, caller: Caller, error: GatewayError, bearing: Bearing, *, full: bool
+) -> None:
+    """Record what went wrong for a known caller where no exchange did; with `full` its receipt gets the proof.
+
+    What is over a limit is counted elsewhere. Raises EvidenceUnavailable.
+    """
+    if error.code in ("too-many-requests", "evidence-unavailable"):
+        return
+    if error.receipt is None:
+        await trail.refused(caller, error, bearing)
+    if error.receipt is not None and full:
+        error.proof = await trail.proof(error.receipt)
 
 
 def wants_full_receipt(sent: str | None) -> bool:

@@ -12,13 +12,12 @@ from routes.context import BASE_URL, CALLER, FAILURE, PEER, REQUEST_ID
 from routes.direct import Whole
 from routes.errors import error_of, is_soap, soap_headers, soap_version
 from routes.language import preferred
-from routes.recorded import wants_full_receipt
+from routes.recorded import bound_for, leave_evidence, wants_full_receipt
 from routes.soap.faults import fault, header_of
 from routes.soap.replies import REPLY, Reply, envelope
 from schemas.errors import GatewayError, Internal
-from schemas.purposes import PURPOSES
 from security.answer_signing import AnswerSigner
-from security.audit.trail import AuditTrail, Bearing
+from security.audit.trail import AuditTrail
 from security.security_servers import SecurityServers
 
 log = structlog.get_logger()
@@ -54,16 +53,9 @@ def faulting(trail: AuditTrail, signer: AnswerSigner, servers: SecurityServers) 
         if caller is None:
             trail.anonymous(error, request[PEER].address)
             return error
-        if error.code in ("too-many-requests", "evidence-unavailable"):
-            return error
+        bearing = bound_for(request[REQUEST_ID], reply.database, reply.operation, reply.purpose)
         try:
-            if error.receipt is None:
-                purpose = reply.purpose if reply.purpose in PURPOSES else None
-                await trail.refused(
-                    caller, error, Bearing(request[REQUEST_ID], reply.database, reply.operation, purpose)
-                )
-            if error.receipt is not None and reply.full_receipt:
-                error.proof = await trail.proof(error.receipt)
+            await leave_evidence(trail, caller, error, bearing, full=reply.full_receipt)
         except GatewayError as unrecorded:
             return unrecorded
         return error
