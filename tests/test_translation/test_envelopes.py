@@ -210,6 +210,26 @@ async def test_the_code_of_a_source_is_found_however_deep_it_lies(version: Versi
         await asked(database, http(envelope(fault(version, "soap:Server", DEEP), version), status=b"500 No"))
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_fault_never_says_that_nobody_matches(version: Version) -> None:
+    # Nobody signs a fault: by `01` a foreign hand could make a citizen disappear.
+    for side, kind in (("Server", UpstreamUnavailable), ("Client", UpstreamRefused)):
+        code = side if version == "1.1" else {"Server": "Receiver", "Client": "Sender"}[side]
+        body = envelope(fault(version, f"soap:{code}", DEEP), version)
+        await refused(version, http(body, MEDIA[version], b"500 No"), "SOAP fault 01", kind=kind)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_fault_is_repeated_in_known_words_only(version: Version) -> None:
+    for code, own in (("soap:Client", "001077012345"), ("soap:001077012345", "02"), ("soap:Sender.001077012345", "A1")):
+        body = envelope(fault(version, code, DEEP.replace("01", own)), version)
+        with pytest.raises(UpstreamRefused) as caught:
+            await told(version, http(body, MEDIA[version], b"500 No"))
+        said = caught.value.detail
+        assert said.en in {f"The source answered SOAP fault {shown}" for shown in ("Client", "Sender", "?")}
+        assert "001077012345" not in said.vi
+
+
 async def test_a_record_that_speaks_of_faults_is_no_fault() -> None:
     await taken("1.1", http(envelope(payload("<Ten>Fault</Ten>"))), name="Fault")
     nested = f'<Thu><Ten>a</Ten><x:Fault xmlns:x="{ENVELOPE["1.1"]}"><faultcode>x:Server</faultcode></x:Fault></Thu>'
