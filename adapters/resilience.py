@@ -174,9 +174,12 @@ def retried(breakers: Breakers, endpoints: Mapping[str, Endpoint], *, sleep: Sle
             except TimeoutError:
                 if not limit.expired:
                     raise
-                raise UpstreamTimeout(
+                late = UpstreamTimeout(
                     Text(f"Nguồn {endpoint} không trả lời kịp hạn.", f"{endpoint} did not answer before the deadline.")
-                ) from None
+                )
+                # A log-in may have taken all the time that there was.
+                late.unsent = not exchange.trail.messages
+                raise late from None
 
         return bounded
 

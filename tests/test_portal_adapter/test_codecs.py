@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.bindings import Expected
+from adapters.carriage import login_for, scheme_of
 from adapters.dispatch import compile_codecs
 from adapters.portal import PORTAL
 from adapters.portal_binding import batch_limit
@@ -140,6 +141,13 @@ def test_a_mark_is_found_again(note: str, sequence: int | None, event: str | Non
         assert mark_of(text) == (sequence, event)
 
 
+def test_a_mark_finds_its_place_behind_the_longest_text() -> None:
+    whole = step(7, "4", note="x" * LONGEST_NOTE, event="e" * 40)
+    assert whole.note is not None
+    assert (len(whole.note), mark_of(whole.note)) == (LONGEST_NOTE, (7, "e" * 40))
+    assert marked("x" * (LONGEST_NOTE + 1), None, None) == "x" * LONGEST_NOTE
+
+
 @pytest.mark.parametrize("note", [None, "", "[#]", "[#/]", "[#1] ", "#1", "[#1/a b]", "[#x]"])
 def test_what_is_no_mark(note: str | None) -> None:
     assert mark_of(note) is None
@@ -204,6 +212,29 @@ def test_the_second_generation_goes_through_a_platform() -> None:
     codecs = compile_codecs([PORTAL], {"portal": Endpoint.model_validate(settings)})
     message, _ = codecs["portal", "look-up"].write(exchange("look-up", {"code": CODE}))
     assert message.path == "/portal/dvc/2.0/TraCuuHoSo"
+
+
+@pytest.mark.parametrize("place", ["query", "header"])
+def test_whom_the_adapter_hands_it_to_stands_in_one_place(place: str) -> None:
+    endpoint = at(HERE, "1", dstcode="VN:GOV:x", dstcode_in=place)
+    message, _ = compile_codecs([PORTAL], {"portal": endpoint})["portal", "fields"].write(exchange("fields", {}))
+    assert (message.query, message.headers.get("dstcode")) == (
+        ({"dstcode": "VN:GOV:x"}, None) if place == "query" else ({}, "VN:GOV:x")
+    )
+
+
+def test_either_goes_through_a_security_server() -> None:
+    road = {"client": "VN/GOV/H26/lgsp", "provider": "VN/GOV/G22/portal", "service": "mapi"}
+    for generation, path in (("1", "/XrdAdapter/RestService/forward/mapi/g"), ("2", "/dvc/2.0/TraCuuHoSo")):
+        settings = at(HERE, generation).model_dump() | {"via": "xroad", "xroad": road}
+        endpoint = Endpoint.model_validate(settings)
+        codecs = compile_codecs([PORTAL], {"portal": endpoint})
+        message, _ = codecs["portal", "look-up"].write(exchange("look-up", {"code": CODE}))
+        assert message.path == f"/r1/VN/GOV/G22/portal/mapi{path}"
+        scheme, _ = login_for("portal", endpoint, scheme_of([PORTAL], "portal"))
+        steps = scheme.log_in(endpoint)
+        assert steps is not None
+        assert next(steps).path.startswith("/r1/VN/GOV/G22/portal/mapi/")
 
 
 def test_batches() -> None:

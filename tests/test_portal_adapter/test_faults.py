@@ -169,6 +169,17 @@ async def test_a_portal_that_does_not_answer_may_have_acted() -> None:
     assert len(double.asked) == 1
 
 
+async def test_a_log_in_that_takes_all_the_time_sends_nothing() -> None:
+    double = Double(lambda *_: told(0, "thành công"), gate=asyncio.Event())
+    async with serving(double) as gateway:
+        with pytest.raises(UpstreamTimeout) as caught:
+            await gateway.ask("progress", {"steps": [step(1, "4")]}, seconds=0.3)
+        assert double.gate is not None
+        double.gate.set()
+    assert not maybe_applied(caught.value)
+    assert not double.asked
+
+
 @pytest.mark.parametrize(
     "death",
     [
@@ -190,8 +201,11 @@ async def test_a_dead_session_is_renewed_once(death: Callable[[], web.Response])
     assert double.logins == 2
 
 
-async def test_a_session_that_is_never_taken_is_told_as_such() -> None:
-    double = Double(lambda *_: told("-1", "Phiên làm việc đã hết hạn"))
+@pytest.mark.parametrize(
+    "death", [lambda: told("-1", "Phiên làm việc đã hết hạn"), lambda: raw(b"", status=401)], ids=["told", "401"]
+)
+async def test_a_session_that_is_never_taken_is_told_as_such(death: Callable[[], web.Response]) -> None:
+    double = Double(lambda *_: death())
     async with serving(double) as gateway:
         data = await gateway.register(dossier())
         assert (data["outcome"], data["reason"]) == ("session", "session-ended")
