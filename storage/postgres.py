@@ -38,6 +38,8 @@ class PostgresStorage(Storage):
                     "application_name": "lgsp",
                     "synchronous_commit": "on",
                     "lock_timeout": str(LOCK_TIMEOUT_MS),
+                    # A plan that was kept from when a table was small would look at all of it for ever.
+                    "plan_cache_mode": "force_custom_plan",
                 },
             },
         )
