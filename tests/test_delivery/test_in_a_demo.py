@@ -1,4 +1,4 @@
-"""Delivery as its users see it: pushed over HTTP to a demo, seen in the portal's ledger, whatever is killed meanwhile."""
+"""Delivery as users see it: pushed over HTTP to a demo, seen in its portal's ledger, whatever is killed meanwhile."""
 
 import asyncio
 import json

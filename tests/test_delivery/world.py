@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, update
+
 from adapters.portal import PORTAL
 from config.settings import Endpoint
 from config.sync import Sync
@@ -19,7 +21,7 @@ from sync.delivery import Courier
 from sync.liveness import owner
 from sync.opening import Opener
 from sync.sealing import DossierSealer
-from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS
+from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIERS
 from sync.worker import Worker
 from tests.test_audit.audit_world import a_world
 from tests.test_intake.world import Desk, a_desk, a_dossier, a_status
@@ -41,6 +43,7 @@ class Post:
     settings: Sync
     stack: AsyncExitStack
     running: list[tuple[Worker, asyncio.Task[None]]] = field(default_factory=list)
+    abandoned: list[tuple[Worker, asyncio.Task[None]]] = field(default_factory=list)
 
     def start(self, handler: Handler | None = None, name: str | None = None) -> Worker:
         """Start one more worker."""
@@ -59,11 +62,21 @@ class Post:
             await task
         self.running.clear()
 
-    def crash(self) -> None:
-        """End all workers on the spot: nothing they hold is given up."""
-        for _, task in self.running:
-            task.cancel()
+    def abandon(self) -> None:
+        """Leave all workers hanging where they are, as a killed process leaves its rows: nothing is given up."""
+        for worker, _ in self.running:
+            # Its task waits for a batch that never ends.
+            worker.stop()
+        self.abandoned += self.running
         self.running.clear()
+
+    async def end_leases(self) -> None:
+        """Let as much time pass for the leases as they last."""
+
+        def now_over(connection: Connection) -> None:
+            connection.execute(update(DOSSIERS).where(DOSSIERS.c.lease_until.is_not(None)).values(next_due=0))
+
+        await self.desk.world.storage.write(now_over)
 
     async def until(self, holds: Callable[[], Any], what: str) -> None:
         """Look until a coroutine function says yes."""
@@ -118,6 +131,9 @@ async def a_post(url: str, vault: Path, portal: Visitor, generation: str = "1", 
             yield post
         finally:
             await post.stop()
+            for _, task in post.abandoned:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in post.abandoned), return_exceptions=True)
 
 
 def a_code(number: int) -> str:
