@@ -29,11 +29,12 @@ def check_addressed(headers: Iterable[Trusted], addressed: Callable[[str], bool]
     `addressed` is asked for an authority in lower case without a default port.
     """
     for block in headers:
-        if block.tag in _TO and not addressed(_authority((block.text or "").strip())):
+        if block.tag in _TO and not addressed(authority_of((block.text or "").strip())):
             raise SignatureRejected(_ELSEWHERE, reason="not-covered")
 
 
-def _authority(address: str) -> str:
+def authority_of(address: str) -> str:
+    """Return the authority of a URL, in lower case and without a default port; empty where it has none."""
     try:
         return URL(address).host_port_subcomponent or ""
     except ValueError:

@@ -8,7 +8,7 @@ the usual form is read off its canonical text (`soap_plain`); the walk below rea
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from operator import methodcaller
+from operator import attrgetter, methodcaller
 from typing import NamedTuple
 
 from security.freshness import fresh_until, instant
@@ -49,6 +49,8 @@ _ID_FORM = frozenset({WSU_ID})
 _CONFIRMATION_FORM = frozenset({WSU_ID, "Value"})
 _NOTHING: frozenset[str] = frozenset()
 _ID_OF = methodcaller("get", WSU_ID)
+_TAG_OF = attrgetter("tag")
+_QUALIFIED = methodcaller("startswith", "{")
 
 
 class _Message(NamedTuple):
@@ -165,6 +167,9 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
     header, body = children
     if header.tag != _HEADER[version] or body.tag != _BODY[version]:
         raise malformed("the envelope must hold exactly a Header and a Body")
+    blocks = list(header)
+    if not element_only(header, blocks) or not all(map(_QUALIFIED, map(_TAG_OF, blocks))):
+        raise malformed("the Header must hold nothing but elements of a namespace")
     payload = list(body)
     if len(payload) != 1 or not element_only(body, payload):
         raise malformed("the Body must hold exactly one element")
@@ -194,7 +199,6 @@ def _read(root: Element, policy: SignaturePolicy) -> _Message:
             raise malformed("Security holds something that the profile does not know")
     if len(children) != 2 + (token is not None) + len(confirmations) or not element_only(security, children):
         raise malformed("Signature, Timestamp and token must be children of Security")
-    blocks = list(header)
     blocks.remove(security)
     return _Message(version, header, blocks, body, security, signature, timestamp, token, confirmations)
 

@@ -11,6 +11,7 @@ from routes.bodies import check_repeated, once
 from routes.context import REQUEST_ID
 from routes.frame import is_fit
 from routes.recorded import wants_full_receipt
+from routes.soap.addressing import check_action
 from routes.soap.context import Said, said_in
 from routes.soap.envelopes import action_in
 from routes.soap.incoming import Incoming
@@ -61,9 +62,11 @@ def heard(request: web.Request, incoming: Incoming, service: str, element: str) 
     if said.request_id is not None and is_fit(said.request_id):
         request[REQUEST_ID] = said.request_id
     once(headers, "SOAPAction")
-    if action_in(reply.version, headers) not in ("", action_of(service, element)):
+    action = action_of(service, element)
+    if action_in(reply.version, headers) not in ("", action):
         place = "SOAPAction" if reply.version == "1.1" else "Content-Type"
         raise Malformed(_WRONG_ACTION, flaws=[Flaw("", _WRONG_ACTION, header=place)])
+    check_action(incoming.blocks, action)
     if incoming.xroad is not None:
         check_service(incoming.xroad, element)
     return said

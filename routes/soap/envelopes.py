@@ -12,12 +12,13 @@ from typing import Final
 
 from aiohttp.helpers import parse_mimetype
 
+from routes.soap.addressing import ADDRESSING
 from routes.soap.names import CONTENT_TYPES, GATEWAY, REPRESENTATION, XROAD
 from routes.soap.shared_types import BLOCKS
 from routes.soap.wsdl import Version
 from schemas.errors import Flaw, Malformed, Text, UnsupportedMediaType
 from security.soap_plain import SOAP
-from security.xml import MESSAGE, Element, Limits, XmlRefused, blank, parse, without_comments
+from security.xml import MESSAGE, WHITESPACE, Element, Limits, XmlRefused, blank, parse, without_comments
 
 _UNSIGNED: Final[Limits] = replace(MESSAGE, comments=True)
 _VERSIONS: Final[Mapping[str, Version]] = {f"{{{SOAP['1.1']}}}Envelope": "1.1", f"{{{SOAP['1.2']}}}Envelope": "1.2"}
@@ -25,7 +26,8 @@ _OURS: Final = {
     "1.1": frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}),
     "1.2": frozenset({"", f"{SOAP['1.2']}/role/next", f"{SOAP['1.2']}/role/ultimateReceiver"}),
 }
-_TRUE: Final = ("1", "true")
+# SOAP 1.1 has 0 and 1 alone, but stacks that write a boolean are as clear.
+_MUST: Final = {"0": False, "false": False, "1": True, "true": True}
 # Names of header blocks that are understood here, and beginnings of such names.
 _GATEWAY: Final = f"{{{GATEWAY}}}"
 _XROAD: Final = (f"{{{XROAD}}}", f"{{{REPRESENTATION}}}")
@@ -101,6 +103,18 @@ def read_unsigned(document: bytes, version: Version) -> Message:
     return Message(version, tuple(understood(blocks_of(header), version)), payload_of(body))
 
 
+def check_envelope(document: bytes, version: Version) -> None:
+    """Raise Malformed and its kinds where it is the envelope of a signed message that is wrong; not for broken XML."""
+    try:
+        root = parse(document)
+    except XmlRefused:
+        return
+    header, body = parts_of(root, version)
+    for block in blocks_of(header):
+        _namespaced(block)
+    payload_of(body)
+
+
 def unreadable(refused: XmlRefused) -> Malformed:
     """Say why a document is not read; nothing of its content is repeated."""
     return Malformed(
@@ -138,7 +152,7 @@ def parts_of(root: Element, version: Version) -> tuple[Element | None, Element]:
 
 def _check_encoding(root: Element, version: Version) -> None:
     style = f"{{{SOAP[version]}}}encodingStyle"
-    for place in (root, *root[-1].iter("*")):
+    for place in (root, root[0], *root[-1].iter("*")):
         if place.get(style, "").strip() not in ("", f"{SOAP['1.2']}/encoding/none"):
             raise BadEncoding(
                 Text(
@@ -161,22 +175,24 @@ def blocks_of(header: Element | None) -> list[Element]:
 def understood(blocks: Iterable[Element], version: Version) -> list[Element]:
     """Return the header blocks that are meant for us; raises NotUnderstood for one that must be and is not, Malformed.
 
-    What is meant for another actor (SOAP 1.1) or role (SOAP 1.2) is passed over.
+    What is meant for another actor (SOAP 1.1) or role (SOAP 1.2) is passed over, and so is WS-Addressing that need not
+    be understood.
     """
     soap = f"{{{SOAP[version]}}}"
     receiver = f"{soap}{'actor' if version == '1.1' else 'role'}"
     ours = []
     for block in blocks:
-        name = str(block.tag)
-        if not name.startswith("{"):
-            raise Malformed(
-                Text("Khối Header phải có không gian tên", "A header block must be of a namespace, and one is of none")
-            )
+        name = _namespaced(block)
         if block.get(receiver, "").strip() not in _OURS[version]:
             continue
-        must = block.get(f"{soap}mustUnderstand", "0").strip() in _TRUE
+        must = _MUST.get(block.get(f"{soap}mustUnderstand", "0").strip(WHITESPACE))
+        if must is None:
+            raise Malformed(
+                Text("Giá trị mustUnderstand không phải 0 hoặc 1", "A value of mustUnderstand is neither 0 nor 1")
+            )
         # One in our namespace that we do not have is refused with its own reason, unless it must be understood.
-        if name in _BLOCKS or name.startswith(_XROAD) or (name.startswith(_GATEWAY) and not must):
+        known = name in _BLOCKS or name.startswith(_XROAD) or (must and name in ADDRESSING)
+        if known or (name.startswith(_GATEWAY) and not must):
             ours.append(block)
         elif must:
             failure = NotUnderstood(
@@ -189,6 +205,15 @@ def understood(blocks: Iterable[Element], version: Version) -> list[Element]:
             failure.block = name
             raise failure
     return ours
+
+
+def _namespaced(block: Element) -> str:
+    name = str(block.tag)
+    if not name.startswith("{"):
+        raise Malformed(
+            Text("Khối Header phải có không gian tên", "A header block must be of a namespace, and one is of none")
+        )
+    return name
 
 
 def payload_of(body: Element) -> Element:

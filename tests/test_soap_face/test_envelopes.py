@@ -129,6 +129,22 @@ def test_blocks_for_somebody_else_are_passed_over(gate: Gate, question: str, ver
 
 
 @BOTH
+@pytest.mark.parametrize("value", ["9", "2", "yes", "wrong", "", " ", "TRUE", "True", "01"])
+def test_a_must_that_is_no_boolean(gate: Gate, version: str, value: str) -> None:
+    """Nothing says whether it has to be understood (SOAP 1.1, section 4.2.3; SOAP 1.2 part 1, section 5.2.3)."""
+    for block in (
+        '<x:a xmlns:x="urn:x" e:mustUnderstand="{}"/>',
+        '<g:Purpose e:mustUnderstand="{}">inspection</g:Purpose>',
+    ):
+        reply = gate.send("/soap/population", envelope(ASKED, version, block.format(value)), version=version)
+        refused = Refused(reply, version)
+        assert (refused.fault.code, refused.code) == (SENDER[version], "malformed")
+    elsewhere = f'<x:a xmlns:x="urn:x" e:mustUnderstand="{value}" e:{NODE[version]}="urn:somebody"/>'
+    reply = gate.send("/soap/population", envelope("", version, elsewhere), version=version)
+    assert Refused(reply, version).fault.problem["reason"] == "empty-body"
+
+
+@BOTH
 def test_header_blocks_are_looked_at_before_the_body(gate: Gate, version: str) -> None:
     reply = gate.send("/soap/population", envelope("", version, must(version)), version=version)
     assert Refused(reply, version).fault.code == "MustUnderstand"
