@@ -127,6 +127,24 @@ async def test_callers_over_rest_and_soap_are_told_what_the_source_said(kind: Ki
             assert (refused.status, b">upstream-unreadable<" in refused.body) == (500, True)
 
 
+HOLDING_NONE: dict[str, tuple[str, int, str]] = {
+    "null": ('{"data": null}', 404, "no-record"),
+    "empty-root": ('{"data": "<kq/>"}', 404, "no-record"),
+    "no-text": ('{"data": {"a": 1}}', 502, "upstream-unreadable"),
+    "missing": ("{}", 502, "upstream-unreadable"),
+    "other-root": ('{"data": "<error>x</error>"}', 502, "upstream-unreadable"),
+    "other-record": ('{"data": "<kq><Khac/></kq>"}', 502, "upstream-unreadable"),
+}
+
+
+async def test_callers_are_told_of_no_record_only_where_the_source_said_so(tmp_path: Path) -> None:
+    async with gateway_before(database_of(binding_of("xml-in-json")), tmp_path) as asking:
+        for case, (body, status, code) in HOLDING_NONE.items():
+            answer = await asking.rest(http(body.encode()))
+            assert (answer.status, answer.json["code"]) == (status, code), case
+            assert f">{code}<".encode() in (await asking.soap(http(body.encode()))).body, case
+
+
 async def test_soap_callers_are_told_the_same_by_two_sources_of_different_contracts(tmp_path: Path) -> None:
     told = []
     for name in ("unqualified", "other-names"):
