@@ -39,10 +39,10 @@ def read_contract(path: Path) -> Any:
 
 
 def unreadable() -> tuple[type[Exception], ...]:
-    """Return what `read_contract` raises."""
+    """Return what `read_contract` raises: of what is no contract at all zeep raises whatever it meets."""
     from zeep.exceptions import Error
 
-    return (Error, OSError, LookupError, XmlRefused)
+    return (Error, OSError, LookupError, ValueError, TypeError, AttributeError, XmlRefused)
 
 
 class Place(NamedTuple):

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import ArgumentError
 
-from adapters import DESTINATIONS
-from adapters.carriage import compiled, doubt
 from adapters.contract_check import check_contracts, contract_of
-from adapters.dispatch import endpoint_of
-from adapters.site import Site
-from adapters.trust_domains import TrustDomains
-from config.settings import ConfigurationError, Endpoint, Settings
+from config.settings import ConfigurationError, Settings
+from routes.endpoint_findings import closed, endpoint_findings
 from routes.expiry import certificate_files, revocation_files
 from routes.findings import Finding, ok, problem, warning
 from routes.listening import tls_context
 from routes.loopback import listens_on_loopback_only, sandbox_clients, sandbox_material
 from routes.peers import networks
 from routes.signing_findings import signing_findings
-from routes.token_findings import token_findings
-from routes.trust_findings import trust_findings, usable_domains
-from routes.xroad_findings import server_findings
+from routes.trust_findings import trust_findings
+from routes.xroad_findings import also_clients, server_findings
 from schemas.exchange import Database
 from security.audit.assembly import log_signer
 from security.audit.vault import Vault
+from security.client_store import load_all
 from security.keys import KeyRing, KeysUnusable
-from security.private_files import KeyRefused, read_private
+from security.security_servers import load_servers
 from security.trust import load_certificates
 from security.trust_revocation import read_lists
 from storage.commands import status
@@ -71,12 +66,18 @@ def _addresses(settings: Settings, _databases: Sequence[Database]) -> Iterator[F
         yield problem("server.trusted_proxies", str(failure), "mend the entry")
     if server.tls is not None:
         try:
-            tls_context(server.tls, settings.xroad.servers)
+            # What is wrong with the others' certificates is said of `xroad.servers`.
+            load_servers(settings.xroad)
+            servers = settings.xroad.servers
+        except ConfigurationError:
+            servers = ()
+        try:
+            tls_context(server.tls, servers)
         except ConfigurationError as failure:
             yield problem("server.tls", str(failure), "put a PEM certificate and its own key there")
         else:
             yield ok("server.tls", "certificate and key belong together")
-        yield from _closed("server.tls.key", server.tls.key)
+        yield from closed("server.tls.key", server.tls.key)
 
 
 def _url_flaw(url: str) -> str | None:
@@ -132,97 +133,6 @@ def _sandbox(settings: Settings, _databases: Sequence[Database]) -> Iterator[Fin
             yield problem(subject, f"{text}: `lgsp serve` refuses it outside loopback", "replace it by your own")
 
 
-def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Finding]:
-    domains = usable_domains(settings)
-    needed: dict[str, list[tuple[Database, str]]] = {}
-    # Where nothing is delivered to needs no section.
-    reached = [
-        one for one in DESTINATIONS if settings.endpoints.keys() & {endpoint_of(one, each) for each in one.operations}
-    ]
-    for database in (*databases, *reached):
-        for operation in database.operations:
-            needed.setdefault(endpoint_of(database, operation), []).append((database, operation.name))
-    for name, users in needed.items():
-        subject = f"endpoints.{name}"
-        endpoint = settings.endpoints.get(name)
-        if endpoint is None:
-            wanted = ", ".join(f"{database.name}/{operation}" for database, operation in users)
-            yield warning(subject, f"is missing: {wanted} is not served", f"add a section [endpoints.{name}]")
-            continue
-        if endpoint.domain in settings.trust and endpoint.domain not in domains:
-            # What is wrong with its domain is said of that one.
-            yield from _connection(subject, endpoint)
-            continue
-        flaws = [
-            flaw for database, operation in users if (flaw := _compiled(database, operation, name, endpoint, domains))
-        ]
-        # Operations of one endpoint mostly fail for one reason.
-        for flaw in dict.fromkeys(flaws):
-            yield problem(subject, flaw, "mend the section")
-        yield from _connection(subject, endpoint)
-        if not flaws:
-            doubts = {
-                operation: text for database, operation in users if (text := _doubted(database, operation, endpoint))
-            }
-            for text in doubts.values():
-                yield warning(subject, text, _UNREACHED)
-            if served := [operation for _, operation in users if operation not in doubts]:
-                yield ok(subject, f"serves {', '.join(served)}")
-    for name in settings.endpoints.keys() - needed.keys():
-        yield problem(f"endpoints.{name}", "no operation uses it", "remove the section or correct its name")
-
-
-def _compiled(database: Database, operation: str, name: str, endpoint: Endpoint, domains: TrustDomains) -> str | None:
-    declared = database.operation(operation)
-    if declared is None:
-        return f"{database.name}/{operation} cannot be compiled"
-    try:
-        compiled(database, declared, Site(name, endpoint, domains=domains))
-    except ConfigurationError as failure:
-        return str(failure)
-    except (OSError, ValueError) as failure:
-        return f"{database.name}/{operation}: {failure}"
-    return None
-
-
-def _doubted(database: Database, name: str, endpoint: Endpoint) -> str | None:
-    operation = database.operation(name)
-    return None if operation is None else doubt(operation, endpoint)
-
-
-_UNREACHED = (
-    "reach the source another way for it, or try whether the servers in the field hand it on; a service that wraps the "
-    "answer does not help: by no other name is it read here"
-)
-
-
-def _connection(subject: str, endpoint: Endpoint) -> Iterator[Finding]:
-    parts = urlsplit(endpoint.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        yield problem(
-            f"{subject}.url", f"{endpoint.url} is no http or https address", "write https://host[:port][/path]"
-        )
-    for setting, place in (("key", endpoint.key), ("tls_key", endpoint.tls_key)):
-        if isinstance(place, Path):
-            yield from _closed(f"{subject}.{setting}", place)
-        elif place is not None:
-            yield from token_findings(subject, endpoint)
-    if endpoint.tls_certificate is not None:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(endpoint.tls_certificate, endpoint.tls_key)
-        except OSError as failure:
-            reason = failure.strerror or str(failure)
-            yield problem(f"{subject}.tls_certificate", f"cannot be used: {reason}", "name the key that belongs to it")
-
-
-def _closed(subject: str, path: Path) -> Iterator[Finding]:
-    """A private key that others may read or replace is everybody's."""
-    try:
-        read_private(path)
-    except KeyRefused as refused:
-        yield problem(subject, refused.text, refused.step)
-
-
 def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
     for subject, path in _outside_domains(certificate_files(settings)):
         try:
@@ -245,6 +155,10 @@ def _files(settings: Settings, _databases: Sequence[Database]) -> Iterator[Findi
 def _outside_domains(files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
     """Leave out the files of `[trust.NAME]` sections: `_trust` reads those, and one flaw is one finding."""
     return ((subject, path) for subject, path in files if not subject.startswith("trust."))
+
+
+def _endpoints(settings: Settings, databases: Sequence[Database]) -> Iterator[Finding]:
+    yield from endpoint_findings(settings, databases)
 
 
 def _stores(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
@@ -287,11 +201,14 @@ async def stored(settings: Settings) -> list[Finding]:
     storage = await open_storage(settings.storage.url)
     try:
         marked = await sandbox_clients(storage)
+        both = list(also_clients(await storage.read(load_all), settings))
     finally:
         await storage.close()
     if listens_on_loopback_only(settings):
-        return [warning("clients", f"{text}: good on this machine only", "revoke it before moving") for text in marked]
-    return [problem("clients", f"{text}: `lgsp serve` refuses it", "run `lgsp clients revoke`") for text in marked]
+        step = "revoke it before moving"
+        return [*both, *(warning("clients", f"{text}: good on this machine only", step) for text in marked)]
+    step = "run `lgsp clients revoke`"
+    return [*both, *(problem("clients", f"{text}: `lgsp serve` refuses it", step) for text in marked)]
 
 
 def _trust(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:

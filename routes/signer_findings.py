@@ -159,7 +159,7 @@ class _Signer:
             return self._problem("signer-self-signed", text, step)
         issuer = shown(self.certificate.issuer)
         text = f"was issued by {issuer}, to which none of our authorities leads: an intermediate certificate is missing"
-        step = f"get the certificate of {issuer} from its authority, name it in {held.into}, then run `lgsp reload`"
+        step = f"get the certificate of {issuer} from its authority, name it in {held.into}, then restart"
         return self._problem("signer-missing-intermediate", text, step)
 
     def _refused(self, refused: Rejected, held: _Held, now: datetime) -> Finding:

@@ -173,7 +173,7 @@ _WANTS_OURS = _Refusal(
     "tls-client-certificate-required",
     "the source asks for a client certificate and got none",
     "set {subject}.tls_certificate and {subject}.tls_key to the certificate that is registered with the source, then "
-    "run `lgsp reload`",
+    "restart",
 )
 _REFUSES_OURS = _Refusal(
     "tls-client-certificate-refused",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from config.settings import ConfigurationError, Settings
-from routes.certificate_facts import purposes, shown
+from routes.certificate_facts import is_authority, purposes, shown
 from routes.findings import Finding, ok, problem, warning
 from security.clients import Client
 from security.security_servers import load_servers
@@ -44,8 +45,33 @@ def server_findings(settings: Settings) -> Iterator[Finding]:
             text = f"the certificate of {who} is not made for TLS clients: the handshake with it is refused"
             step = "have it issued with clientAuth in its extended key usage, or without any"
             yield problem(_SUBJECT, text, step)
+        elif is_authority(certificate):
+            text = f"the certificate of {who} is an authority's (CA): who connects with it is believed, nobody else"
+            step = "name the one with which the security server connects; if it made this one itself, leave it"
+            yield warning(_SUBJECT, text, step)
         else:
             yield ok(_SUBJECT, f"{who} is believed about who asks through it, until {ends:%Y-%m-%d %H:%M} UTC")
+
+
+def also_clients(clients: Sequence[Client], settings: Settings) -> Iterator[Finding]:
+    """Yield which clients are registered with the certificate of a security server."""
+    try:
+        servers = {one.fingerprint(SHA256()).hex(): one for one in load_servers(settings.xroad)}
+    except ConfigurationError:
+        return
+    for client in clients:
+        for held in client.credentials:
+            server = servers.get(held.material.get("sha256", ""))
+            if client.revoked_at is None and held.kind == "mtls" and held.revoked_at is None and server is not None:
+                text = (
+                    f"the certificate of {shown(server.subject)} is also that of client {client.client_id}: by it the "
+                    "client is never known, but believed about who asks through it, as any client"
+                )
+                step = (
+                    f"name the security server's own certificate, or `lgsp clients revoke {client.client_id} "
+                    f"--credential {held.id}` where it is its own"
+                )
+                yield warning(_SUBJECT, text, step)
 
 
 def waiting(clients: Sequence[Client], settings: Settings) -> Iterator[Finding]:

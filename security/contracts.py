@@ -8,7 +8,12 @@ from pathlib import Path
 from lxml import etree
 
 import schemas
-from security.xml import compile_schema
+from config.settings import ConfigurationError
+from security.xml import XmlRefused, compile_schema
+
+
+class ContractUnusable(ConfigurationError):
+    """A contract file is missing, broken or none; the text names it."""
 
 
 def contract_path(name: str) -> Path:
@@ -18,6 +23,9 @@ def contract_path(name: str) -> Path:
 
 @cache
 def contract_schema(name: str) -> etree.XMLSchema:
-    """Compile the schemas of a contract file; raises LookupError if it holds none."""
+    """Compile the schemas of a contract file; raises ContractUnusable."""
     path = contract_path(name)
-    return compile_schema(path.read_bytes(), path.parent)
+    try:
+        return compile_schema(path.read_bytes(), path.parent)
+    except (OSError, LookupError, XmlRefused, etree.LxmlError) as failure:
+        raise ContractUnusable(f"the contract file {path} cannot be used: {failure}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 import typer
 
 import adapters
+import schemas
 from adapters import DATABASES
 from adapters.soap import Soap
 from commands.serving import serve
 from config.settings import load
 from routes.diagnosis import configuration
+from security.contracts import contract_schema
 from tests.test_commands.conftest import Deployment, lgsp, printed, quick
 
 
@@ -215,3 +218,31 @@ def test_serve_refuses_a_declaration_that_its_contract_contradicts_before_it_lis
     said = capsys.readouterr().err
     assert "population/person: CongdanCollection/Nguoi: the contract has no element Nguoi here" in said
     assert "correct the declaration" in said
+
+
+GOOD = (Path(schemas.__file__).with_name("wsdl") / "population.wsdl").read_bytes()
+BROKEN = {
+    "truncated": GOOD[: len(GOOD) // 2],
+    "doctype": GOOD.replace(b"?>", b"?>\n<!DOCTYPE x [<!ENTITY a 'b'>]>", 1),
+    "missing-type": re.sub(rb'<xs:complexType name="(\w+)"', rb'<xs:complexType name="\1x"', GOOD, count=1),
+    "no-number": GOOD.replace(b'minOccurs="0"', b'minOccurs="abc"'),
+    "no-schema": b"<html/>",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_contract_file_that_cannot_be_used_is_named(
+    deployed: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder = Path(schemas.__file__).with_name("wsdl")
+    shutil.copytree(folder, tmp_path / "schemas" / "wsdl")
+    (tmp_path / "schemas" / "wsdl" / "population.wsdl").write_bytes(BROKEN[kind])
+    monkeypatch.setattr(schemas, "__file__", str(tmp_path / "schemas" / "__init__.py"))
+    contract_schema.cache_clear()
+    try:
+        found = [one for one in configuration(load(deployed.file), DATABASES) if one.level == "problem"]
+    finally:
+        contract_schema.cache_clear()
+    assert {one.subject for one in found} == {"contracts.population", "endpoints.population"}
+    assert all(one.next and "the contract file of this release back" in one.next for one in found)
+    assert all("population.wsdl cannot be used" in one.text for one in found if one.subject == "endpoints.population")

@@ -226,6 +226,9 @@ async def test_a_source_that_refuses_no_certificate_asks_for_one(root: Paper, tm
     tls.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_BAD_CERTIFICATE
     finding = await found(tls, host="localhost", tls_ca=root.file(tmp_path))
     assert finding.code == "tls-client-certificate-required"
+    # gateway.toml is read at the start only.
+    assert finding.next is not None
+    assert finding.next.endswith("then restart")
 
 
 async def test_a_source_with_an_old_tls_only(root: Paper, tmp_path: Path) -> None:
