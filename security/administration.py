@@ -234,6 +234,11 @@ def view(client: Client) -> dict[str, JSON]:
 def _change(
     action: str, before: Client | None, after: Client, by: str, at: datetime, secret: str | None = None
 ) -> Change:
+    """Make the change; raises ChangeRefused where it adds a credential that proves nothing any more."""
+    held = {item.id for item in before.credentials} if before is not None else set()
+    for item in after.credentials:
+        if item.id not in held and item.lapse(at) == "expired":
+            raise ChangeRefused(f"credential {item.id} expired on {_instant(item.not_after)}: give one that is valid")
     differences = _differences(before, after)
     details: dict[str, JSON] = {
         "action": f"client-{action}",

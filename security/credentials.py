@@ -31,7 +31,7 @@ def certificate_credential(certificate: Certificate, at: datetime, *, signs: boo
     """A pinned certificate: for mTLS, or with `signs` for who signs messages. It ends when the certificate does.
 
     The certificate itself is kept where it signs, since a signed request only names it. Raises ValueError for one whose
-    key is not accepted for signatures.
+    key is not accepted for signatures or has another keyUsage.
     """
     der = certificate.public_bytes(Encoding.DER)
     digest = sha256(der).hexdigest()

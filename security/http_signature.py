@@ -37,7 +37,7 @@ from security.signature_algorithms import (
 )
 from security.signature_base import DERIVED, HttpRequest, component_names, signature_base
 from security.structured_fields import BareItem, InnerList, Item, Member, Unreadable, dictionary
-from security.trust_path import fingerprint
+from security.trust_path import NOT_FOR_SIGNING, fingerprint, may_sign
 
 # RFC 9421 section 3.3; where a key fits two, the first is tried first.
 RSA_ALGORITHMS: Final[Mapping[str, Algorithm]] = {
@@ -73,13 +73,15 @@ class RequestSigner:
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Self:
-        """The signer with this certificate; ValueError if its key cannot be read or is too weak."""
+        """The signer with this certificate; ValueError if its key cannot be read, is weak or has another keyUsage."""
         try:
             key = certificate.public_key()
         except UnsupportedAlgorithm:
             raise ValueError("the certificate holds a key that cannot be read") from None
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) or weakness(key) is not None:
             raise ValueError(f"the certificate holds {weakness(key)}")
+        if not may_sign(certificate):
+            raise ValueError(NOT_FOR_SIGNING)
         return cls(certificate.subject.rfc4514_string(), fingerprint(certificate).hex(), checks_of(key))
 
 

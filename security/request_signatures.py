@@ -169,7 +169,11 @@ def assured(certificate: str, not_before: datetime, trusts: Sequence[Trust], now
 @lru_cache(maxsize=4096)
 def _loaded(certificate: str) -> tuple[datetime, RequestSigner]:
     loaded = load_der_x509_certificate(base64.b64decode(certificate))
-    return loaded.not_valid_before_utc, RequestSigner.of(loaded)
+    try:
+        return loaded.not_valid_before_utc, RequestSigner.of(loaded)
+    except ValueError as flaw:
+        # Registered by a release that did not look.
+        raise Rejected("untrusted", str(flaw)) from None
 
 
 def fingerprint_named(keyid: str) -> str:

@@ -27,6 +27,7 @@ from security.signature_algorithms import encode, strict_base64
 from security.soap_advice import advised
 from security.soap_signature import verify_soap
 from security.trust import Presented, Signer, Trust, key_of
+from security.trust_path import NOT_FOR_SIGNING, may_sign
 
 GATEWAY: Final = "urn:lgsp:gateway:1"
 """Namespace of the gateway's own header elements: all that are in a signed message must be signed."""
@@ -149,5 +150,7 @@ def _unregistered() -> Rejected:
 @lru_cache(maxsize=4096)
 def _loaded(der: bytes) -> Signer:
     certificate = load_der_x509_certificate(der)
+    if not may_sign(certificate):
+        raise Rejected("untrusted", NOT_FOR_SIGNING)
     since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return Signer.of(certificate, sha256(der).digest(), key_of(certificate), since, until, REGISTERED)

@@ -6,6 +6,7 @@ path through it, and links signed with anything but SHA-2 are none.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -55,6 +56,9 @@ def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
         return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return None
+
+
+NOT_FOR_SIGNING: Final = "the certificate is not made for signing: digitalSignature is not among its keyUsage"
 
 
 def may_sign(certificate: x509.Certificate) -> bool:

@@ -279,6 +279,21 @@ def test_a_json_file_says_the_same(declared: Database, tmp_path: Path) -> None:
         apply(path, {}, (declared,), by="test")
 
 
+def test_a_file_may_list_what_expired_since_it_was_registered(
+    declared: Database, authority: Any, tmp_path: Path
+) -> None:
+    certificate = authority.issue("app")[0]
+    (tmp_path / "app.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    path = tmp_path / "clients.json"
+    part = {"id": "tiny", "name": "Tiny", "agency": "G12", "secret": True, "certificates": ["app.pem"]}
+    path.write_text(json.dumps({"clients": [part]}))
+    (change,) = apply(path, {}, (declared,), by="test")
+    late = certificate.not_valid_after_utc + timedelta(seconds=1)
+    assert apply(path, {"tiny": change.client}, (declared,), by="test", at=late) == []
+    with pytest.raises(ChangeRefused, match="expired"):
+        apply(path, {}, (declared,), by="test", at=late)
+
+
 def test_private_keys_are_not_taken() -> None:
     private = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b", "d": "c"}
     with pytest.raises(ValueError, match="private"):

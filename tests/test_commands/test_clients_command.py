@@ -86,6 +86,33 @@ def test_signing_certificates(deployed: Deployment, tmp_path: Path) -> None:
     assert "has no signing certificate" in ended.stderr
 
 
+def test_certificates_that_could_prove_nothing_are_refused(deployed: Deployment, tmp_path: Path) -> None:
+    """They are not made for signing, or have expired: in each way to register one, and the reason is said."""
+    now, private = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+    day = timedelta(days=1)
+    other = make_certificate(private, "so-xay-dung", now - day, now + day, usage="key_encipherment")
+    late = make_certificate(private, "so-xay-dung", now - 2 * day, now - day)
+    quick("clients", "add", "so-xay-dung", "--name", "Sở Xây dựng", "--agency", "H26.5", *deployed.config)
+    before = deployed.entries()
+    paper, listed = tmp_path / "paper.pem", tmp_path / "clients.json"
+    for certificate, setting, hint in (
+        (other, "signing_certificates", "keyUsage"),
+        (late, "signing_certificates", "expired"),
+        (late, "certificates", "expired"),
+    ):
+        paper.write_bytes(certificate.public_bytes(Encoding.PEM))
+        option = "--signing-certificate" if setting.startswith("signing") else "--certificate"
+        part = {"id": "so-xay-dung", "name": "Sở Xây dựng", "agency": "H26.5", "secret": True, setting: ["paper.pem"]}
+        listed.write_text(json.dumps({"clients": [part]}), encoding="utf-8")
+        added = ("add", "so-moi", "--name", "Sở mới", "--agency", "H26.6", option, str(paper))
+        for command in (added, ("register", "so-xay-dung", option, str(paper)), ("apply", str(listed))):
+            refused = quick("clients", *command, *deployed.config)
+            assert refused.exit_code != 0
+            assert hint in refused.stderr, refused.stderr
+            assert "Traceback" not in refused.stderr
+    assert deployed.entries() == before
+
+
 def test_nothing_changed_leaves_no_entry(deployed: Deployment) -> None:
     printed("clients", "revoke", "limited", *deployed.config)
     before = deployed.entries()

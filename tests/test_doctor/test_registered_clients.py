@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from config.settings import Callers, Domain, Server, Settings, Tls, XroadProvider
 from routes.caller_findings import accepted, vouched
 from routes.xroad_findings import server_findings, waiting
-from security.clients import Client
+from security.clients import Client, StoredCredential
 from security.credentials import certificate_credential, subject_credential, xroad_credential
 from tests.test_doctor.papers import CLIENT, SERVER, Paper, paper
 from tests.test_revocation.issuing import DAY, NOW, Holder, pem, usage
@@ -60,11 +63,19 @@ def signing(name: str, holder: Holder) -> Client:
     return client(name, certificate_credential(holder.certificate, datetime.now(UTC), signs=True))
 
 
+def by_an_older_release(name: str, holder: Holder) -> Client:
+    """Registered without a look at what its certificate is made for."""
+    der = holder.certificate.public_bytes(Encoding.DER)
+    digest = sha256(der).hexdigest()
+    material = {"sha256": digest, "certificate": b64encode(der).decode()}
+    return client(name, StoredCredential("signature", f"signature-sha256:{digest}", material, datetime.now(UTC)))
+
+
 def test_clients_whose_signatures_nobody_vouches_for(tmp_path: Path, root: Holder) -> None:
     clients = [
         signing("fine", root.issue()),
         signing("foreign", Holder.root("CA khác").issue()),
-        signing("use", root.issue(said=usage("key_encipherment"))),
+        by_an_older_release("use", root.issue(said=usage("key_encipherment"))),
         signing("over", root.issue(before=NOW - 9 * DAY, after=NOW - DAY)),
     ]
     findings = list(vouched(clients, believing(tmp_path, root, "public")))

@@ -56,9 +56,18 @@ def holder(key: PrivateKey, common: str) -> Holder:
     return Holder(key, certificate, RequestSigner.of(certificate))
 
 
-def make_certificate(key: PrivateKey, common: str, since: datetime, until: datetime) -> x509.Certificate:
+_USAGES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
+def make_certificate(
+    key: PrivateKey, common: str, since: datetime, until: datetime, *, usage: str | None = None
+) -> x509.Certificate:
+    """A certificate that its own key signed; `usage` is the only one that its keyUsage states."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -66,8 +75,11 @@ def make_certificate(key: PrivateKey, common: str, since: datetime, until: datet
         .serial_number(x509.random_serial_number())
         .not_valid_before(since)
         .not_valid_after(until)
-        .sign(key, hashes.SHA256())
     )
+    if usage is not None:
+        stated = x509.KeyUsage(**{bit: bit == usage for bit in _USAGES})
+        builder = builder.add_extension(stated, critical=True)
+    return builder.sign(key, hashes.SHA256())
 
 
 def nobody(keyid: str) -> RequestSigner:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from schemas.errors import SignatureRejected
 from schemas.exchange import Caller, CallerSignature
 from security.administration import Change, add, register, revoke
 from security.client_store import store
-from security.clients import Client
+from security.clients import Client, StoredCredential
 from security.credentials import certificate_credential
 from security.registry import ClientRegistry
 from security.request_signatures import RequestSignatures
@@ -124,6 +125,19 @@ async def test_a_certificate_for_tls_does_not_sign(office: Office, p256: Holder)
     assert office.refused(await office.commit(made), signed(REQUEST, p256)) == "untrusted"
 
 
+async def test_one_that_is_made_for_something_else_does_not_sign(office: Office, p256: Holder) -> None:
+    """As an older release registered it; now nobody can."""
+    until = NOW + timedelta(days=1)
+    made = make_certificate(p256.key, "other", NOW - timedelta(days=1), until, usage="key_agreement")
+    with pytest.raises(ValueError, match="keyUsage"):
+        certificate_credential(made, NOW, signs=True)
+    digest = made.fingerprint(SHA256()).hex()
+    material = {"sha256": digest, "certificate": base64.b64encode(made.public_bytes(Encoding.DER)).decode()}
+    held = StoredCredential("signature", f"signature-sha256:{digest}", material, NOW, until)
+    change = add("ministry", name="A ministry", agency="G12", credentials=[held], by="test", at=NOW)
+    assert office.refused(await office.commit(change), signed(REQUEST, p256, keyid=f"sha256:{digest}")) == "untrusted"
+
+
 async def test_a_revoked_certificate_or_client_signs_no_more(office: Office, holders: dict[str, Holder]) -> None:
     ministry = await client(office, "ministry", holders["p256"], holders["p384"])
     ended = next(item.id for item in ministry.credentials if item.id.endswith(holders["p256"].keyid[7:]))
@@ -147,7 +161,10 @@ async def test_outside_of_its_time_a_certificate_does_not_sign(
 ) -> None:
     certificate = make_certificate(p256.key, "late", NOW + timedelta(days=since), NOW + timedelta(days=until))
     late = p256._replace(certificate=certificate)
-    ministry = await client(office, "ministry", late)
+    credential = certificate_credential(certificate, NOW, signs=True)
+    then = NOW + timedelta(days=since)
+    made = add("ministry", name="A ministry", agency="G12", credentials=[credential], by="test", at=then)
+    ministry = await office.commit(made)
     assert office.refused(ministry, signed(REQUEST, late)) == "expired"
     office.now = NOW + timedelta(days=(since + until) / 2)
     assert office.verify(ministry, signed(REQUEST, late, created=int(office.now.timestamp())))
