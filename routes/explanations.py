@@ -265,6 +265,17 @@ REASONS: dict[str, dict[str, Text]] = {
             "the nonce, or the SOAP message, was used before: sign each request anew",
         ),
     },
+    "refused": {
+        "no-grant": Text("không có quyền cho nghiệp vụ này", "there is no grant for this operation"),
+        "expired": Text("quyền được cấp đã hết hạn", "the grant has expired"),
+        "no-right": Text("bên gọi không được gửi hồ sơ", "the caller may not push dossiers"),
+        "other-agency": Text("hồ sơ do cơ quan khác đăng ký", "the dossier was registered by another agency"),
+    },
+    "conflict": {
+        "sequence-reused": Text(
+            "số thứ tự đã dùng cho sự kiện khác của hồ sơ", "the sequence was used for another event of the dossier"
+        ),
+    },
     "upstream-signature-rejected": _SIGNATURE_REASONS,
     "evidence-unavailable": {
         "replay-memory": Text(

@@ -51,6 +51,7 @@ BYTES = 32 * 1024 * 1024
 IDLE_SECONDS = 30.0
 AT_ONCE = 16
 _PIECE, _FLOWING = 32_768, 16_384
+_BREATH = 32
 # More than this is kept for nobody.
 _PENDING = 16 * 1024 * 1024
 
@@ -139,6 +140,9 @@ async def _answered(stream: _Stream, refused: Refused) -> web.StreamResponse:
     group: list[_Line] = []
     async for line in _lines(stream):
         group.append(line)
+        if len(group) % _BREATH == 0:
+            # Others are asking, too.
+            await asyncio.sleep(0)
         if len(group) == GROUP:
             await _take(stream, group, refused)
             group = []

@@ -3,13 +3,18 @@
 import base64
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from security.http_signing import key_id, sign_request
+from security.signature_base import HttpRequest, fields_of
+from security.signature_key import SigningKey
 from tests.test_intake.source import Source, a_code
 from tests.test_intake.world import NAME, PERSON, a_dossier, a_status
-from tests.test_openapi.deployment import Answer, Deployment
+from tests.test_openapi.deployment import PUBLIC, Answer, Deployment
 
 
 def code_of(answer: Answer) -> tuple[int, str]:
@@ -94,6 +99,39 @@ def test_wrong_codes_and_media_types(province: Source) -> None:
     assert code_of(province.put("x")) == (422, "invalid")
     text = province.ask("PUT", f"/v1/dossiers/{a_code()}", b"{}", Content_Type="text/plain")
     assert code_of(text) == (415, "unsupported-media-type")
+
+
+def signed(province: Source, code: str, key: str, body: bytes) -> dict[str, str]:
+    """The headers of a push with the province's own signature (RFC 9421)."""
+    papers = province.deployed.clients["province"]
+    url = urlsplit(PUBLIC)
+    headers = {
+        "Host": url.netloc,
+        "Authorization": province.bearer,
+        "Content-Type": "application/json",
+        "Idempotency-Key": key,
+    }
+    path = f"/v1/dossiers/{code}/statuses"
+    request = HttpRequest("POST", url.scheme, url.netloc, path, fields_of(headers.items()), body)
+    own = SigningKey.load(Path(papers["key"]), Path(papers["certificate"]))
+    return headers | sign_request(request, own.private, key_id(own.certificate))
+
+
+def test_a_signature_that_is_sent_is_checked_and_counts_once(province: Source) -> None:
+    code = a_code()
+    body = json.dumps(a_status()).encode()
+
+    def push(sent: dict[str, str], content: bytes) -> Answer:
+        named = {name.replace("-", "_"): value for name, value in sent.items()}
+        return province.deployed.ask("POST", f"/v1/dossiers/{code}/statuses", content, **named)
+
+    headers = signed(province, code, f"{code}-1", body)
+    changed = push(headers, body.replace(b'"4"', b'"9"'))
+    assert (*code_of(changed), changed.json["reason"]) == (403, "signature-rejected", "altered")
+    assert push(headers, body).status == 202
+    again = push(headers, body)
+    assert (*code_of(again), again.json["reason"]) == (403, "signature-rejected", "replayed")
+    assert push(signed(province, code, f"{code}-1", body), body).headers["Idempotency-Replayed"] == "true"
 
 
 def test_who_may_not_push_may_not_look_either(deployed: Deployment, province: Source, ministry: Source) -> None:
