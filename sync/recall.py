@@ -49,6 +49,8 @@ class Version(NamedTuple):
 _KNOWN_COLUMNS = tuple(IDEMPOTENCY.c[name] for name in Known._fields)
 _EARLIER_COLUMNS = tuple(DOSSIER_EVENTS.c[name] for name in Earlier._fields)
 _VERSION_COLUMNS = tuple(DOSSIER_VERSIONS.c[name] for name in Version._fields)
+AT_ONCE = 10_000
+"""Keys that are forgotten in one transaction."""
 _OVER = ("delivered", "late", "discarded")
 
 
@@ -107,5 +109,6 @@ def forgettable(now: int) -> Any:
 
 
 def forget(connection: Connection, now: int) -> int:
-    """Delete what need not be known any longer; tell how many rows."""
-    return connection.execute(delete(IDEMPOTENCY).where(forgettable(now))).rowcount
+    """Delete what need not be known any longer, the oldest first and so much that nobody waits; tell how many rows."""
+    oldest = select(IDEMPOTENCY.c.key_tag).where(forgettable(now)).order_by(IDEMPOTENCY.c.expires_at).limit(AT_ONCE)
+    return connection.execute(delete(IDEMPOTENCY).where(IDEMPOTENCY.c.key_tag.in_(oldest))).rowcount

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import Connection
 
 from config.sync import Sync
@@ -132,3 +133,17 @@ async def test_keys_are_forgotten_when_their_time_is_over_and_their_event_has_en
     assert await desk.world.storage.write(at(min(ends) - 1)) == 0
     assert await desk.world.storage.write(at(max(ends) + 1)) == 1
     assert len(await desk.rows(IDEMPOTENCY)) == 2
+
+
+async def test_keys_are_forgotten_some_at_a_time_the_oldest_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.recall.AT_ONCE", 2)
+    row = {"client_id": "c", "body_tag": b"", "position": 0, "event_id": "", "status": 202, "result": "accepted"}
+    rows = [row | {"key_tag": bytes([place]), "created_at": 0, "expires_at": 100 - place} for place in range(5)]
+
+    def once(connection: Connection) -> int:
+        return forget(connection, 1_000)
+
+    await desk.world.storage.write(lambda connection: connection.execute(IDEMPOTENCY.insert(), rows))
+    assert [await desk.world.storage.write(once)] == [2]
+    assert [found["key_tag"] for found in await desk.rows(IDEMPOTENCY)] == [bytes([place]) for place in range(3)]
+    assert [await desk.world.storage.write(once) for _ in range(3)] == [2, 1, 0]
