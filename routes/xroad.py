@@ -108,10 +108,8 @@ def _client(headers: CIMultiDictProxy[str]) -> list[str]:
         raise nobody_named()
     if len(sent) > 1:
         raise Unauthenticated(_TWICE, reason="malformed")
-    try:
-        return [unquote_to_bytes(part).decode("utf-8") for part in sent[0].strip().split("/")]
-    except UnicodeDecodeError:
-        raise unauthenticated("malformed") from None
+    # What is no UTF-8 becomes what no identifier has.
+    return [unquote_to_bytes(part).decode("utf-8", "surrogateescape") for part in sent[0].strip().split("/")]
 
 
 def stand_ins(

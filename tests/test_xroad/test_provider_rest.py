@@ -78,13 +78,13 @@ async def test_a_client_that_nobody_registered(behind: Behind, client: str, reas
 async def test_who_is_refused_is_found_in_both_logs(behind: Behind) -> None:
     """The request keeps the number of the security server, and one line says who was named, as ASCII."""
     number = "5f0c2a4e-8f0a-4a51-9a54-0d1c2b3a4e5f"
-    named = "LGSP-SANDBOX/GOV/H26/S%E1%BB%9F%0a" + "x" * 200
+    named = "LGSP-SANDBOX/GOV/H26/S%E1%BB%9F%0a%ff" + "x" * 200
     reply = await behind.send(behind.rest(client=named, X_Road_Request_Id=number).items())
     assert (reply.status, reply.headers["X-Request-Id"]) == (401, number)
     lines = (behind.live.state / "gateway.log").read_text(encoding="utf-8").splitlines()
     (line,) = [one for each in lines if (one := json.loads(each)).get("request_id") == number and "client" in one]
     assert (line["event"], line["level"], line["reason"]) == ("xroad-client-refused", "warning", "malformed")
-    assert line["client"].startswith(r"LGSP-SANDBOX/GOV/H26/S\u1edf?xxx")
+    assert line["client"].startswith(r"LGSP-SANDBOX/GOV/H26/S\u1edf?\udcffxxx")
     assert len(line["client"]) == 120
 
 

@@ -1,6 +1,7 @@
 """Our SOAP services behind a security server: who asks, what is repeated, what is refused, over real mTLS."""
 
 import base64
+import json
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -100,6 +101,9 @@ async def test_a_client_that_nobody_registered(behind: Behind, stranger: str) ->
     assert server.violations == []
     found = problem(answer)
     assert (found["code"], found["reason"], found["requestId"]) == ("unauthenticated", "unknown", NUMBER)
+    lines = (behind.live.state / "gateway.log").read_text(encoding="utf-8").splitlines()
+    refused = [one for each in lines if (one := json.loads(each))["event"] == "xroad-client-refused"]
+    assert (refused[-1]["client"], refused[-1]["request_id"]) == (stranger, NUMBER)
     assert header_blocks(answer.body) == header_blocks(envelope)
 
 
@@ -124,6 +128,7 @@ async def test_without_x_road_headers_a_server_is_nobody(behind: Behind) -> None
         answer = await behind.post(behind.envelope(header=""), **proof)
         # Of another status a server would read nothing.
         assert (answer.status, problem(answer)["reason"]) == (500, "missing")
+        assert "X-Road" in problem(answer)["detail"]
 
 
 async def test_who_also_proves_to_be_somebody_else_is_nobody(behind: Behind) -> None:
