@@ -40,14 +40,23 @@ def beside(path: Path) -> Path:
     return BASE.get() / path
 
 
+def _file(value: Any) -> Path:
+    if isinstance(value, Path):
+        return value
+    if isinstance(value, str) and value.strip():
+        return Path(value)
+    # An empty one would be the folder of the configuration.
+    raise ValueError("must be the name of a file, as text; leave the setting out where there is none")
+
+
 def _key_place(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(SCHEME):
         return Pkcs11Uri.parse(value)
-    return beside(Path(value)) if isinstance(value, str) else value
+    return value if isinstance(value, Path | Pkcs11Uri) else beside(_file(value))
 
 
 Secret = Annotated[SecretStr, BeforeValidator(resolved)]
-FilePath = Annotated[Path, AfterValidator(beside)]
+FilePath = Annotated[Path, BeforeValidator(_file), AfterValidator(beside)]
 KeyPlace = Annotated[Path | Pkcs11Uri, BeforeValidator(_key_place)]
 """Where a private key is: a PEM file, or a `pkcs11:` URI (RFC 7512)."""
 

@@ -55,6 +55,7 @@ def is_loopback(listen: str) -> bool:
 def _marked(path: Path) -> bool:
     try:
         certificates = x509.load_pem_x509_certificates(path.read_bytes())
-    except ValueError:
+    except (OSError, ValueError):
+        # Whoever needs the file says what is wrong with it.
         return False
     return any(SANDBOX_MARK in certificate.subject.rfc4514_string() for certificate in certificates)

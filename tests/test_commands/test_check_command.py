@@ -220,6 +220,38 @@ def test_serve_refuses_a_declaration_that_its_contract_contradicts_before_it_lis
     assert "correct the declaration" in said
 
 
+@pytest.mark.parametrize("value", ['""', "5", "[]", '"  "'])
+@pytest.mark.parametrize("key", ["key", "certificate"])
+def test_what_is_no_name_of_a_file_is_said_in_plain_words(
+    deployed: Deployment, tmp_path: Path, key: str, value: str
+) -> None:
+    text = deployed.file.read_text(encoding="utf-8")
+    before, _, rest = text.partition("[signing]")
+    section, _, after = rest.partition("\n[")
+    wrong = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", section)
+    assert wrong != section
+    file = deployed.file.with_name("wrong.toml")
+    file.write_text(f"{before}[signing]{wrong}\n[{after}", encoding="utf-8")
+    try:
+        checked = lgsp("check", "--config", str(file))
+    finally:
+        file.unlink()
+    assert checked.returncode != 0
+    said = checked.stdout + checked.stderr
+    assert f"signing.{key}: " in said
+    assert "the name of a file" in said
+    assert not re.search("Traceback|pydantic|class|instance|Input", said), said
+
+
+@pytest.mark.parametrize("key", ["key", "certificate"])
+def test_a_folder_in_the_place_of_a_file_is_a_finding(deployed: Deployment, key: str) -> None:
+    settings = load(deployed.file)
+    signing = settings.signing.model_copy(update={key: deployed.directory})
+    found = configuration(settings.model_copy(update={"signing": signing}), DATABASES)
+    (wrong,) = [one for one in found if one.level == "problem" and one.subject == "signing"]
+    assert str(deployed.directory) in wrong.text
+
+
 GOOD = (Path(schemas.__file__).with_name("wsdl") / "population.wsdl").read_bytes()
 BROKEN = {
     "truncated": GOOD[: len(GOOD) // 2],
