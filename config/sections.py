@@ -52,7 +52,8 @@ def _file(value: Any) -> Path:
 def _key_place(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(SCHEME):
         return Pkcs11Uri.parse(value)
-    return value if isinstance(value, Path | Pkcs11Uri) else beside(_file(value))
+    # A table is a URI that was read already: sections are taken apart and put together again.
+    return value if isinstance(value, Path | Pkcs11Uri | dict) else beside(_file(value))
 
 
 Secret = Annotated[SecretStr, BeforeValidator(resolved)]
