@@ -36,7 +36,8 @@ def endpoint_findings(settings: Settings, databases: Sequence[Database]) -> Iter
     reached = [
         one for one in DESTINATIONS if settings.endpoints.keys() & {endpoint_of(one, each) for each in one.operations}
     ]
-    for database in (*databases, *reached):
+    everything = (*databases, *reached)
+    for database in everything:
         for operation in database.operations:
             needed.setdefault(endpoint_of(database, operation), []).append((database, operation.name))
     for name, users in needed.items():
@@ -57,7 +58,7 @@ def endpoint_findings(settings: Settings, databases: Sequence[Database]) -> Iter
         for flaw, step in dict.fromkeys(flaws):
             yield problem(subject, flaw, step)
         yield from _connection(subject, endpoint)
-        yield from _carried(subject, endpoint, scheme_of(databases, name))
+        yield from _carried(subject, endpoint, scheme_of(everything, name))
         if not flaws:
             doubts = {
                 operation: text for database, operation in users if (text := _doubted(database, operation, endpoint))
