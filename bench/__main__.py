@@ -19,7 +19,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from bench import machine, report, waiting
+from bench import intake, machine, report, waiting
 from bench.gateways import signings
 from bench.measuring import CONNECTIONS, Stage, interleaved
 from bench.pieces import measured as measured_pieces
@@ -29,7 +29,8 @@ from bench.subjects import ORDER, Ground, started
 
 LATENCY: Final = "latency"
 PIECES: Final = "pieces"
-PARTS: Final = (*ORDER, LATENCY, PIECES)
+INTAKE: Final = "intake"
+PARTS: Final = (*ORDER, LATENCY, PIECES, INTAKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,13 @@ def main() -> int:
         judged = judged_pieces(found["pieces"])
         found["judged"] |= judged
         found["ratios"] |= {name: ratio["value"] for name, ratio in judged.items()}
+        print(report.verdicts(judged))
+    if INTAKE in plan.parts:
+        found["intake"] = intake.measured(2_000 if plan.quick else 10_000)
+        print(intake.table(found["intake"]))
+        judged = intake.judged(found["intake"])
+        found["judged"] |= judged
+        found["ratios"] |= {name: figure["value"] for name, figure in judged.items()}
         print(report.verdicts(judged))
     out.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
     print(f"{out}; {found['disturbance']}")
