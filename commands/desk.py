@@ -19,6 +19,7 @@ from config.settings import Settings, load
 from schemas.ids import new_id
 from security.administration import Change, ChangeRefused
 from security.audit.assembly import open_log
+from security.audit.batch import Write
 from security.audit.canonical import JSON
 from security.audit.entries import Evidence, Kind
 from security.audit.log import AuditLog
@@ -55,6 +56,10 @@ class Desk:
         """Write a change and its entry in one commit; one that changes nothing leaves no entry."""
         if change.differences:
             await self.log.record(change.evidence, writes=(change.write,))
+
+    async def make_with(self, action: str, details: Mapping[str, JSON], write: Write) -> None:
+        """Leave an entry of what is done here, and do it in the same commit."""
+        await self.log.record(evidence("admin", action, self.by, details), writes=(write,))
 
     async def record(self, kind: Kind, action: str, details: Mapping[str, JSON]) -> int:
         """Leave an entry of what is done here; return its index."""

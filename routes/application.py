@@ -15,6 +15,7 @@ from routes.developers.published import add_developers
 from routes.docs import add_docs
 from routes.dossiers.published import Parts, add_dossiers
 from routes.dossiers.pushing import Means as Pushing
+from routes.dossiers.repairs import Mending
 from routes.dossiers.viewing import Looks
 from routes.exchanges import add_exchanges
 from routes.health import add_health
@@ -61,6 +62,12 @@ def application(gateway: Gateway) -> web.Application:
         Parts(
             Pushing(desk.intake, prove, signatures, gateway.once, settings.server.max_body),
             Looks(gateway.storage, gateway.log, desk.opener, prove),
+            Mending(
+                desk.repairs,
+                gateway.storage,
+                [destination.name for destination in gateway.destinations],
+                settings.server.max_body,
+            ),
             gateway.limiter,
             gateway.trail.anonymous,
             settings.sync.guesses,

@@ -23,10 +23,10 @@ DOSSIERS_TAG: Final = {
     "description": "Hồ sơ thủ tục hành chính và trạng thái · Dossiers and their statuses for the national portal",
 }
 
-_JSON: Final = "application/json"
-_TEXT: Final[Schema] = {"type": "string"}
-_NULLABLE: Final[Schema] = {"type": ["string", "null"]}
-_INTEGER: Final[Schema] = {"type": "integer"}
+JSON: Final = "application/json"
+TEXT: Final[Schema] = {"type": "string"}
+NULLABLE: Final[Schema] = {"type": ["string", "null"]}
+INTEGER: Final[Schema] = {"type": "integer"}
 _OPEN: Final[Schema] = {"type": "object"}
 _RESULT: Final[Schema] = {"type": "string", "enum": ["accepted", "duplicate", "waiting", "late", "quarantined"]}
 _PUSHED: Final = (
@@ -39,8 +39,8 @@ _PUSHED: Final = (
     e.IdempotencyKeyReused,
     e.IdempotencyInProgress,
 )
-_COMMON: Final = ("RequestId", "AcceptLanguage")
-_SIGNED: Final = (*_COMMON, "Receipt", "ContentDigest", "SignatureInput", "Signature")
+COMMON: Final = ("RequestId", "AcceptLanguage")
+_SIGNED: Final = (*COMMON, "Receipt", "ContentDigest", "SignatureInput", "Signature")
 
 
 def dossier_schemas() -> dict[str, Schema]:
@@ -60,9 +60,10 @@ def dossier_paths(public_url: str) -> dict[str, Any]:
     }
 
 
-def _operation(
+def operation(
     name: str, summary: str, description: str, parameters: Iterable[Schema], responses: dict[str, Any], **more: Any
 ) -> dict[str, Any]:
+    """Return one operation of a path."""
     return {
         "tags": [DOSSIERS],
         "operationId": name,
@@ -75,86 +76,86 @@ def _operation(
 
 
 def _put(public_url: str) -> dict[str, Any]:
-    about = {"code": _TEXT, "version": _INTEGER, "delivery": _NULLABLE, "result": _RESULT, "receipt": _receipt()}
-    body = _closed(about)
-    return _operation(
+    about = {"code": TEXT, "version": INTEGER, "delivery": NULLABLE, "result": _RESULT, "receipt": _receipt()}
+    body = closed(about)
+    return operation(
         "putDossier",
         "Đăng ký hoặc sửa hồ sơ",
         "Register a dossier, or amend it: what is sent replaces the whole, every version is kept, the code never "
         'changes. The same body again is no new version. `"deliver": false` adopts a dossier that the portal holds '
         "already. Only the agency that registered it may amend it",
-        [_code(), _key(required=False), *map(_shared, _SIGNED)],
+        [_code(), _key(required=False), *map(shared, _SIGNED)],
         {
-            "200": answer("Đã sửa, hoặc không đổi · Amended, or as it was", _JSON, body),
-            "201": answer("Đã đăng ký · Registered", _JSON, body),
+            "200": answer("Đã sửa, hoặc không đổi · Amended, or as it was", JSON, body),
+            "201": answer("Đã đăng ký · Registered", JSON, body),
             **problems(_PUSHED, public_url),
         },
-        requestBody={"required": True, "content": {_JSON: {"schema": reference("DossiersDossierBody")}}},
+        requestBody={"required": True, "content": {JSON: {"schema": reference("DossiersDossierBody")}}},
     )
 
 
 def _post(public_url: str) -> dict[str, Any]:
-    about = {"code": _TEXT, "delivery": _TEXT, "result": _RESULT, "reason": _NULLABLE, "receipt": _receipt()}
-    return _operation(
+    about = {"code": TEXT, "delivery": TEXT, "result": _RESULT, "reason": NULLABLE, "receipt": _receipt()}
+    return operation(
         "postStatus",
         "Gửi một trạng thái",
         "Push one status. It is answered once event, evidence and delivery are durable; sent again with the same key "
         "it is answered as the first time, with `Idempotency-Replayed: true`. A dossier that is not registered yet "
         "is waited for",
-        [_code(), _key(required=True), *map(_shared, _SIGNED)],
+        [_code(), _key(required=True), *map(shared, _SIGNED)],
         {
-            "202": answer("Đã ghi nhận bền vững · It is durable", _JSON, _closed(about)),
+            "202": answer("Đã ghi nhận bền vững · It is durable", JSON, closed(about)),
             **problems((*_PUSHED, e.IdempotencyKeyRequired, e.Conflict), public_url),
         },
-        requestBody={"required": True, "content": {_JSON: {"schema": reference("DossiersStatusEvent")}}},
+        requestBody={"required": True, "content": {JSON: {"schema": reference("DossiersStatusEvent")}}},
     )
 
 
 def _stream(public_url: str) -> dict[str, Any]:
     trouble = (*KNOWN_CALLER, e.Refused, e.SignatureRejected, e.TooLarge, e.UnsupportedMediaType)
-    return _operation(
+    return operation(
         "postStatuses",
         "Gửi nhiều trạng thái và hồ sơ",
         f"Push up to {LINES} lines, {BYTES} bytes: one JSON object a line, either a status with `code` and `key` "
         "(schema `DossiersStatusLine`) or a dossier (`DossiersDossierLine`). Answered with one line each in the "
         'order of the input: `{"line","code","key","result","receipt"}`, and `problem` in place of the receipt where '
         "`result` is `refused`. A wrong line fails alone; sending everything again is safe",
-        map(_shared, _COMMON),
+        map(shared, COMMON),
         {
-            "200": answer("Kết quả từng dòng · What became of each line", MEDIA_TYPE, _TEXT),
+            "200": answer("Kết quả từng dòng · What became of each line", MEDIA_TYPE, TEXT),
             **problems(trouble, public_url),
         },
-        requestBody={"required": True, "content": {MEDIA_TYPE: {"schema": _TEXT}}},
+        requestBody={"required": True, "content": {MEDIA_TYPE: {"schema": TEXT}}},
     )
 
 
 def _get(public_url: str) -> dict[str, Any]:
     trouble = (*KNOWN_CALLER, e.Refused, e.NotFound, e.Invalid)
-    return _operation(
+    return operation(
         "getDossier",
         "Xem toàn bộ hồ sơ",
         "Everything about a dossier, for the agency that registered it: timeline, versions, deliveries with every "
         "attempt. For others it is not there",
-        [_code(), *map(_shared, (*_COMMON, "Receipt"))],
-        {"200": answer("Hồ sơ · The dossier", _JSON, reference("DossiersView")), **problems(trouble, public_url)},
+        [_code(), *map(shared, (*COMMON, "Receipt"))],
+        {"200": answer("Hồ sơ · The dossier", JSON, reference("DossiersView")), **problems(trouble, public_url)},
     )
 
 
 def _deliveries(public_url: str) -> dict[str, Any]:
-    page = _closed({"items": _list(reference("DossiersDelivery")), "next": _NULLABLE})
+    page = closed({"items": listed(reference("DossiersDelivery")), "next": NULLABLE})
     state = {"type": "string", "enum": list(STATES)}
-    return _operation(
+    return operation(
         "getDeliveries",
         "Danh sách sự kiện gửi Cổng",
         "The deliveries of the caller's agency in the order in which they were accepted",
         [
             _query("state", "Trạng thái · Only those in this state", state),
-            _query("limit", "Số mục · How many", _INTEGER | {"minimum": 1, "maximum": MOST}, example=LIMIT),
-            _query("after", "Con trỏ `next` của trang trước · `next` of the page before", _TEXT),
-            *map(_shared, _COMMON),
+            _query("limit", "Số mục · How many", INTEGER | {"minimum": 1, "maximum": MOST}, example=LIMIT),
+            _query("after", "Con trỏ `next` của trang trước · `next` of the page before", TEXT),
+            *map(shared, COMMON),
         ],
         {
-            "200": answer("Một trang · A page", _JSON, page),
+            "200": answer("Một trang · A page", JSON, page),
             **problems((*KNOWN_CALLER, e.Refused, e.Invalid), public_url),
         },
     )
@@ -162,15 +163,15 @@ def _deliveries(public_url: str) -> dict[str, Any]:
 
 def _public(public_url: str) -> dict[str, Any]:
     degrees = [*(degree.slug for degree in Degree), "unknown"]
-    completion = _closed({"degree": {"type": "string", "enum": degrees}, "title": _TEXT})
-    shown = _closed({"code": _TEXT, "completion": completion})
-    return _operation(
+    completion = closed({"degree": {"type": "string", "enum": degrees}, "title": TEXT})
+    shown = closed({"code": TEXT, "completion": completion})
+    return operation(
         "getPublicDossier",
         "Tra cứu công khai",
         "How far a dossier has come, for whoever has its code; nothing else. So many times a minute from one address",
-        [_code(), *map(_shared, _COMMON)],
+        [_code(), *map(shared, COMMON)],
         {
-            "200": answer("Mức độ hoàn thành · Its degree", _JSON, shown, Content_Language="ContentLanguage"),
+            "200": answer("Mức độ hoàn thành · Its degree", JSON, shown, Content_Language="ContentLanguage"),
             **problems((*ANYWHERE, e.Invalid, e.EvidenceUnavailable, e.TooManyRequests), public_url),
         },
         security=[],
@@ -178,60 +179,62 @@ def _public(public_url: str) -> dict[str, Any]:
 
 
 def _delivery() -> Schema:
-    attempt = {"number": _INTEGER, "at": _TEXT, "duration_ms": {"type": ["integer", "null"]}, "outcome": _TEXT}
-    return _closed(
+    attempt = {"number": INTEGER, "at": TEXT, "duration_ms": {"type": ["integer", "null"]}, "outcome": TEXT}
+    return closed(
         {
-            "id": _TEXT | {"title": "Mã sự kiện", "description": "Id of the event, as in its receipt's entry"},
-            "code": _TEXT,
+            "id": TEXT | {"title": "Mã sự kiện", "description": "Id of the event, as in its receipt's entry"},
+            "code": TEXT,
             "kind": {"type": "string", "enum": ["registration", "status"]},
             "version": {"type": ["integer", "null"]},
             "sequence": {"type": ["integer", "null"]},
-            "vocabulary": _NULLABLE,
-            "source_status": _NULLABLE,
-            "status": _NULLABLE | {"description": "National code"},
-            "at": _TEXT,
-            "client": _TEXT,
+            "vocabulary": NULLABLE,
+            "source_status": NULLABLE,
+            "status": NULLABLE | {"description": "National code"},
+            "at": TEXT,
+            "client": TEXT,
             "state": {"type": "string", "enum": list(STATES)},
-            "step": _TEXT | {"description": "The state more exactly: `queued`, `sending` and others"},
-            "reason": _NULLABLE,
-            "flags": _list(_TEXT),
-            "destination": _TEXT,
-            "accepted_at": _TEXT,
-            "due_at": _NULLABLE,
-            "delivered_at": _NULLABLE,
-            "receipt_index": _INTEGER,
-            "attempts": _list(_closed(attempt | {"code": _NULLABLE, "reason": _NULLABLE})),
+            "step": TEXT | {"description": "The state more exactly: `queued`, `sending` and others"},
+            "reason": NULLABLE,
+            "flags": listed(TEXT),
+            "destination": TEXT,
+            "accepted_at": TEXT,
+            "due_at": NULLABLE,
+            "delivered_at": NULLABLE,
+            "receipt_index": INTEGER,
+            "attempts": listed(closed(attempt | {"code": NULLABLE, "reason": NULLABLE})),
         }
     )
 
 
 def _view() -> Schema:
-    return _closed(
+    return closed(
         {
-            "code": _TEXT,
-            "procedure": _NULLABLE,
-            "agency": _NULLABLE,
-            "client": _NULLABLE,
+            "code": TEXT,
+            "procedure": NULLABLE,
+            "agency": NULLABLE,
+            "client": NULLABLE,
             "standing": {"type": "string", "enum": ["registered", "adopted"]},
-            "version": _INTEGER,
-            "status": _NULLABLE | {"description": "National status once everything accepted so far is delivered"},
-            "delivered_status": _NULLABLE,
-            "registered_at": _TEXT,
-            "changed_at": _TEXT,
-            "deadlines": _closed({"due_at": _NULLABLE}),
-            "versions": _list(_OPEN),
-            "deliveries": _list(_OPEN),
-            "timeline": _list(_OPEN),
+            "version": INTEGER,
+            "status": NULLABLE | {"description": "National status once everything accepted so far is delivered"},
+            "delivered_status": NULLABLE,
+            "registered_at": TEXT,
+            "changed_at": TEXT,
+            "deadlines": closed({"due_at": NULLABLE}),
+            "versions": listed(_OPEN),
+            "deliveries": listed(_OPEN),
+            "timeline": listed(_OPEN),
             "receipt": _receipt(),
         }
     )
 
 
-def _closed(members: dict[str, Schema]) -> Schema:
+def closed(members: dict[str, Schema]) -> Schema:
+    """Return the schema of an object that has exactly these members."""
     return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
 
 
-def _list(items: Schema) -> Schema:
+def listed(items: Schema) -> Schema:
+    """Return the schema of a list."""
     return {"type": "array", "items": items}
 
 
@@ -239,7 +242,8 @@ def _receipt() -> Schema:
     return reference("Receipt")
 
 
-def _shared(name: str) -> Schema:
+def shared(name: str) -> Schema:
+    """Return a parameter that many operations have."""
     return {"$ref": f"#/components/parameters/{name}"}
 
 

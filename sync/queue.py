@@ -43,6 +43,11 @@ _CHANGE = (
     .where(DOSSIER_EVENTS.c.position == bindparam("the_position"))
     .values({name: bindparam(f"the_{name}") for name in _CHANGED})
 )
+_NATIONAL = (
+    update(DOSSIER_EVENTS)
+    .where(DOSSIER_EVENTS.c.position == bindparam("the_position"))
+    .values(national=bindparam("the_national"))
+)
 _PASS = update(DOSSIER_EVENTS).where(DOSSIER_EVENTS.c.position == bindparam("the_position")).values(held=0)
 
 
@@ -64,6 +69,9 @@ class Queues:
     _touched: dict[str, None] = field(default_factory=dict)
     _moved: dict[tuple[str, str], None] = field(default_factory=dict)
     _due: set[str] = field(default_factory=set)
+    _national: list[dict[str, Any]] = field(default_factory=list)
+    # Positions of events that people have decided about.
+    _forced: set[int] = field(default_factory=set)
 
     @classmethod
     def load(cls, connection: Connection, codes: Sequence[str], now: int, settings: Sync) -> Queues:
@@ -173,6 +181,31 @@ class Queues:
             self.move(code, client_id, after)
             self._release(self.dossiers[code], client_id)
 
+    def readmit(self, event: Event, national: str) -> str:
+        """Let an event out of quarantine to its old place, whatever the rules of transitions say; return its state.
+
+        It is late where something behind it was sent meanwhile, and waits where what it needs is still missing.
+        """
+        code, client_id = event.code, event.client_id
+        track = self.tracks.get(code, {}).get(client_id) or Track(self.dossiers[code].registered)
+        after, decision = ordering.readmitted(track, event.place, self.now / 1000)
+        self._national.append({"the_position": event.position, "the_national": national})
+        row = Held(
+            event.position, code, client_id, event.agency, event.ordinal, event.behind, event.accepted_at, national,
+            "waiting",
+        )  # fmt: skip
+        self.tracks.setdefault(code, {})
+        self.move(code, client_id, after)
+        self.touch(code)
+        if decision.result == "late":
+            self._change(row, "late", decision.reason)
+            return "late"
+        self._forced.add(event.position)
+        self._held[code, client_id, event.place] = row
+        self._change(row, "waiting", "unregistered" if not track.registered else "gap", held=1)
+        self._release(self.dossiers[code], client_id)
+        return "waiting" if (code, client_id, event.place) in self._held else "queued"
+
     def ripe_at(self, code: str) -> int | None:
         """When `ripen` has something to do for a dossier, POSIX ms."""
         moments = []
@@ -197,6 +230,8 @@ class Queues:
             connection.execute(_CHANGE, self._changes)
         if self._passed:
             connection.execute(_PASS, self._passed)
+        if self._national:
+            connection.execute(_NATIONAL, self._national)
         moved = [track_values(code, client, self.tracks[code][client]) for code, client in self._moved]
         upsert_rows(connection, DOSSIER_TRACKS, TRACK_NAMES, moved)
         for code in self._touched:
@@ -250,7 +285,8 @@ class Queues:
         """
         flags: tuple[str, ...] = (*(("gap",) if lost else ()), *(("gap-filled",) if fills else ()))
         if row.national is not None and not fills:
-            outcome = judge(dossier.status, row.national, self.settings.mode(client_id), lost=lost)
+            mode = "off" if row.position in self._forced else self.settings.mode(client_id)
+            outcome = judge(dossier.status, row.national, mode, lost=lost)
             flags = (*flags, *outcome.flags)
             if outcome.action == "quarantine":
                 self._change(row, "quarantined", outcome.reason, flags=flags)

@@ -97,6 +97,12 @@ def whole(connection: Connection, code: str, agency: str) -> Whole | None:
     return Whole(found, stored, listed, attempts(connection, [event.position for event in listed]))
 
 
+def events_of(connection: Connection, code: str) -> list[Event]:
+    """Read every event of a dossier, whoever handed it in, in the order of acceptance."""
+    query = select(*EVENT_COLUMNS).where(DOSSIER_EVENTS.c.code == code).order_by(DOSSIER_EVENTS.c.position)
+    return [Event(*row) for row in connection.execute(query)]
+
+
 def attempts(connection: Connection, positions: Sequence[int]) -> dict[int, list[Attempt]]:
     """Read every attempt to deliver these events, by position, in order."""
     columns = tuple(DELIVERY_ATTEMPTS.c[name] for name in Attempt.__dataclass_fields__)

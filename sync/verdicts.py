@@ -80,8 +80,8 @@ def unanswered(error: GatewayError, sent: int) -> list[Verdict]:
 
 
 def bounded(verdict: Verdict, tries: int, most: int) -> Verdict:
-    """End as a dead letter what was refused as often as it may be."""
-    spent = verdict.ending in ("again", "other-way") and not verdict.of_destination and tries >= most
+    """End as a dead letter what was refused as often as it may be, counted anew when somebody has it sent again."""
+    spent = verdict.ending in ("again", "other-way") and not verdict.of_destination and tries % most == 0
     return replace(verdict, ending="dead") if spent else verdict
 
 

@@ -13,15 +13,17 @@ from security.audit.sealing import Sealer
 from storage.engine import Storage
 from sync.intake import Intake
 from sync.opening import Opener
+from sync.repairs import Repairs
 from sync.sealing import DossierSealer
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Intake, and what opens what it sealed."""
+    """Intake, what opens what it sealed, and what repairs what did not end well."""
 
     intake: Intake
     opener: Opener
+    repairs: Repairs
 
     def seal_with(self, sealer: Sealer) -> None:
         """Go on with rotated master keys; `sealer` is used by nobody else."""
@@ -42,6 +44,7 @@ def desk(settings: Settings, storage: Storage, log: AuditLog, sealer: Sealer) ->
     own = DossierSealer(sealer)
     intake = Intake(log, storage, own, settings.sync, vocabularies)
     try:
-        yield Desk(intake, Opener(own))
+        opener = Opener(own)
+        yield Desk(intake, opener, Repairs(storage, log, opener, vocabularies, settings.sync))
     finally:
         intake.close()

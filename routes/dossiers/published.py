@@ -10,6 +10,7 @@ from aiohttp import web
 
 from routes.dossiers.public import Count, get_public
 from routes.dossiers.pushing import Means, post_status, put_dossier
+from routes.dossiers.repairs import Mending, get_destinations, post_group, post_retry_one
 from routes.dossiers.stream import Refused, post_stream
 from routes.dossiers.viewing import Looks, get_deliveries, get_dossier
 from schemas.exchange import Caller
@@ -29,6 +30,7 @@ class Parts:
 
     means: Means
     looks: Looks
+    mending: Mending
     limiter: Limiter
     count: Count
     guesses: int
@@ -36,12 +38,16 @@ class Parts:
 
 def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     """Add every route of dossiers."""
-    means, looks = parts.means, parts.looks
+    means, looks, mending = parts.means, parts.looks, parts.mending
     router.add_post("/v1/dossiers/statuses", post_stream(means.intake, _refused(looks.log), means.max_body))
     router.add_put(_DOSSIER, put_dossier(means))
     router.add_get(_DOSSIER, get_dossier(looks))
     router.add_post("/v1/dossiers/{code}/statuses", post_status(means))
     router.add_get("/v1/deliveries", get_deliveries(looks))
+    router.add_post("/v1/deliveries/retry", post_group(mending, "retry"))
+    router.add_post("/v1/deliveries/discard", post_group(mending, "discard"))
+    router.add_post("/v1/deliveries/{id}/retry", post_retry_one(mending))
+    router.add_get("/v1/destinations", get_destinations(mending))
     public = get_public(looks.storage, parts.limiter, parts.count, parts.guesses)
     router.add_get("/v1/public/dossiers/{code}", public)
 

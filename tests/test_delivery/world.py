@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -77,6 +78,20 @@ class Post:
             connection.execute(update(DOSSIERS).where(DOSSIERS.c.lease_until.is_not(None)).values(next_due=0))
 
         await self.desk.world.storage.write(now_over)
+
+    @staticmethod
+    def now() -> int:
+        return time.time_ns() // 1_000_000
+
+    async def looked(self, worker: Worker) -> None:
+        """Wait until a worker has looked twice for what is due."""
+        for _ in range(2):
+            worker.wake()
+            await self.until(lambda: self._asleep(worker), "it looked")
+
+    @staticmethod
+    async def _asleep(worker: Worker) -> bool:
+        return not worker._woken.is_set()
 
     async def until(self, holds: Callable[[], Any], what: str) -> None:
         """Look until a coroutine function says yes."""

@@ -24,6 +24,7 @@ OPERATIONS = [(database, operation) for database in DATABASES for operation in d
 NAMES = [f"{database.name}/{operation.name}" for database, operation in OPERATIONS]
 PUSHED = {
     *("/v1/dossiers/{code}", "/v1/dossiers/{code}/statuses", "/v1/dossiers/statuses", "/v1/deliveries"),
+    *("/v1/deliveries/{id}/retry", "/v1/deliveries/retry", "/v1/deliveries/discard", "/v1/destinations"),
 }
 PUBLIC = {"/v1/public/dossiers/{code}"}
 
