@@ -30,6 +30,7 @@ from schemas.errors import (
     NotFound,
     Text,
     TooLarge,
+    TwoCallers,
     UnsupportedMediaType,
 )
 
@@ -128,7 +129,8 @@ def rendered(
     if is_soap(request):
         version = soap_version(request)
         status, payload = fault(error, version, request_id=request_id, language=language, base_url=base_url)
-        return Whole(plain_envelope(payload, version), soap_headers(error, version), status)
+        headers = soap_headers(error, version, request.headers.get("Authorization"))
+        return Whole(plain_envelope(payload, version), headers, status)
     status, headers, body = problem(error, request_id=request_id, language=language, base_url=base_url)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
@@ -148,14 +150,18 @@ def soap_version(request: web.BaseRequest) -> Version:
         return "1.1"
 
 
-def soap_headers(error: GatewayError, version: Version) -> dict[str, str]:
-    """Return the HTTP headers of a fault."""
+def soap_headers(error: GatewayError, version: Version, authorization: str | None = None) -> dict[str, str]:
+    """Return the HTTP headers of a fault; `authorization` is what the request said who asks."""
     headers = {"Content-Type": content_type(version)}
     if (wait := wait_of(error)) is not None:
         headers["Retry-After"] = str(wait)
     if error.status == 401:
         # Clients of some stacks send their password only after they were asked for it.
-        headers["WWW-Authenticate"] = f'Basic realm="lgsp", charset="UTF-8", {challenge(error.reason)}'
+        # Nothing is wrong with a token that was not sent, nor with one beside the proof of another client.
+        by_token = authorization is not None and authorization.lower().startswith("bearer")
+        about_token = by_token and not isinstance(error, TwoCallers)
+        bearer = challenge(error.reason if about_token else None)
+        headers["WWW-Authenticate"] = f'Basic realm="lgsp", charset="UTF-8", {bearer}'
     return headers
 
 

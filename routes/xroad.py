@@ -17,7 +17,7 @@ from multidict import istr
 from routes.context import PEER, REQUEST_ID
 from routes.frame import is_fit
 from schemas.codes.agencies import check_dossier_code
-from schemas.errors import Flaw, Invalid, Text, Unauthenticated
+from schemas.errors import Flaw, Invalid, Text, TwoCallers, Unauthenticated
 from schemas.exchange import Caller
 from schemas.identifiers import check_officer
 from schemas.xroad import client_identifier, officer_of
@@ -53,9 +53,9 @@ _TWO: Final = Text(
 )
 
 
-def two_callers() -> Unauthenticated:
+def two_callers() -> TwoCallers:
     """Say that the proofs of a request contradict each other."""
-    return Unauthenticated(_TWO, reason="unknown")
+    return TwoCallers(_TWO, reason="unknown")
 
 
 def nobody_named() -> Unauthenticated:

@@ -141,6 +141,10 @@ class Unauthenticated(ClientError):
     title = Text("Chưa xác thực", "Not authenticated")
 
 
+class TwoCallers(Unauthenticated):
+    """Two proofs name two clients; each of them may be good."""
+
+
 class Refused(ClientError):
     """The caller is known but holds no grant for this operation."""
 

@@ -18,7 +18,7 @@ from security.xml_namespaces import are_too_many
 
 Element = etree._Element  # noqa: SLF001 - the class has no public name
 XmlReason = Literal[
-    "too-large", "encoding", "doctype", "not-well-formed", "too-deep", "too-many", "comment", "namespace"
+    "too-large", "encoding", "doctype", "not-well-formed", "too-deep", "too-many", "comment", "instruction", "namespace"
 ]
 
 WHITESPACE = " \t\r\n"
@@ -169,7 +169,7 @@ def without_comments(root: Element) -> Element:
     For messages that nobody signed, from people who send what their tool made out of a template.
     """
     if _holds("boolean(//processing-instruction())", root):
-        raise XmlRefused("comment", "processing instructions are not accepted")
+        raise XmlRefused("instruction", "processing instructions are not accepted")
     etree.strip_tags(root, etree.Comment)
     return root
 

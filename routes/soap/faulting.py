@@ -79,6 +79,7 @@ def faulting(trail: AuditTrail, signer: AnswerSigner, servers: SecurityServers) 
         if request[PEER].certificate in servers:
             # Of any other status an X-Road security server tells the asker no more than the number.
             status = 500
-        return Whole(body, soap_headers(error, reply.version), status)
+        headers = soap_headers(error, reply.version, request.headers.get("Authorization"))
+        return Whole(body, headers, status)
 
     return guard

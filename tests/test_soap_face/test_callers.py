@@ -67,6 +67,8 @@ def test_a_certificate_and_another_proof(gate: Gate, question: str, version: str
     refused = Refused(reply, version)
     assert (reply.status, refused.code) == (401, "unauthenticated")
     assert gate.entries(reply.headers["x-request-id"]) == []
+    # Each of them is good, and no token is to be fetched anew.
+    assert "error=" not in reply.headers["www-authenticate"]
 
 
 @BOTH
@@ -107,6 +109,7 @@ def test_strangers(gate: Gate, question: str, version: str, name: str) -> None:
         assert refused.fault.problem["reason"] == reason
     assert reply.headers["www-authenticate"].startswith("Basic realm=")
     assert "Bearer" in reply.headers["www-authenticate"]
+    assert ('error="invalid_token"' in reply.headers["www-authenticate"]) == (name == "bearer-of-nothing")
     # Nobody that could be named: no entry, one more in the count.
     assert "receipt" not in refused.fault.problem
     assert gate.entries(f"stranger-{name}") == []
