@@ -5,6 +5,8 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+from schemas.errors import EvidenceUnavailable
+from sync.intake import Intake
 from tests.test_intake.source import Source, a_code
 from tests.test_intake.world import a_dossier, a_status
 
@@ -186,3 +188,34 @@ def test_a_stream_that_breaks_off_keeps_what_came(province: Source) -> None:
     lines = [a_line(code, str(n), sequence=n) for n in range(1, 258)]
     results = province.stream(lines)
     assert [result["result"] for result in results] == [*["duplicate"] * 256, "accepted"]
+
+
+def test_nothing_durable_is_503_and_a_failure_on_the_way_is_told_line_by_line(
+    province: Source, monkeypatch: Any
+) -> None:
+    code = a_code()
+    lines = [a_line(code, str(place), sequence=place) for place in range(1, 301)]
+    real, calls = Intake.take, []
+
+    async def failing(self: Intake, *arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) in (1, 3):
+            raise EvidenceUnavailable(retry_after=2)
+        return await real(self, *arguments)
+
+    monkeypatch.setattr(Intake, "take", failing)
+    body = b"\n".join(json.dumps(line).encode() for line in lines)
+    answer = province.ask("POST", "/v1/dossiers/statuses", body, Content_Type="application/x-ndjson")
+    assert (answer.status, answer.json["code"]) == (503, "evidence-unavailable")
+    assert answer.headers["Retry-After"] == "2"
+    results = province.stream(lines)
+    assert [result["result"] for result in results] == [*["waiting"] * 256, *["refused"] * 44]
+    assert {result["problem"]["code"] for result in results[256:]} == {"evidence-unavailable"}
+    assert all(result["problem"]["retryable"] for result in results[256:])
+    assert [result["result"] for result in province.stream(lines)] == [*["duplicate"] * 256, *["waiting"] * 44]
+
+
+def test_only_so_many_streams_at_once(province: Source, monkeypatch: Any) -> None:
+    monkeypatch.setattr("routes.dossiers.stream.AT_ONCE", 0)
+    answer = province.ask("POST", "/v1/dossiers/statuses", b"{}", Content_Type="application/x-ndjson")
+    assert (answer.status, answer.json["code"]) == (503, "overloaded")
