@@ -1,5 +1,8 @@
 """Turn an answer of the SOAP face into the JSON that REST answers: what the receipt's salt opens is a form of that.
 
+A Fault becomes the problem that REST tells, with its receipt where it has one. It is told in the same way, and the exit
+status is 2.
+
 Từ trả lời SOAP sang JSON của REST. One file to copy, for Python's standard library alone:
 
     python3 soap_answer.py answer.xml population.wsdl > answer.json
@@ -16,6 +19,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
+PROBLEM = "{urn:lgsp:gateway:1}Problem"
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 
@@ -35,9 +39,12 @@ class Contract:
                     self.bases[kind.get("name")] = kind.find(f"{XS}restriction").get("base")
 
     def answer(self, envelope):
-        """Return the members `data`, `exchange` and `receipt` of an answer."""
-        body = ElementTree.fromstring(envelope)[-1]
-        wrapper = body[0]
+        """Return the members `data`, `exchange` and `receipt` of an answer; of a Fault those of its problem."""
+        wrapper = ElementTree.fromstring(envelope)[-1][0]
+        if _local(wrapper) == "Fault":
+            problem = wrapper.find(f".//{PROBLEM}")
+            # SOAP 1.1 has no detail where a header block is at fault.
+            return {} if problem is None else self.value(problem, self.wrappers["Problem"].get("type"))
         members = _members(self.wrappers[_local(wrapper)])
         return {_snake(_local(child)): self.value(child, members[_local(child)]) for child in wrapper}
 
@@ -75,4 +82,6 @@ def _truth(text):
 
 if __name__ == "__main__":
     answered, published = (Path(name).read_bytes() for name in sys.argv[1:3])
-    json.dump(Contract(published).answer(answered), sys.stdout, ensure_ascii=False, indent=1)
+    told = Contract(published).answer(answered)
+    json.dump(told, sys.stdout, ensure_ascii=False, indent=1)
+    sys.exit(2 if "retryable" in told or not told else 0)

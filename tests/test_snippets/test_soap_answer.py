@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from aiohttp import encode_basic_auth
@@ -34,6 +36,59 @@ def answers(live: Live, database: Database) -> list[bytes]:
     return [post(example.soap, example.envelope().encode(), headers) for example in examples]
 
 
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a script isolated and with the standard library alone, as whoever copied it may have to."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", *command],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        env={"PYTHONUTF8": "1"},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+@pytest.mark.parametrize("kind", ["recorded", "not-understood"])
+def test_a_fault_is_told_as_rest_tells_it_and_its_receipt_holds(
+    live: Live, version: str, kind: str, tmp_path: Path
+) -> None:
+    papers = live.described["clients"]["ministry"]
+    headers = {
+        "Content-Type": "text/xml" if version == "1.1" else "application/soap+xml",
+        "Authorization": encode_basic_auth(papers["client_id"], papers["client_secret"]),
+        "Lgsp-Receipt": "full",
+    }
+    soap = {"1.1": "http://schemas.xmlsoap.org/soap/envelope/", "1.2": "http://www.w3.org/2003/05/soap-envelope"}
+    block = '<x xmlns="urn:x" e:mustUnderstand="1"/>' if kind == "not-understood" else ""
+    asked = '<Person xmlns="urn:lgsp:population:1"><personalId>1</personalId></Person>'
+    envelope = (
+        f'<e:Envelope xmlns:e="{soap[version]}"><e:Header><g:Purpose xmlns:g="urn:lgsp:gateway:1">inspection'
+        f"</g:Purpose>{block}</e:Header><e:Body>{asked}</e:Body></e:Envelope>"
+    )
+    request = Request(f"{live.described['gateway']}/soap/population", envelope.encode(), headers)
+    with pytest.raises(HTTPError) as failure, urlopen(request):
+        pass
+    (tmp_path / "answer.xml").write_bytes(failure.value.read())
+    (tmp_path / "answer.wsdl").write_bytes(get(live, "/soap/population?wsdl"))
+    (tmp_path / "check_receipt.py").write_text(CHECK, encoding="utf-8")
+    done = run(tmp_path, str(ROOT / "docs/clients/soap_answer.py"), "answer.xml", "answer.wsdl")
+    assert (done.returncode, done.stderr) == (2, "")
+    told = json.loads(done.stdout)
+    if (kind, version) == ("not-understood", "1.1"):
+        assert told == {}
+        return
+    expected = {"recorded": ("invalid", 422), "not-understood": ("malformed", 400)}[kind]
+    assert (told["code"], told["status"], told["retryable"]) == (*expected, False)
+    assert told["request_id"]
+    if kind == "recorded":
+        assert [flaw["pointer"] for flaw in told["errors"]] == ["/Person/personalId"]
+    (tmp_path / "answer.json").write_text(done.stdout, encoding="utf-8")
+    checked = run(tmp_path, "check_receipt.py", "answer.json", live.described["log_key"])
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert [line.partition(":")[0] for line in checked.stdout.splitlines()] == ["holds"] * 4
+
+
 @pytest.mark.parametrize("database", DATABASES, ids=lambda database: database.name)
 def test_the_answer_is_that_of_rest_and_its_commitment_opens(live: Live, database: Database, tmp_path: Path) -> None:
     (tmp_path / "answer.wsdl").write_bytes(get(live, f"/soap/{database.name}?wsdl"))
@@ -41,14 +96,7 @@ def test_the_answer_is_that_of_rest_and_its_commitment_opens(live: Live, databas
     for operation, envelope in zip(database.operations, answers(live, database), strict=True):
         (tmp_path / "answer.xml").write_bytes(envelope)
         script = ROOT / "docs/clients/soap_answer.py"
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(script), "answer.xml", "answer.wsdl"],
-            cwd=tmp_path,
-            capture_output=True,
-            encoding="utf-8",
-            env={"PYTHONUTF8": "1"},
-            check=False,
-        )
+        done = run(tmp_path, str(script), "answer.xml", "answer.wsdl")
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert told["data"] == sandbox_examples()[f"{database.name}/{operation.name}"]["data"]
@@ -61,11 +109,5 @@ def test_the_answer_is_that_of_rest_and_its_commitment_opens(live: Live, databas
         assert base64.b64encode(opened).decode() == json.loads(entry)["commitments"]["data"]
     # The last one also by the script that checks answers of REST.
     (tmp_path / "answer.json").write_text(done.stdout, encoding="utf-8")
-    checked = subprocess.run(
-        [sys.executable, "-I", "-S", "check_receipt.py", "answer.json", live.described["log_key"]],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    checked = run(tmp_path, "check_receipt.py", "answer.json", live.described["log_key"])
     assert checked.returncode == 0, checked.stdout + checked.stderr
