@@ -133,7 +133,13 @@ def _problem(schema: Element) -> None:
     add_value(inside, "status", "Mã trạng thái", "Status that the same error has over REST", "int")
     add_value(inside, "detail", "Chi tiết", "What happened this time; never a personal value")
     add_value(inside, "code", "Mã", "Stable code to program against")
-    add_value(inside, "retryable", "Có thể gọi lại", "Whether the same request may succeed later", "boolean")
+    add_value(
+        inside,
+        "retryable",
+        "Có thể gọi lại",
+        "Whether the same question may succeed later; a signed one is signed anew",
+        "boolean",
+    )
     add_value(inside, "requestId", "Mã yêu cầu", "The request id")
     add_value(inside, "reason", "Lý do", "Which of the code's reasons, where it has several", **_MAYBE)
     add_value(inside, "retryAfter", "Gọi lại sau", "Seconds to wait before asking again", "int", **_MAYBE)

@@ -90,3 +90,36 @@ def test_an_id_that_was_signed_counts(gate: Gate, question: str, version: str, b
     reply = send(gate, document, version, {"X-Request-Id": beside})
     assert reply.status == 200, reply.body
     assert reply.headers["x-request-id"] == "the-signed-one"
+
+
+WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+UNSIGNED = {
+    "timestamp": f'<u:Timestamp xmlns:u="{WSU}"><u:Created>2026-11-23T08:00:00Z</u:Created></u:Timestamp>',
+    "user": "<s:UsernameToken><s:Username>a</s:Username></s:UsernameToken>",
+    "nothing": "",
+}
+
+
+@BOTH
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_a_security_block_without_a_signature(gate: Gate, question: str, version: str, name: str) -> None:
+    block = f'<s:Security xmlns:s="{WSSE}">{UNSIGNED[name]}</s:Security>'
+    document = envelope(question, version, PURPOSE + block)
+    refused = Refused(send(gate, document, version, {"Authorization": gate.basic()}), version)
+    assert (refused.code, refused.fault.problem["reason"]) == ("signature-rejected", "not-covered")
+
+
+@BOTH
+def test_a_second_security_block_for_somebody_else(gate: Gate, question: str, version: str) -> None:
+    node = "actor" if version == "1.1" else "role"
+    other = f'<s:Security xmlns:s="{WSSE}" e:{node}="urn:somebody"/></e:Header>'
+    document = signed(gate, question, version).replace(b"</e:Header>", other.encode())
+    refused = Refused(send(gate, document, version), version)
+    assert (refused.code, refused.fault.problem["reason"]) == ("signature-rejected", "malformed")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS"])
+def test_another_method_is_told_as_rest_is(gate: Gate, question: str, method: str) -> None:
+    reply = gate.send("/soap/population", envelope(question), method=method)
+    assert (reply.status, reply.headers["content-type"]) == (405, "application/problem+json")
