@@ -137,6 +137,10 @@ fuzz-soap: .venv/.dev ## 20,000 mutated SOAP requests against the demo that is r
 mutants: .venv/.mutants ## change the signature verifier in a thousand places and see which test notices; ARGS="security.xml.*"
 	@nice $(BIN)/python -m tools.mutants $(ARGS)
 
+.PHONY: chaos
+chaos: .venv/.dev ## 10,000 dossier events, a portal that misbehaves, gateways killed 20 times; options in ARGS="--kills 50"
+	@$(BIN)/python -m tools.chaos $(ARGS)
+
 .PHONY: wheel
 wheel: .venv/.runtime ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build -t wheel

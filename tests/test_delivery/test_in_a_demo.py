@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession
 
 from tests.test_delivery.world import a_code, a_status
-from tests.test_gateway.live import Caller, Live
+from tests.test_gateway.live import Caller, Live, lgsp
 
 PATIENCE_S = 60.0
 
@@ -84,3 +84,69 @@ async def test_what_is_pushed_arrives_once_although_the_gateway_is_killed_before
             while not await province.delivered(code):
                 await asyncio.sleep(0.05)
         assert [times for *_, times in await province.ledger()] == [1, 1, 1]
+
+
+async def test_owners_and_operators_repair_what_the_portal_refused(demo: Live) -> None:
+    code, other = a_code(2), a_code(3)
+    config = str(demo.state / "gateway.toml")
+
+    def told(*command: str, code: int = 0) -> Any:
+        done = lgsp("dossiers", *command, "--config", config, "--json")
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    async with ClientSession() as http:
+        province = Province(demo, http)
+        assert told("pause", "--why", "bảo trì")["done"] == "paused"
+        for one in (code, other):
+            assert await province.put(one) == 201
+            assert await province.push(one, "4", 1) == 202
+        (portal,) = (await province.as_province("GET", "/v1/destinations", None)).json["items"]
+        assert (portal["state"], portal["reason"], portal["waiting"]) == ("paused", "bảo trì", 4)
+        # Given up before anything is sent: a registration, so that the portal knows nothing of that dossier.
+        counted = told("discard", "--why", "thử", "--state", "queued", "--code", code)
+        assert (counted["matched"], counted["changed"]) == (2, 0)
+        (registration,) = [
+            one["id"]
+            for one in (await province.as_province("GET", f"/v1/dossiers/{code}", None)).json["deliveries"]
+            if one["kind"] == "registration"
+        ]
+        wrong = told("discard", "--why", "thử", "--state", "queued", "--id", registration, "--expect", "2", code=1)
+        assert wrong["changed"] == 0
+        done = told("discard", "--why", "thử", "--state", "queued", "--id", registration, "--expect", "1")
+        assert done["deliveries"] == [{"id": registration, "code": code, "step": "discarded"}]
+        assert told("resume")["done"] == "resumed"
+        await province.sees([(other, 1, "4", 1)])
+        assert told("destinations")["destinations"][0]["state"] in ("up", "down")
+        shown = told("show", code)
+        assert shown["deliveries"][0]["step"] == "discarded"
+
+
+async def test_groups_are_counted_before_anything_is_done(demo: Live) -> None:
+    code = a_code(4)
+    async with ClientSession() as http:
+        province = Province(demo, http)
+        assert await province.put(code) == 201
+        unknown = {**a_status("XONG", sequence=1), "vocabulary": "bhxh"}
+        key = {"Idempotency-Key": "x"}
+        answer = await province.as_province("POST", f"/v1/dossiers/{code}/statuses", unknown, **key)
+        assert (answer.status, answer.json["result"]) == (202, "quarantined")
+        held = answer.json["delivery"]
+        body: dict[str, Any] = {"filter": {"state": "quarantined", "code": code}, "reason": "thử"}
+        counted = await province.as_province("POST", "/v1/deliveries/discard", body)
+        assert counted.json == {"matched": 1, "changed": 0, "deliveries": []}
+        other = await province.as_province("POST", "/v1/deliveries/discard", {**body, "expect": 2})
+        assert (other.status, other.problem["reason"]) == (409, "other-count")
+        named = await province.as_province("POST", "/v1/deliveries/discard", {**body, "reason": "của 001090123456"})
+        assert named.status == 422
+        again = await province.as_province("POST", f"/v1/deliveries/{held}/retry", None)
+        assert (again.status, again.problem["reason"]) == (409, "still-not-understood")
+        done = await province.as_province("POST", "/v1/deliveries/discard", {**body, "expect": 1})
+        assert done.json["deliveries"] == [{"id": held, "code": code, "step": "discarded"}]
+        over = await province.as_province("POST", f"/v1/deliveries/{held}/retry", None)
+        assert (over.status, over.problem["reason"]) == (409, "not-now")
+        none = await province.as_province("POST", "/v1/deliveries/nobody/retry", None)
+        assert none.status == 404
+        ministry = {"Authorization": f"Bearer {await province.token('ministry')}"}
+        refused = await province.send("POST", f"/v1/deliveries/{held}/retry", headers=ministry)
+        assert refused.status == 403
