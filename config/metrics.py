@@ -43,6 +43,10 @@ class Metrics:
     audit_batch: Histogram
     audit_append_seconds: Histogram
     log_size: Gauge
+    deliveries: Counter
+    deliveries_waiting: Gauge
+    deliveries_oldest: Gauge
+    deliveries_dead: Gauge
     expiry: Gauge
     expiring: Gauge
     storage_free: Gauge
@@ -98,6 +102,26 @@ def metrics() -> Metrics:
             "lgsp_audit_append_seconds", "One commit of the log, waiting for the lock included.", buckets=_SECONDS
         ),
         log_size=Gauge("lgsp_audit_log_entries", "Entries in the log.", multiprocess_mode="max"),
+        deliveries=Counter(
+            "lgsp_deliveries",
+            "Attempts to deliver an event, ending is `delivered`, `again` (later) or `dead`.",
+            ("destination", "ending"),
+        ),
+        deliveries_waiting=Gauge(
+            "lgsp_deliveries_waiting",
+            "Events that are not delivered yet.",
+            ("destination",),
+            multiprocess_mode="livemostrecent",
+        ),
+        deliveries_oldest=Gauge(
+            "lgsp_deliveries_oldest_seconds",
+            "How long the oldest event that is not delivered yet has waited.",
+            ("destination",),
+            multiprocess_mode="livemostrecent",
+        ),
+        deliveries_dead=Gauge(
+            "lgsp_deliveries_dead", "Dead letters.", ("destination",), multiprocess_mode="livemostrecent"
+        ),
         expiry=Gauge(
             "lgsp_expiry_seconds",
             "Seconds until a certificate or key ends, negative when it has.",

@@ -17,6 +17,7 @@ from typing import Any, Final
 import structlog
 
 from adapters.portal_binding import batch_limit
+from config.metrics import labelled, metrics
 from config.settings import Endpoint
 from config.sync import Sync
 from schemas.errors import GatewayError, NoRecord
@@ -245,6 +246,7 @@ class Courier:
         write = Ending(ends, self._portal.name, self._owner, round(now.timestamp() * 1000), self._settings)
         for end, result in zip(ends, await self._log.record_together(entries, write), strict=True):
             if isinstance(result, Receipt):
+                labelled(metrics().deliveries, self._portal.name, end.verdict.ending).inc()
                 continue
             if isinstance(result, LeaseLost):
                 log.warning("lease-lost", event_id=end.claim.event.event_id)

@@ -10,7 +10,9 @@ from sqlalchemy import Connection, func, insert, select, update
 from sync.tables import DESTINATIONS, DOSSIER_EVENTS
 
 _RECENT_MS = 300_000
+_LAST = 500
 _OPEN = ("waiting", "queued", "sending")
+_EVENT = DOSSIER_EVENTS.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +35,21 @@ class Condition:
 def condition(connection: Connection, name: str, now: int, agency: str | None = None) -> Condition:
     """Read how a destination is, and what of an agency (None: of all) waits for it."""
     row = connection.execute(select(DESTINATIONS).where(DESTINATIONS.c.name == name)).first()
-    columns = DOSSIER_EVENTS.c
-    mine = [columns.destination == name, *([] if agency is None else [columns.agency == agency])]
-    counted = connection.execute(
-        select(columns.state, func.count(), func.min(columns.accepted_at))
-        .where(*mine, columns.state.in_((*_OPEN, "dead", "quarantined")))
-        .group_by(columns.state)
-    )
-    counts = {state: (many, first) for state, many, first in counted}
-    waiting = sum(counts[state][0] for state in _OPEN if state in counts)
-    oldest = min((counts[state][1] for state in _OPEN if state in counts), default=None)
-    recent = connection.execute(
-        select(func.count()).where(*mine, columns.state == "delivered", columns.delivered_at > now - _RECENT_MS)
-    ).scalar_one()
+    agencies = _agencies(connection) if agency is None else [agency]
+    counts = dict.fromkeys((*_OPEN, "dead", "quarantined"), 0)
+    oldest: int | None = None
+    pace = 0.0
+    for one in agencies:
+        for state in counts:
+            many, first = _waiting(connection, name, one, state)
+            counts[state] += many
+            if first is not None and state in _OPEN:
+                oldest = first if oldest is None else min(oldest, first)
+        pace += _pace(connection, name, one, now)
     paused = row is not None and row.paused_at is not None
     down = row is not None and row.down_since is not None
     state = "paused" if paused else "down" if down else "up"
-    pace = recent / (_RECENT_MS / 1000)
+    waiting = sum(counts[each] for each in _OPEN)
     return Condition(
         name,
         state,
@@ -59,10 +59,39 @@ def condition(connection: Connection, name: str, now: int, agency: str | None = 
         None if row is None else row.due_at,
         waiting,
         oldest,
-        counts.get("dead", (0, None))[0],
-        counts.get("quarantined", (0, None))[0],
+        counts["dead"],
+        counts["quarantined"],
         0 if not waiting else None if state != "up" or not pace else round(waiting / pace),
     )
+
+
+def _agencies(connection: Connection) -> list[str]:
+    """Every agency that handed something in, from one to the next along the index: they are few."""
+    found: list[str] = []
+    while True:
+        further = select(func.min(_EVENT.agency))
+        following = connection.execute(further.where(_EVENT.agency > found[-1]) if found else further).scalar()
+        if following is None:
+            return found
+        found.append(following)
+
+
+def _waiting(connection: Connection, name: str, agency: str, state: str) -> tuple[int, int | None]:
+    """How many events of an agency are in a state, and when the first of them was accepted."""
+    theirs = (_EVENT.agency == agency, _EVENT.state == state, _EVENT.destination == name)
+    first = select(_EVENT.accepted_at).where(*theirs).order_by(_EVENT.position).limit(1)
+    accepted_at = connection.execute(first).scalar()
+    if accepted_at is None:
+        return 0, None
+    return connection.execute(select(func.count()).where(*theirs)).scalar_one(), accepted_at
+
+
+def _pace(connection: Connection, name: str, agency: str, now: int) -> float:
+    """How many events of an agency are delivered a second, by the last ones accepted; 0.0 where none was lately."""
+    theirs = (_EVENT.agency == agency, _EVENT.state == "delivered", _EVENT.destination == name)
+    last = select(_EVENT.delivered_at).where(*theirs).order_by(_EVENT.position.desc()).limit(_LAST)
+    recent = [at for at in connection.execute(last).scalars() if at is not None and at > now - _RECENT_MS]
+    return len(recent) * 1000 / max(now - min(recent), 1000) if recent else 0.0
 
 
 def paused(name: str, by: str, reason: str, now: int) -> Callable[[Connection, int], None]:

@@ -15,11 +15,13 @@ from typing import Final
 
 import structlog
 
+from config.metrics import metrics
 from config.sync import Sync
 from schemas.errors import GatewayError
 from storage.engine import Storage
 from storage.errors import StorageError
 from sync.delivery import Courier
+from sync.destinations import condition
 from sync.leases import Claim, claim, gone, next_due, release, release_some
 
 log = structlog.get_logger()
@@ -27,6 +29,7 @@ log = structlog.get_logger()
 BATCH: Final = 100
 """Events that one batch takes at most."""
 _SWEEP_S: Final = 5.0
+_MEASURE_S: Final = 15.0
 _AFTER_FAILURE_S: Final = 1.0
 
 
@@ -43,6 +46,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._swept = float("-inf")
+        self._measured = float("-inf")
 
     def wake(self) -> None:
         """Look at once: something was handed in."""
@@ -86,6 +90,9 @@ class Worker:
             for name in await self._storage.read(gone):
                 freed = await self._storage.write(partial(release, owner=name, due_at=self._settled()))
                 log.info("leases-freed", dossiers=freed)
+        if time.monotonic() - self._measured >= _MEASURE_S:
+            self._measured = time.monotonic()
+            await self._measure(now)
         room = self._settings.parallel - len(self._under_way)
         if room <= 0:
             return self._settings.poll
@@ -117,6 +124,15 @@ class Worker:
                 await self._storage.write(partial(release_some, owner=self._owner, codes=codes, due_at=due))
                 return
             await self._sleep(_AFTER_FAILURE_S)
+
+    async def _measure(self, now: int) -> None:
+        """Show how much waits."""
+        found = await self._storage.read(lambda connection: condition(connection, self._destination, now))
+        waited = 0.0 if found.oldest is None else max(now - found.oldest, 0) / 1000
+        shown = metrics()
+        shown.deliveries_waiting.labels(self._destination).set(found.waiting)
+        shown.deliveries_oldest.labels(self._destination).set(waited)
+        shown.deliveries_dead.labels(self._destination).set(found.dead)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
