@@ -267,10 +267,10 @@ def test_nothing_inside_the_body_may_look_like_a_message(key, reason, now, inner
 def test_sixteen_parts_can_be_signed_and_no_more(key, pki, reason, now):
     for count in (14, 15):
         names = [f"h{n}" for n in range(count)]
-        header = "".join(f"<{name}/>" for name in names)
+        header = "".join(f'<{name} xmlns="urn:h"/>' for name in names)
         soap = "http://schemas.xmlsoap.org/soap/envelope/"
         envelope = f'<e:Envelope xmlns:e="{soap}"><e:Header>{header}</e:Header><e:Body><b/></e:Body></e:Envelope>'
-        signed = sign_soap(envelope.encode(), key, headers=names, now=now).envelope
+        signed = sign_soap(envelope.encode(), key, headers=[f"{{urn:h}}{name}" for name in names], now=now).envelope
         if count == 14:
             assert len(verify_soap(signed, SignaturePolicy(), pki.pinned(key), now=now).headers) == 14
         else:
@@ -284,12 +284,19 @@ def test_an_empty_id_names_nothing(message, reason, key, resign):
 
 def test_ids_that_contain_one_another_are_still_unique(key, pki, now):
     envelope = (
-        b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:u="%b"><e:Header><a u:Id="id-1"/>
+        b"""<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:u="%b"><e:Header>
+        <a xmlns="urn:a" u:Id="id-1"/>
         </e:Header><e:Body u:Id="id-12"><b>id-1 "id-12" &#39;</b></e:Body></e:Envelope>"""
         % WSU
     )
-    signed = sign_soap(envelope, key, headers=["a"], now=now).envelope
-    assert verify_soap(signed, SignaturePolicy(), pki.pinned(key), now=now).headers[0].tag == "a"
+    signed = sign_soap(envelope, key, headers=["{urn:a}a"], now=now).envelope
+    assert verify_soap(signed, SignaturePolicy(), pki.pinned(key), now=now).headers[0].tag == "{urn:a}a"
+
+
+@pytest.mark.parametrize("added", [b"<a/>", b"text", b'<a xmlns="urn:a"/>text'], ids=["unqualified", "text", "tail"])
+def test_a_header_holds_elements_of_a_namespace_and_nothing_else(message, reason, added):
+    end = re.search(rb"</[A-Za-z0-9_-]+:Header>", message)[0]
+    assert reason(message.replace(end, added + end)) == "malformed"
 
 
 def test_only_the_soap_versions_of_the_policy_are_accepted(message, reason):
