@@ -151,9 +151,9 @@ class Guide:
         return await self.send(Message("GET", path, headers))
 
     async def fault(self, name: str, kind: str | None) -> None:
-        """Make a registry, or `pki`, misbehave, or None: behave."""
-        pki = self.described["pki"]
-        way = self.way(pki if name == "pki" else self.described["registries"][name]["url"])
+        """Make a registry, `portal` or `pki` misbehave, or None: behave."""
+        alone = name in ("pki", "portal")
+        way = self.way(self.described[name] if alone else self.described["registries"][name]["url"])
         headers = {"Content-Type": "application/json"}
         told = await self.send(Message("PUT", "/_faults", headers, json.dumps({"fault": kind}).encode()), way)
         expect(told.status, 200)

@@ -1,17 +1,19 @@
-"""The dossier part of the tour: push the samples, push them again, look them up as owner and as anybody (hồ sơ)."""
+"""The dossier part of the tour: push, push again, see them at the portal, look them up as anybody (hồ sơ)."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from adapters.transport import Message
-from sandbox.guide import Guide, Told, expect
+from sandbox.guide import Disappointed, Guide, Told, expect
 
 # The same at every tour of a demo: a dossier of which nothing new is said.
 _CODE: Final = "000.00.00.H26-260105-0001"
 _KEY: Final = "lgsp-demo-tour-1"
+_PATIENCE: Final = 30.0
 
 
 async def dossiers_tour(guide: Guide) -> None:
@@ -53,6 +55,44 @@ async def dossiers_tour(guide: Guide) -> None:
         expect(stranger.seen, "403 refused (no-right)")
         return f"{len(whole.value['deliveries'])} deliveries; the public sees {public.value['completion']['degree']}"
 
+    async def applied(status: str) -> int:
+        """Wait until the portal's ledger has a status of the dossier; return how often it was applied."""
+        way = guide.way(guide.described["portal"])
+        until = asyncio.get_running_loop().time() + _PATIENCE
+        while asyncio.get_running_loop().time() < until:
+            reply = await guide.reply(Message("GET", "/_ledger"), way)
+            lines = [json.loads(line) for line in reply.body.splitlines()]
+            times = [line["times_applied"] for line in lines if (line["dossier"], line["status"]) == (_CODE, status)]
+            if times:
+                return sum(times)
+            await asyncio.sleep(0.1)
+        raise Disappointed(f"the portal was not told of status {status} in {_PATIENCE:.0f} s")
+
+    async def delivered() -> str:
+        expect(await applied("4"), 1)
+        (portal,) = (await sent("GET", "/v1/destinations")).value["items"]
+        return f"applied once; the portal is {portal['state']}"
+
+    async def lost() -> str:
+        body = {**samples["dossiers/status"]["body"], "status": "9", "at": "2026-01-06T09:00:00+07:00"}
+        await guide.fault("portal", "drop-after-commit")
+        try:
+            told = await sent("POST", f"/v1/dossiers/{_CODE}/statuses", body, {"Idempotency-Key": f"{_KEY}-lost"})
+            expect(told.status, 202)
+            await applied("9")
+        finally:
+            await guide.fault("portal", None)
+        until = asyncio.get_running_loop().time() + _PATIENCE
+        while asyncio.get_running_loop().time() < until:
+            last = (await sent("GET", f"/v1/dossiers/{_CODE}")).value["deliveries"][-1]
+            if last["state"] == "delivered":
+                expect(await applied("9"), 1)
+                return f"applied once, after {len(last['attempts'])} attempts whose answers were lost"
+            await asyncio.sleep(0.2)
+        raise Disappointed(f"not known to be delivered in {_PATIENCE:.0f} s")
+
     await guide.stop("dossiers: register", registered)
     await guide.stop("dossiers: status, twice", pushed)
+    await guide.stop("dossiers: at the portal", delivered)
+    await guide.stop("dossiers: answer lost", lost)
     await guide.stop("dossiers: who sees what", seen)
