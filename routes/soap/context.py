@@ -26,7 +26,7 @@ _UNSIGNED = Text(
     "a caller who signs has to say this in a signed header block, not in an HTTP header",
 )
 _NOT_PRINTABLE = Text("Giá trị phải là ASCII in được", "The value must be printable ASCII")
-# A proxy may put an id of its own on every request: it means nothing.
+# A proxy may put an id of its own on a request that has none: it is passed over.
 _OF_PROXIES: Final = "X-Request-Id"
 
 
@@ -83,11 +83,9 @@ _NAMES: Final = frozenset(block.name for block in BLOCKS)
 
 
 def _check_agreement(block: Block, over_http: str, in_block: str | None, signed: bool) -> None:
-    if signed and block.header == _OF_PROXIES:
-        return
     if in_block and in_block != over_http.strip():
         raise _malformed(_DIFFERS, block.name)
-    if not in_block and signed:
+    if not in_block and signed and block.header != _OF_PROXIES:
         raise _malformed(_UNSIGNED, block.header)
 
 
