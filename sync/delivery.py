@@ -45,7 +45,7 @@ _MARGIN: Final = 25.0
 _LOOKS: Final = 16
 """Look-ups under way at once: half of what the portal's connections let wait."""
 _UNTOLD: Final = Verdict("dead", "refused", "invalid", "not-writable")
-_DESTROYED: Final = Verdict("dead", "refused", "invalid", "content-destroyed")
+_UNREADABLE: Final = Verdict("dead", "refused", "invalid", "content-unreadable")
 _ABSENT: Final = Verdict("again", "failed", reason="not-applied")
 
 
@@ -112,7 +112,7 @@ class Courier:
         for claim in claims:
             said = bodies.get(claim.event.event_id)
             if said is None:
-                ends.append(self._ended(claim, _DESTROYED))
+                ends.append(self._ended(claim, _UNREADABLE))
                 continue
             write = wording.dossier if claim.event.kind == "registration" else wording.step
             try:

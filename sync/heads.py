@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from schemas.dossiers.ordering import FIRST
-from storage.bulk import rows_among
+from storage.bulk import driver_of, rows_among, run_plain
 from sync.queue import Queues
 from sync.rows import EVENT_COLUMNS, Event
-from sync.tables import DOSSIER_EVENTS
+from sync.tables import DOSSIER_EVENTS, OPEN
 
 
 def released(connection: Connection, codes: Sequence[str]) -> dict[str, list[Event]]:
@@ -23,6 +24,46 @@ def released(connection: Connection, codes: Sequence[str]) -> dict[str, list[Eve
             event = Event(*row)
             found.setdefault(event.code, []).append(event)
     return {code: in_order(events) for code, events in found.items()}
+
+
+def foremost(queues: Queues, codes: Sequence[str]) -> dict[str, list[Event]]:
+    """Read the first of what of these dossiers is not at its end, in the order in which it goes; for each source one.
+
+    A dead letter is among it. How many stand behind them adds nothing to what it costs.
+    """
+    pairs = [
+        (code, client_id)
+        for code in codes
+        for client_id in dict.fromkeys((queues.dossiers[code].client_id, *queues.tracks.get(code, ())))
+        if client_id is not None
+    ]
+    found: dict[str, list[Event]] = {}
+    for row in _first_of(queues.connection, pairs):
+        event = Event(*row)
+        found.setdefault(event.code, []).append(event)
+    return {code: in_order(events) for code, events in found.items()}
+
+
+def _first_of(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[Sequence[Any]]:
+    if not pairs:
+        return []
+    if connection.dialect.name == "sqlite":
+        driver = driver_of(connection)
+        rows = (run_plain(driver, _FIRST_SQLITE, pair) for pair in pairs)
+        return [row for row in rows if row is not None]
+    codes, clients = zip(*pairs, strict=True)
+    return list(connection.exec_driver_sql(_FIRST_POSTGRESQL, (list(codes), list(clients))).all())
+
+
+_LISTED: Final = ", ".join(f'e."{column.name}"' for column in EVENT_COLUMNS)
+_FIRST: Final = (
+    f"WHERE {OPEN} AND e.code = {{code}} AND e.client_id = {{client}} ORDER BY ordinal, behind, position LIMIT 1"
+)
+_FIRST_SQLITE: Final = f"SELECT {_LISTED} FROM dossier_events AS e {_FIRST.format(code='?', client='?')}"  # noqa: S608 - names of ours
+_FIRST_POSTGRESQL: Final = (
+    f"SELECT {_LISTED} FROM unnest($1::text[], $2::text[]) AS w(code, client_id) CROSS JOIN LATERAL"  # noqa: S608
+    f" (SELECT * FROM dossier_events AS e {_FIRST.format(code='w.code', client='w.client_id')}) AS e"
+)
 
 
 def in_order(events: Sequence[Event]) -> list[Event]:

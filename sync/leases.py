@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from config.sync import Sync
 from schemas.dossiers import ordering
 from storage.bulk import rows_among
-from sync.heads import in_order, settle
+from sync.heads import foremost, settle
 from sync.liveness import is_gone
 from sync.queue import Queues
 from sync.rows import EVENT_COLUMNS, Event
@@ -77,30 +77,33 @@ def next_due(connection: Connection, destination: str) -> int | None:
     return None if due is None else max(due, allowed.due_at)
 
 
-def open_events(connection: Connection, codes: Sequence[str]) -> dict[str, list[Event]]:
-    """Read what of these dossiers is not at its end, each in the order in which it goes.
-
-    A dead letter is among it: what stands behind one waits until it is sent again or discarded.
-    """
-    found: dict[str, list[Event]] = {}
-    for state in ("sending", "queued", "dead"):
-        fixed = ((DOSSIER_EVENTS.c.state, state),)
-        for row in rows_among(connection, EVENT_COLUMNS, DOSSIER_EVENTS.c.code, codes, fixed):
-            event = Event(*row)
-            found.setdefault(event.code, []).append(event)
-    return {code: in_order(events) for code, events in found.items()}
-
-
-def sendable(events: Sequence[Event]) -> list[Event]:
-    """What of the open events of a dossier may go, in order: nothing behind a dead letter.
+def sendable(queues: Queues, codes: Sequence[str]) -> dict[str, list[Event]]:
+    """Read what of these dossiers may go next, at most one of each: nothing behind a dead letter.
 
     A registration that the portal refused waits for an amendment, which says the whole anew and goes in its place.
     """
-    if not events or events[0].state != "dead":
-        return list(events)
-    if events[0].kind != "registration":
-        return []
-    return [event for event in events if event.kind == "registration" and event.state != "dead"][-1:]
+    found = foremost(queues, codes)
+    going: dict[str, list[Event]] = {}
+    for code, events in found.items():
+        head = events[0]
+        going[code] = [head] if head.state != "dead" else []
+        if head.state == "dead" and head.kind == "registration":
+            going[code] = _amendment(queues.connection, code)
+    return going
+
+
+def _amendment(connection: Connection, code: str) -> list[Event]:
+    newest = (
+        select(*EVENT_COLUMNS)
+        .where(
+            DOSSIER_EVENTS.c.code == code,
+            DOSSIER_EVENTS.c.kind == "registration",
+            DOSSIER_EVENTS.c.state.in_(("queued", "sending")),
+        )
+        .order_by(DOSSIER_EVENTS.c.position.desc())
+        .limit(1)
+    )
+    return [Event(*row) for row in connection.execute(newest)]
 
 
 def claim(connection: Connection, destination: str, owner: str, now: int, limit: int, settings: Sync) -> list[Claim]:
@@ -121,11 +124,11 @@ def claim(connection: Connection, destination: str, owner: str, now: int, limit:
     if not codes:
         return []
     queues = _ripened(connection, codes, now, settings)
-    events = open_events(connection, codes)
+    going = sendable(queues, codes)
     until = now + round(settings.lease * 1000)
     claims: list[Claim] = []
     for code in codes:
-        left = sendable(events.get(code, ()))
+        left = going.get(code, [])
         if not left or (left[0].due_at or 0) > now:
             settle(queues, code, left)
             continue

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from schemas.errors import EvidenceUnavailable
+from security.audit.sealing import Unopenable
 from security.audit.vault import Destroyed
 from sync.sealing import DossierSealer
 
@@ -47,9 +48,9 @@ class Opener:
         self._sealer = sealer
 
     async def bodies(self, rows: Sequence[Sealing]) -> dict[str, Any]:
-        """Open these bodies; return them by the id of their event, without those that were destroyed.
+        """Open these bodies; return them by the id of their event, without those that were destroyed or altered.
 
-        Raises EvidenceUnavailable where the vault does not give its keys, `Unopenable` for what was altered.
+        Raises EvidenceUnavailable where the vault does not give its keys.
         """
         try:
             return await asyncio.to_thread(self._opened, rows)
@@ -63,6 +64,7 @@ class Opener:
                 continue
             try:
                 found[row.event_id] = json.loads(self._sealer.open(row.event_id, row.period, row.slot, row.sealed))
-            except Destroyed:
+            except (Destroyed, Unopenable):
+                # One that nobody can read any more must not keep the others from being read.
                 continue
         return found

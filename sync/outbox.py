@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from config.sync import Sync
 from storage.bulk import insert_rows, rows_among
 from sync.heads import settle
-from sync.leases import Claim, open_events, sendable
+from sync.leases import Claim, sendable
 from sync.queue import Queues
 from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIER_EVENTS, DOSSIERS
 from sync.verdicts import Verdict, pause
@@ -72,7 +72,6 @@ class Ending:
         ends = [self._ends[place] for place in asked]
         codes = [end.claim.event.code for end in ends]
         queues = Queues.load(connection, codes, self._now, self._settings)
-        held = open_events(connection, codes)
         said: list[Exception | None] = []
         written: list[Ended] = []
         attempts: list[dict[str, object]] = []
@@ -86,28 +85,30 @@ class Ending:
         if not written:
             return said
         due = self._weigh(connection, written)
-        events: list[dict[str, object]] = []
+        connection.execute(_ENDED, [self._changed(end, due) for end in written])
+        if attempts:
+            connection.execute(_TRIED, attempts)
+        self._settle(queues, written)
+        return said
+
+    def _settle(self, queues: Queues, written: Sequence[Ended]) -> None:
+        """Say of each dossier where it stands at the portal and when to look at it again."""
+        amended: list[dict[str, object]] = []
         for end in written:
-            event, verdict = end.claim.event, end.verdict
-            left = held.get(event.code, [])
-            events.append(self._changed(end, due))
-            if verdict.ending == "delivered":
+            event = end.claim.event
+            if end.verdict.ending == "delivered":
                 dossier = queues.dossiers[event.code]
                 dossier.delivered_position = event.position
                 dossier.delivered_status = end.claim.national or dossier.delivered_status
                 if event.kind == "registration":
-                    amended = [each for each in left if each.state == "dead" and each.kind == "registration"]
-                    events += [_over(each.position) for each in amended]
-                    left = [each for each in left if each not in amended]
-                left = [each for each in left if each.position != event.position]
-            for each in left:
-                if each.position == event.position:
-                    each.state, each.due_at = str(events[-1]["the_state"]), _number(events[-1]["the_due"])
-            settle(queues, event.code, sendable(left))
-        connection.execute(_ENDED, events)
-        connection.execute(_TRIED, attempts)
+                    amended.append({"the_code": event.code, "the_version": event.version})
+        if amended:
+            queues.connection.execute(_AMENDED, amended)
+        codes = [end.claim.event.code for end in written]
+        going = sendable(queues, codes)
+        for code in codes:
+            settle(queues, code, going.get(code, ()))
         queues.save()
-        return said
 
     def _changed(self, end: Ended, due: int | None) -> dict[str, object]:
         event, verdict = end.claim.event, end.verdict
@@ -157,16 +158,6 @@ def _attempts(end: Ended, entry: int) -> list[dict[str, object]]:
     ]
 
 
-def _over(position: int) -> dict[str, object]:
-    """A registration that was refused and then amended."""
-    change: dict[str, object] = {"the_position": position, "the_due": None, "the_delivered": None}
-    return change | {"the_state": "discarded", "the_reason": "amended"}
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
 _BEGUN = (
     update(DOSSIER_EVENTS)
     .where(DOSSIER_EVENTS.c.position == bindparam("the_position"))
@@ -186,6 +177,17 @@ _ENDED = (
         due_at=bindparam("the_due"),
         delivered_at=bindparam("the_delivered"),
     )
+)
+# Registrations that were refused before the dossier was amended.
+_AMENDED = (
+    update(DOSSIER_EVENTS)
+    .where(
+        DOSSIER_EVENTS.c.code == bindparam("the_code"),
+        DOSSIER_EVENTS.c.kind == "registration",
+        DOSSIER_EVENTS.c.state == "dead",
+        DOSSIER_EVENTS.c.version < bindparam("the_version"),
+    )
+    .values(state="discarded", reason="amended", due_at=None)
 )
 _TRIED = (
     update(DELIVERY_ATTEMPTS)

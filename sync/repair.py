@@ -16,7 +16,7 @@ from config.sync import Sync
 from schemas.dossiers.vocabularies import Meaning, Vocabulary, meaning
 from storage.bulk import rows_among
 from sync.heads import settle
-from sync.leases import open_events, sendable
+from sync.leases import sendable
 from sync.queue import Queues
 from sync.rows import EVENT_COLUMNS, Event
 from sync.tables import DOSSIER_EVENTS
@@ -113,10 +113,10 @@ class Repair:
             connection.execute(_CHANGE, changes)
         # Their queues as they are now say when to look at them.
         queues = Queues.load(connection, codes, self._now, self._settings)
-        left = open_events(connection, codes)
+        going = sendable(queues, codes)
         for code in codes:
             if queues.dossiers[code].lease_until is None:
-                settle(queues, code, sendable(left.get(code, ())))
+                settle(queues, code, going.get(code, ()))
         queues.save()
 
     def _one(self, queues: Queues, event: Event, changes: list[dict[str, Any]]) -> str:
@@ -128,6 +128,10 @@ class Repair:
         if event.state == "dead":
             changes.append(_changed(event, "queued", None, self._now))
             return "queued"
+        dossier = queues.dossiers[event.code]
+        if dossier.registered and dossier.agency != event.agency:
+            # Whoever handed it in may not decide about it; who might is the owner, who does not see it.
+            return "untouched"
         national = self._meanings.get(event.event_id) or event.national
         return "untouched" if national is None else queues.readmit(event, national)
 

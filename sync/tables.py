@@ -5,7 +5,7 @@ under a key of the vault (`period`, `slot`) that can be destroyed, bound to `eve
 `position` is the number of the audit entry of the acceptance: order of acceptance over all processes and nodes.
 """
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, text
 
 from storage.metadata import BIGINT, METADATA
 
@@ -126,6 +126,19 @@ DOSSIER_EVENTS = Table(
     # The queue of a dossier, its timeline, and whether a sequence was there before.
     Index("ix_dossier_events_code", "code", "ordinal", "behind", "position"),
     Index("ix_dossier_events_listed", "agency", "state", "position"),
+)
+# The next of each source for a dossier, however many are behind it and were before it. A query that is to use it says
+# the condition in the same words.
+OPEN = "state IN ('sending', 'queued', 'dead')"
+Index(
+    "ix_dossier_events_open",
+    DOSSIER_EVENTS.c.code,
+    DOSSIER_EVENTS.c.client_id,
+    DOSSIER_EVENTS.c.ordinal,
+    DOSSIER_EVENTS.c.behind,
+    DOSSIER_EVENTS.c.position,
+    sqlite_where=text(OPEN),
+    postgresql_where=text(OPEN),
 )
 
 # Every try to deliver an event: `number` from 1, `outcome` ok | refused | failed | unknown, `code` that of the error,

@@ -1,6 +1,7 @@
 """Dead letters are sent again or given up, quarantine is left by a rule, destinations are held and let go."""
 
 import pytest
+from sqlalchemy import update
 
 from adapters.transport import Undelivered
 from schemas.dossiers.vocabularies import VOCABULARIES, configured
@@ -9,10 +10,10 @@ from sync.opening import Opener
 from sync.repair import Filter, fingerprint
 from sync.repairs import Miscounted, Repairs
 from sync.sealing import DossierSealer
-from sync.tables import DOSSIERS
+from sync.tables import DOSSIER_EVENTS, DOSSIERS
 from tests.test_delivery.doubles import Double, failing, refusing, saying
 from tests.test_delivery.world import Post, a_code, a_dossier, a_status
-from tests.test_intake.world import CODE
+from tests.test_intake.world import CODE, NEIGHBOUR
 
 
 def repairs_of(post: Post, vocabularies: dict[str, object] | None = None) -> Repairs:
@@ -151,3 +152,26 @@ async def test_a_destination_that_is_down_says_since_when(local: Post) -> None:
 
     await local.until(down, "it is down")
     assert (await local.desk.rows(DOSSIERS))[0]["lease_owner"] is None
+
+
+async def test_nobody_lets_an_event_into_the_dossier_of_another_agency(local: Post) -> None:
+    local.start()
+    await local.desk.put()
+    await local.desk.push(a_status("9"), caller=NEIGHBOUR)
+    await local.drained()
+    assert await do(local, "retry", Filter("H22", "quarantined"), 1) == ["untouched"]
+    assert await do(local, "retry", Filter(None, "quarantined"), 1) == ["untouched"]
+    assert await do(local, "discard", Filter("H22", "quarantined"), 1) == ["discarded"]
+
+
+async def test_an_event_whose_content_was_altered_is_a_dead_letter_and_harms_no_other(local: Post) -> None:
+    for code in (CODE, a_code(5)):
+        await local.desk.put(code=code)
+        await local.desk.push(a_status("4", sequence=1), code=code)
+    spoilt = update(DOSSIER_EVENTS).where(DOSSIER_EVENTS.c.code == CODE, DOSSIER_EVENTS.c.kind == "status")
+    await local.desk.world.storage.write(lambda connection: connection.execute(spoilt.values(sealed=b"x" * 60)))
+    local.start()
+    await local.drained()
+    (dead,) = [row for row in await local.desk.rows() if row["state"] == "dead"]
+    assert (dead["code"], dead["reason"]) == (CODE, "content-unreadable")
+    assert [line[0] for line in await local.told()] == [a_code(5)]
