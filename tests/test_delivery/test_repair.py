@@ -10,7 +10,7 @@ from sync.opening import Opener
 from sync.repair import Filter, fingerprint
 from sync.repairs import Miscounted, Repairs
 from sync.sealing import DossierSealer
-from sync.tables import DOSSIER_EVENTS, DOSSIERS
+from sync.tables import DOSSIER_EVENTS
 from tests.test_delivery.doubles import Double, failing, refusing, saying
 from tests.test_delivery.world import Post, a_code, a_dossier, a_status
 from tests.test_intake.world import CODE, NEIGHBOUR
@@ -151,7 +151,6 @@ async def test_a_destination_that_is_down_says_since_when(local: Post) -> None:
         return found.state == "down" and found.since is not None and found.waiting == 1 and found.failures > 1
 
     await local.until(down, "it is down")
-    assert (await local.desk.rows(DOSSIERS))[0]["lease_owner"] is None
 
 
 async def test_nobody_lets_an_event_into_the_dossier_of_another_agency(local: Post) -> None:
