@@ -30,6 +30,8 @@ BATCH: Final = 100
 """Events that one batch takes at most."""
 _SWEEP_S: Final = 5.0
 _MEASURE_S: Final = 15.0
+_GATHER_S: Final = 0.05
+"""Between two batches that are not full: each costs several commits, however little is in it."""
 _AFTER_FAILURE_S: Final = 1.0
 
 
@@ -47,6 +49,7 @@ class Worker:
         self._stopping = False
         self._swept = float("-inf")
         self._measured = float("-inf")
+        self._rested = float("-inf")
 
     def wake(self) -> None:
         """Look at once: something was handed in."""
@@ -93,6 +96,9 @@ class Worker:
         if time.monotonic() - self._measured >= _MEASURE_S:
             self._measured = time.monotonic()
             await self._measure(now)
+        rest = self._rested - time.monotonic()
+        if rest > 0:
+            return rest
         room = self._settings.parallel - len(self._under_way)
         if room <= 0:
             return self._settings.poll
@@ -102,6 +108,8 @@ class Worker:
         claims = await self._storage.write(
             lambda connection: claim(connection, self._destination, self._owner, _now(), BATCH, self._settings)
         )
+        if len(claims) < BATCH:
+            self._rested = time.monotonic() + _GATHER_S
         if claims:
             task = asyncio.create_task(self._deliver(claims))
             self._under_way.add(task)
