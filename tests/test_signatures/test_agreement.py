@@ -1,5 +1,6 @@
 """What we accept, xmlsec and signxml accept as well: generated messages, and what is left of them after a change."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,10 @@ INSERTED = [
     *["#", "=", "0", "A", "b-1", "&#98;-1"],
 ]  # fmt: skip
 
+# Names of namespaces that are no whole URIs: the library below xmlsec then makes nothing canonical, not even parts that
+# do not use them.
+RELATIVE = re.compile(rb"""xmlns(?::[^\s=]+)?\s*=\s*["'](?![A-Za-z][A-Za-z0-9+.-]*:|["'])""")
+
 
 @pytest.fixture(scope="module")
 def judged(pki, xmlsec_accepts, signxml_accepts):
@@ -36,6 +41,8 @@ def judged(pki, xmlsec_accepts, signxml_accepts):
             event(refused.reason)
             return False
         event("accepted")
+        if RELATIVE.search(document):
+            return True
         xmlsec_accepts(document, key)
         # Lists of prefixes are not in its schema, and it takes an empty one and #default for something else.
         if b"PrefixList" not in document:
