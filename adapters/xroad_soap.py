@@ -21,15 +21,11 @@ from adapters.xroad_faults import raise_xroad_fault, xroad_fault
 from config.carriage import Xroad
 from config.settings import ConfigurationError
 from schemas.errors import GatewayError
+from schemas.xroad import IDENTIFIERS, REPRESENTATION, VERSION, XROAD
 from security.elements import accept_unsigned, children_of, elements_at
 from security.signature import Rejected, Trusted
 from security.soap_signature import SOAP
 from security.xml import MESSAGE, Limits
-
-XROAD: Final = "http://x-road.eu/xsd/xroad.xsd"
-IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"
-REPRESENTATION: Final = "http://x-road.eu/xsd/representation.xsd"
-VERSION: Final = "4.0"
 
 # What the algorithms of `requestHash` are called (XML Signature 1.1, section 6.2).
 _HASHES: Final = {

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 # Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
-_DEADLINE = 20.0
+DEADLINE = 20.0
 
 # What a caller says beside the question; a plain text would be brought to its lower case at every look.
 _TRACEPARENT = istr("traceparent")
@@ -114,7 +114,7 @@ def _route(
             request_id=request[REQUEST_ID],
             traceparent=traceparent,
             asked_at=datetime.now(UTC),
-            deadline=asyncio.get_running_loop().time() + _DEADLINE,
+            deadline=asyncio.get_running_loop().time() + DEADLINE,
             signed=signed,
         )
         wants_proof = wants_full_receipt(wanted)

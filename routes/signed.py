@@ -32,7 +32,7 @@ class Signatures(NamedTuple):
 
 
 # Seconds for asking whether a caller's certificate was revoked, once for each that was never seen before.
-_PATIENCE: Final = 10.0
+PATIENCE: Final = 10.0
 
 # Half a signature must not pass as none: either header makes a request a signed one. A plain text would be brought to
 # its lower case at every look.
@@ -70,5 +70,5 @@ async def read_signed_json(
     try:
         return await judged()
     except CallerUnsettled as first:
-        await signatures.settle(first.unknown, asyncio.get_running_loop().time() + _PATIENCE)
+        await signatures.settle(first.unknown, asyncio.get_running_loop().time() + PATIENCE)
         return await judged()

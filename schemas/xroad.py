@@ -10,6 +10,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+XROAD: Final = "http://x-road.eu/xsd/xroad.xsd"
+IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"
+REPRESENTATION: Final = "http://x-road.eu/xsd/representation.xsd"
+"""Namespaces of header blocks, of identifiers in them, and of represented parties (PR-MESS 4.0, section 2.2)."""
+VERSION: Final = "4.0"
+"""The version of the message protocol, as headers say it."""
+
 LONGEST: Final = 90
 """Characters of a whole identifier: what a credential's id has room for."""
 

@@ -13,10 +13,11 @@ from typing import Final
 from aiohttp.helpers import parse_mimetype
 
 from routes.soap.addressing import ADDRESSING
-from routes.soap.names import CONTENT_TYPES, GATEWAY, REPRESENTATION, XROAD
+from routes.soap.names import CONTENT_TYPES, GATEWAY
 from routes.soap.shared_types import BLOCKS
 from routes.soap.wsdl import Version
 from schemas.errors import Flaw, Malformed, Text, UnsupportedMediaType
+from schemas.xroad import REPRESENTATION, XROAD
 from security.soap_plain import SOAP
 from security.xml import MESSAGE, WHITESPACE, Element, Limits, XmlRefused, blank, parse, without_comments
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aiohttp import web
 from lxml import etree
@@ -14,7 +14,7 @@ from adapters.offloading import LARGE, in_thread
 from routes.bodies import once
 from routes.context import REQUEST_ID
 from routes.direct import Whole
-from routes.exchanges import Prove
+from routes.exchanges import DEADLINE, Prove
 from routes.soap.addressed import heard, no_operation, stood_in
 from routes.soap.answers import WriteAnswer, answer_writer
 from routes.soap.faults import content_type
@@ -29,9 +29,6 @@ from schemas.fields import Question, shape_of
 from schemas.ids import new_id
 from security.answer_signing import AnswerSigner
 from security.xml import compile_schema
-
-# Until a grant is found this bounds the exchange; `authorised` puts the grant's own deadline in its place.
-_DEADLINE: Final = 20.0
 
 
 class Served(NamedTuple):
@@ -105,7 +102,7 @@ def _route(
             request_id=request[REQUEST_ID],
             traceparent=once(headers, "traceparent"),
             asked_at=datetime.now(UTC),
-            deadline=asyncio.get_running_loop().time() + _DEADLINE,
+            deadline=asyncio.get_running_loop().time() + DEADLINE,
             signed=incoming.signed,
             as_xml=True,
         )

@@ -15,10 +15,10 @@ from adapters.offloading import LARGE, in_thread
 from routes.bodies import read_body
 from routes.context import CALLER, PEER, REQUEST_ID
 from routes.frame import is_fit
+from routes.signed import PATIENCE
 from routes.soap.addressing import check_addresses
 from routes.soap.callers import Callers
 from routes.soap.envelopes import blocks_of, check_envelope, parts_of, read_unsigned, understood, version_of
-from routes.soap.names import XROAD
 from routes.soap.replies import REPLY
 from routes.soap.wsdl import Version
 from routes.soap.xroad import XRoadHeaders, signed_only, xroad_headers
@@ -26,6 +26,7 @@ from routes.xroad import two_callers
 from schemas.errors import SignatureRejected
 from schemas.exchange import Caller, CallerSignature
 from schemas.ids import new_id
+from schemas.xroad import XROAD
 from security.request_signatures import CallerUnsettled
 from security.soap_addressed import check_addressed
 from security.soap_callers import SignedCall
@@ -39,9 +40,6 @@ _XROAD: Final = XROAD.encode()
 _STYLE: Final = b"encodingStyle"
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-# Seconds for asking whether a caller's certificate was revoked, once for each that was never seen before.
-_PATIENCE: Final = 10.0
 
 
 class Judges(NamedTuple):
@@ -150,7 +148,7 @@ async def _verified(document: bytes, version: Version, judges: Judges) -> Signed
     try:
         return await _off_the_loop(document, judges.verify, document, version)
     except CallerUnsettled as first:
-        await judges.settle(first.unknown, asyncio.get_running_loop().time() + _PATIENCE)
+        await judges.settle(first.unknown, asyncio.get_running_loop().time() + PATIENCE)
         return await _off_the_loop(document, judges.verify, document, version)
 
 

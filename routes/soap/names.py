@@ -13,13 +13,7 @@ from config.settings import ConfigurationError
 from routes.openapi_models import pascal
 from schemas.exchange import Database, Operation
 from schemas.fields import Branch, Shape, shape_of
-
-GATEWAY: Final = "urn:lgsp:gateway:1"
-"""Namespace of what all contracts share: header blocks, exchange, receipt, problem."""
-
-XROAD: Final = "http://x-road.eu/xsd/xroad.xsd"
-REPRESENTATION: Final = "http://x-road.eu/xsd/representation.xsd"
-"""Namespaces of X-Road's header blocks (PR-MESS 4.0, section 2.2; its extension for represented parties)."""
+from security.soap_callers import GATEWAY as GATEWAY
 
 CONTENT_TYPES: Final = {"1.1": "text/xml", "1.2": "application/soap+xml"}
 """Media types of the two versions (SOAP 1.1 section 6.1.1; SOAP 1.2 part 2, section 7.1.4)."""

@@ -11,14 +11,12 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
-from routes.soap.names import REPRESENTATION, XROAD
 from schemas.errors import Malformed, Text
+from schemas.xroad import IDENTIFIERS, REPRESENTATION, VERSION, XROAD
 from security.xml import WHITESPACE, Element
 
-_IDENTIFIERS: Final = "http://x-road.eu/xsd/identifiers"
-_VERSION: Final = "4.0"
 _CLIENT_PARTS: Final = ("xRoadInstance", "memberClass", "memberCode", "subsystemCode")
-_TYPE: Final = f"{{{_IDENTIFIERS}}}objectType"
+_TYPE: Final = f"{{{IDENTIFIERS}}}objectType"
 _SINGLE: Final = frozenset({"client", "service", "id", "userId", "issue", "protocolVersion", "securityServer"})
 
 
@@ -47,7 +45,7 @@ def xroad_headers(blocks: Iterable[Element]) -> XRoadHeaders | None:
     for name in ("client", "service", "id", "protocolVersion"):
         if name not in found:
             raise _broken(f"{name} is missing", f"thiếu {name}")
-    if _text(found["protocolVersion"]) != _VERSION:
+    if _text(found["protocolVersion"]) != VERSION:
         raise _broken("protocolVersion must be 4.0", "protocolVersion phải là 4.0")
     if "requestHash" in found:
         raise _broken("requestHash belongs into responses only", "requestHash chỉ có trong trả lời")
@@ -97,7 +95,7 @@ def _parts(identifier: Element) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in identifier:
         namespace, _, name = str(part.tag)[1:].rpartition("}")
-        if namespace != _IDENTIFIERS or name in found or len(part):
+        if namespace != IDENTIFIERS or name in found or len(part):
             raise _broken("an identifier is not built as it must be", "định danh X-Road sai cấu trúc")
         # As it stands: that blanks around a code do not matter is nowhere said.
         found[name] = part.text or ""
