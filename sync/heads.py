@@ -8,22 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from schemas.dossiers.ordering import FIRST
-from storage.bulk import driver_of, rows_among, run_plain
+from storage.bulk import driver_of, run_plain
 from sync.queue import Queues
 from sync.rows import EVENT_COLUMNS, Event
-from sync.tables import DOSSIER_EVENTS, OPEN
-
-
-def released(connection: Connection, codes: Sequence[str]) -> dict[str, list[Event]]:
-    """Read what of these dossiers is queued or being sent, each in the order in which it goes."""
-    found: dict[str, list[Event]] = {}
-    for state in ("sending", "queued"):
-        for row in rows_among(
-            connection, EVENT_COLUMNS, DOSSIER_EVENTS.c.code, codes, ((DOSSIER_EVENTS.c.state, state),)
-        ):
-            event = Event(*row)
-            found.setdefault(event.code, []).append(event)
-    return {code: in_order(events) for code, events in found.items()}
+from sync.tables import OPEN
 
 
 def foremost(queues: Queues, codes: Sequence[str]) -> dict[str, list[Event]]:

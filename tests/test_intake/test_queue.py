@@ -1,17 +1,31 @@
 """What becomes of what waits: gaps given up, registrations that never came, several sources of one dossier."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import Connection
 
 from config.sync import Sync
-from sync.heads import released, settle
+from storage.bulk import rows_among
+from sync.heads import in_order, settle
 from sync.queue import Queues
 from sync.recall import forget
-from sync.rows import Event
+from sync.rows import EVENT_COLUMNS, Event
 from sync.tables import DOSSIER_EVENTS, DOSSIERS, IDEMPOTENCY
 from tests.test_intake.world import CODE, Desk, a_caller, a_status
+
+
+def released(connection: Connection, codes: Sequence[str]) -> dict[str, list[Event]]:
+    """Read what of these dossiers is queued or being sent, each in the order in which it goes."""
+    found: dict[str, list[Event]] = {}
+    for state in ("sending", "queued"):
+        for row in rows_among(
+            connection, EVENT_COLUMNS, DOSSIER_EVENTS.c.code, codes, ((DOSSIER_EVENTS.c.state, state),)
+        ):
+            event = Event(*row)
+            found.setdefault(event.code, []).append(event)
+    return {code: in_order(events) for code, events in found.items()}
+
 
 HOUR = 3_600_000
 
