@@ -8,18 +8,20 @@ fault touches them. Rules that a fault changes hold for both generations.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from sandbox.portal.generation1 import ALL_OR_NOTHING, ALREADY_THERE, FirstGeneration
 from sandbox.portal.generation2 import SecondGeneration
 from sandbox.portal.ledger import Ledger
 from sandbox.portal.sessions import Sessions, throttle
-from sandbox.registry import Context, application
+from sandbox.registry import Context, Faults, application
 
 NAME: Final = "portal"
 PORTAL_FAULTS: Final = (
@@ -27,11 +29,15 @@ PORTAL_FAULTS: Final = (
     "session-expired=5s",
     "throttled=10/s",
     "drop-after-commit=0.1",
+    "late-answer=1s",
     "session-expired",
     ALL_OR_NOTHING,
     *ALREADY_THERE,
 )
-"""What the portal can do besides the common faults; several at once, joined by commas."""
+"""What the portal can do besides the common faults; several at once, joined by commas.
+
+`late-answer=1s` does the work and holds the answer back, where `latency` holds back the work.
+"""
 _MAX_BODY: Final = 33_554_432
 
 
@@ -39,6 +45,7 @@ def site(context: Context, ledger: Ledger) -> web.Application:
     """Return the application; `ledger` is closed by whoever opened it."""
     app = application(context, max_body=_MAX_BODY)
     app.middlewares.append(throttle(context.faults))
+    app.middlewares.append(_late(context.faults))
     account = context.account(NAME)
     FirstGeneration(ledger, Sessions(account, context.faults), context.faults).add_to(app)
     SecondGeneration(ledger, Sessions(account, context.faults), context.faults).add_to(app)
@@ -57,6 +64,22 @@ def site(context: Context, ledger: Ledger) -> web.Application:
     app.router.add_get("/_ledger", applied)
     app.router.add_get("/_dossiers", registered)
     return app
+
+
+def _late(faults: Faults) -> Middleware:
+    """Return a middleware that holds answers back for as long as `late-answer` says."""
+
+    @web.middleware
+    async def held(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        response = await handler(request)
+        late = faults.active("late-answer")
+        if late is not None and not request.path.startswith("/_"):
+            await asyncio.sleep(late.amount)
+        return response
+
+    return held
 
 
 async def _lines(ledger: Ledger, values: Iterator[dict[str, Any]]) -> web.Response:

@@ -101,6 +101,17 @@ async def test_an_answer_is_lost_after_the_work_was_done(visitor: Visitor) -> No
     assert found["DanhSachTienDo"] == [record(1, "2")]
 
 
+async def test_the_work_is_done_long_before_it_is_answered(visitor: Visitor) -> None:
+    await visitor.register(dossier())
+    await visitor.fault("late-answer=60s")
+    waiting = asyncio.create_task(visitor.advance(record(1, "2")))
+    async with asyncio.timeout(10):
+        while await visitor.ledger() != [(CODE, 1, "2", 1)]:
+            await asyncio.sleep(0.01)
+    assert not waiting.done()
+    waiting.cancel()
+
+
 async def test_a_share_of_the_answers_is_lost(visitor: Visitor) -> None:
     await visitor.register(dossier())
     await visitor.fault("drop-after-commit=0.5")
