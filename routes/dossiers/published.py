@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from routes.dossiers.lines import Refused
 from routes.dossiers.public import Count, get_public
 from routes.dossiers.pushing import Means, post_status, put_dossier
 from routes.dossiers.repairs import Mending, get_destinations, post_group, post_retry_one
-from routes.dossiers.stream import Refused, post_stream
+from routes.dossiers.stream import post_stream
 from routes.dossiers.viewing import Looks, get_deliveries, get_dossier
 from schemas.exchange import Caller
 from schemas.ids import new_id
@@ -39,7 +40,7 @@ class Parts:
 def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     """Add every route of dossiers."""
     means, looks, mending = parts.means, parts.looks, parts.mending
-    router.add_post("/v1/dossiers/statuses", post_stream(means.intake, _refused(looks.log), means.max_body))
+    router.add_post("/v1/dossiers/statuses", post_stream(means.intake, refusing(looks.log), means.max_body))
     router.add_put(_DOSSIER, put_dossier(means))
     router.add_get(_DOSSIER, get_dossier(looks))
     router.add_post("/v1/dossiers/{code}/statuses", post_status(means))
@@ -52,7 +53,9 @@ def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     router.add_get("/v1/public/dossiers/{code}", public)
 
 
-def _refused(log: AuditLog) -> Refused:
+def refusing(log: AuditLog) -> Refused:
+    """Make what leaves evidence of refused lines."""
+
     async def record(caller: Caller, request_id: str, errors: Counter[str]) -> object:
         return await log.record(
             Evidence(

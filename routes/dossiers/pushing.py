@@ -20,6 +20,7 @@ from routes.signed import SIGNATURE, SIGNATURE_INPUT, Signatures, read_signed_js
 from schemas.dossiers.idempotency import HEADER, KeyMissing, KeyUnreadable, key_from_header
 from schemas.dossiers.models import DossierBody, StatusEvent
 from schemas.errors import Flaw, IdempotencyKeyRequired, Invalid, Malformed, Text
+from schemas.exchange import Caller
 from schemas.fields import Question
 from security.request_signatures import CountOnce
 from sync.intake import Intake, Taken
@@ -49,10 +50,7 @@ def put_dossier(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
         caller, code, full = pusher(request), dossier_code(request), wants_full(request)
         key = _key(request) if HEADER in request.headers else None
         body = await _body(request, means, DossierBody)
-        push = means.intake.prepare(caller, code, key, body)
-        taken = await means.intake.take_one(caller, request[REQUEST_ID], push)
-        delivery = taken.event_id if body.deliver else None
-        about = {"code": code, "version": taken.version, "delivery": delivery, "result": taken.result}
+        about, taken = await registered(means.intake, caller, request[REQUEST_ID], code, key, body)
         return await _answer(means, about, taken, full=full)
 
     return put
@@ -65,12 +63,27 @@ def post_status(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
         caller, code, full = pusher(request), dossier_code(request), wants_full(request)
         key = _key(request)
         body = await _body(request, means, StatusEvent)
-        push = means.intake.prepare(caller, code, key, body)
-        taken = await means.intake.take_one(caller, request[REQUEST_ID], push)
-        about = {"code": code, "delivery": taken.event_id, "result": taken.result, "reason": taken.reason}
+        about, taken = await pushed(means.intake, caller, request[REQUEST_ID], code, key, body)
         return await _answer(means, about, taken, full=full)
 
     return post
+
+
+async def registered(
+    intake: Intake, caller: Caller, request_id: str, code: str, key: str | None, body: DossierBody
+) -> tuple[dict[str, Any], Taken]:
+    """Take a dossier; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`."""
+    taken = await intake.take_one(caller, request_id, intake.prepare(caller, code, key, body))
+    delivery = taken.event_id if body.deliver else None
+    return {"code": code, "version": taken.version, "delivery": delivery, "result": taken.result}, taken
+
+
+async def pushed(
+    intake: Intake, caller: Caller, request_id: str, code: str, key: str, body: StatusEvent
+) -> tuple[dict[str, Any], Taken]:
+    """Take one status; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`."""
+    taken = await intake.take_one(caller, request_id, intake.prepare(caller, code, key, body))
+    return {"code": code, "delivery": taken.event_id, "result": taken.result, "reason": taken.reason}, taken
 
 
 def _key(request: web.Request) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 from routes.bodies import single
 from routes.context import BASE_URL, REQUEST_ID
 from routes.dossiers.asking import pusher
+from routes.dossiers.lines import Line, Refused, take_lines, word_of
 from routes.errors import problem
 from routes.flaws import flaws_of
 from routes.frame import finish
@@ -29,10 +29,8 @@ from routes.signed import SIGNATURE, SIGNATURE_INPUT
 from routes.strict_json import parse_json
 from schemas.dossiers.models import DossierLine, stream_line
 from schemas.errors import (
-    EvidenceUnavailable,
     Flaw,
     GatewayError,
-    Internal,
     Invalid,
     Malformed,
     Overloaded,
@@ -43,7 +41,6 @@ from schemas.errors import (
 )
 from schemas.exchange import Caller
 from sync.intake import GROUP, Intake, Taken
-from sync.pushes import Push
 
 LINES = 10_000
 BYTES = 32 * 1024 * 1024
@@ -68,17 +65,6 @@ _UNSIGNED = Text("Luồng không nhận chữ ký", "A stream takes no signature
 
 
 @dataclass(slots=True)
-class _Line:
-    """One line: what it pushes, or what is wrong with it."""
-
-    number: int
-    code: str | None = None
-    key: str | None = None
-    push: Push | None = None
-    error: GatewayError | None = None
-
-
-@dataclass(slots=True)
 class _Stream:
     """One request under way; `stopped` is what ended it before its end, so that nothing more is read."""
 
@@ -90,10 +76,6 @@ class _Stream:
     response: web.StreamResponse = field(default_factory=web.StreamResponse)
     pending: bytearray = field(default_factory=bytearray)
     stopped: GatewayError | None = None
-
-
-Refused = Callable[[Caller, str, Counter[str]], Awaitable[object]]
-"""Leaves evidence of the lines of a group that were refused: caller, request id, how many of each error."""
 
 
 def post_stream(
@@ -137,7 +119,7 @@ def _check(request: web.Request) -> None:
 
 
 async def _answered(stream: _Stream, refused: Refused) -> web.StreamResponse:
-    group: list[_Line] = []
+    group: list[Line] = []
     async for line in _lines(stream):
         group.append(line)
         if len(group) % _BREATH == 0:
@@ -166,7 +148,7 @@ async def _begin(stream: _Stream) -> None:
     await response.prepare(stream.request)
 
 
-async def _lines(stream: _Stream) -> AsyncIterator[_Line]:
+async def _lines(stream: _Stream) -> AsyncIterator[Line]:
     """Yield the lines of the body; what ends it before its end is a line of its own, with an error."""
     number, size = 0, 0
     rest = bytearray()
@@ -184,7 +166,7 @@ async def _lines(stream: _Stream) -> AsyncIterator[_Line]:
             if size > BYTES:
                 stream.stopped = TooLarge(_BYTES)
         if stream.stopped is not None:
-            yield _Line(number + 1, error=stream.stopped)
+            yield Line(number + 1, error=stream.stopped)
             return
         *whole, last = (bytes(rest) + piece).split(b"\n")
         rest = bytearray(last)
@@ -196,19 +178,19 @@ async def _lines(stream: _Stream) -> AsyncIterator[_Line]:
                 continue
             if number > LINES:
                 stream.stopped = TooLarge(_LINES)
-                yield _Line(number, error=stream.stopped)
+                yield Line(number, error=stream.stopped)
                 return
             yield _read(stream, number, text)
         if not piece:
             return
         if len(rest) > stream.longest:
             stream.stopped = TooLarge(_LINE)
-            yield _Line(number + 1, error=stream.stopped)
+            yield Line(number + 1, error=stream.stopped)
             return
 
 
-def _read(stream: _Stream, number: int, text: bytes) -> _Line:
-    line = _Line(number)
+def _read(stream: _Stream, number: int, text: bytes) -> Line:
+    line = Line(number)
     try:
         if len(text) > stream.longest:
             raise TooLarge(_LINE)
@@ -234,40 +216,15 @@ def _shown(value: dict[str, Any], name: str) -> str | None:
     return said[:255] if isinstance(said, str) else None
 
 
-async def _take(stream: _Stream, group: list[_Line], refused: Refused) -> None:
+async def _take(stream: _Stream, group: list[Line], refused: Refused) -> None:
     if not group:
         return
-    pushes = [line.push for line in group if line.push is not None]
-    results: dict[str, Taken | GatewayError] = {}
-    try:
-        if pushes:
-            taken = await stream.intake.take(stream.caller, stream.request[REQUEST_ID], pushes)
-            results = {push.event_id: result for push, result in zip(pushes, taken, strict=True)}
-    except EvidenceUnavailable as failure:
-        if not stream.response.prepared:
-            raise
-        results = {push.event_id: failure for push in pushes}
-    ended = [_ended(line, results) for line in group]
-    errors = Counter(result.code for result in ended if isinstance(result, GatewayError))
-    if errors:
-        await _leave_evidence(stream, refused, errors)
+    begun = stream.response.prepared
+    ended = await take_lines(stream.intake, stream.caller, stream.request[REQUEST_ID], group, refused, begun=begun)
     for line, result in zip(group, ended, strict=True):
         stream.pending += _rendered(stream, line, result)
     await _begin(stream)
     await _flow(stream)
-
-
-def _ended(line: _Line, results: Mapping[str, Taken | GatewayError]) -> Taken | GatewayError:
-    return line.error or Internal() if line.push is None else results[line.push.event_id]
-
-
-async def _leave_evidence(stream: _Stream, refused: Refused, errors: Counter[str]) -> None:
-    try:
-        await refused(stream.caller, stream.request[REQUEST_ID], errors)
-    except EvidenceUnavailable:
-        # Once the answer has begun it can only say line by line what was not taken.
-        if not stream.response.prepared:
-            raise
 
 
 async def _flow(stream: _Stream) -> None:
@@ -289,7 +246,7 @@ async def _write(stream: _Stream) -> None:
         raise ConnectionError("the caller does not take its answer") from None
 
 
-def _rendered(stream: _Stream, line: _Line, result: Taken | GatewayError) -> bytes:
+def _rendered(stream: _Stream, line: Line, result: Taken | GatewayError) -> bytes:
     told = f'{{"line":{line.number},"code":{_text(line.code)},"key":{_text(line.key)}'
     if isinstance(result, GatewayError):
         _, _, body = problem(
@@ -299,7 +256,7 @@ def _rendered(stream: _Stream, line: _Line, result: Taken | GatewayError) -> byt
             base_url=stream.request.app[BASE_URL],
         )
         return f'{told},"result":"refused","problem":'.encode() + body + b"}\n"
-    word = "duplicate" if result.replayed else result.result
+    word = word_of(result)
     reason = f',"reason":{_text(result.reason)}' if result.reason is not None else ""
     version = f',"version":{result.version}' if result.version is not None else ""
     told += f',"result":"{word}"{reason}{version},"delivery":"{result.event_id}","receipt":{result.receipt.as_text()}'

@@ -24,6 +24,7 @@ from schemas.ids import new_id
 from security.audit.canonical import canonical
 from security.audit.entries import Evidence, Outcome
 from security.audit.log import AuditLog
+from security.audit.receipt import Receipt
 from security.audit.trail import named
 from storage.engine import Storage, Work
 from storage.errors import StorageError
@@ -33,7 +34,7 @@ from sync.reading import STATES, attempts, deliveries, whole
 
 _JSON = {"Content-Type": "application/json"}
 _STATE = Text(f"phải là một trong: {', '.join(STATES)}", f"must be one of: {', '.join(STATES)}")
-_CURSOR = Text("không phải con trỏ của danh sách này", "is no cursor of this list")
+CURSOR = Text("không phải con trỏ của danh sách này", "is no cursor of this list")
 _SEEN = Outcome("ok", 200)
 
 
@@ -53,16 +54,21 @@ def get_dossier(looks: Looks) -> Callable[[web.Request], Awaitable[web.Response]
     async def get(request: web.Request) -> web.Response:
         caller, code, whole_receipt = pusher(request), dossier_code(request), wants_full(request)
         asked(request, ())
-        found = await _read(looks, lambda connection: whole(connection, code, caller.agency))
-        if found is None:
-            raise NotFound
-        bodies = await looks.opener.bodies([*found.versions, *found.events])
-        told = full(found, bodies)
-        receipt = await looks.log.record(_evidence(caller, code, request[REQUEST_ID], told))
+        told, receipt = await dossier_shown(looks, caller, code, request[REQUEST_ID])
         proof = await looks.prove(receipt) if whole_receipt else None
         return _answer({**told, "receipt": receipt.as_json(proof)})
 
     return get
+
+
+async def dossier_shown(looks: Looks, caller: Caller, code: str, request_id: str) -> tuple[dict[str, Any], Receipt]:
+    """Return a dossier as its owner's agency sees it, and the receipt of that look; raises NotFound for all others."""
+    found = await _read(looks, lambda connection: whole(connection, code, caller.agency))
+    if found is None:
+        raise NotFound
+    bodies = await looks.opener.bodies([*found.versions, *found.events])
+    told = full(found, bodies)
+    return told, await looks.log.record(_evidence(caller, code, request_id, told))
 
 
 def get_deliveries(looks: Looks) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -74,34 +80,45 @@ def get_deliveries(looks: Looks) -> Callable[[web.Request], Awaitable[web.Respon
         state, limit, after = query.get("state"), limit_of(query), _after(query)
         if state is not None and state not in STATES:
             raise Invalid(flaws=[Flaw("", _STATE, parameter="state")])
-
-        def look(connection: Any) -> tuple[list[Any], dict[int, Any]]:
-            listed = deliveries(connection, caller.agency, state, after, limit)
-            return listed, attempts(connection, [event.position for event in listed])
-
-        listed, tried = await _read(looks, look)
-        items = [delivery(event, tried.get(event.position, ())) for event in listed]
-        return _answer({"items": items, "next": _cursor(listed[-1].position) if len(listed) == limit else None})
+        return _answer(await deliveries_page(looks, caller, state, limit, after))
 
     return get
+
+
+async def deliveries_page(looks: Looks, caller: Caller, state: str | None, limit: int, after: int) -> dict[str, Any]:
+    """Return up to `limit` deliveries of the caller's agency behind a position, and the cursor of the next page."""
+
+    def look(connection: Any) -> tuple[list[Any], dict[int, Any]]:
+        listed = deliveries(connection, caller.agency, state, after, limit)
+        return listed, attempts(connection, [event.position for event in listed])
+
+    listed, tried = await _read(looks, look)
+    items = [delivery(event, tried.get(event.position, ())) for event in listed]
+    return {"items": items, "next": _cursor(listed[-1].position) if len(listed) == limit else None}
 
 
 def _cursor(position: int) -> str:
     return f"d{position:x}"
 
 
-def _after(query: dict[str, str]) -> int:
-    said = query.get("after")
-    if said is None:
+def position_of(cursor: str | None) -> int:
+    """Return the position that a cursor of the list stands for; raises ValueError for any but one given out."""
+    if cursor is None:
         return -1
     try:
-        position = int(said.removeprefix("d"), 16)
+        position = int(cursor.removeprefix("d"), 16)
     except ValueError:
         position = -1
-    # The one spelling that was given out.
-    if not 0 <= position < 1 << 62 or said != _cursor(position):
-        raise Invalid(flaws=[Flaw("", _CURSOR, parameter="after")])
+    if not 0 <= position < 1 << 62 or cursor != _cursor(position):
+        raise ValueError(CURSOR.en)
     return position
+
+
+def _after(query: dict[str, str]) -> int:
+    try:
+        return position_of(query.get("after"))
+    except ValueError:
+        raise Invalid(flaws=[Flaw("", CURSOR, parameter="after")]) from None
 
 
 async def _read(looks: Looks, work: Work[T]) -> T:
