@@ -37,18 +37,26 @@ def openapi(
 
 
 def wsdl(
-    database: Annotated[str, typer.Argument(help="which contract, for example population; me: what a caller may ask")],
+    database: Annotated[
+        str,
+        typer.Argument(
+            help="which contract, for example population; me: what a caller may ask; dossiers: what is pushed"
+        ),
+    ],
     soap: Annotated[str, typer.Option(help="one port only: 1.1 (X-Road reads no other) or 1.2")] = "",
     config: Config = None,
 ) -> None:
-    """Print the WSDL of a database, as `GET /soap/{database}?wsdl` serves it."""
+    """Print the WSDL of a database or of a service of the gateway's own, as `GET /soap/{database}?wsdl` serves it."""
     from adapters import DATABASES
     from config.settings import load
     from routes.frame import public_url
-    from routes.soap.me import SERVICE, me_wsdl
+    from routes.soap import dossiers_contract, me
     from routes.soap.wsdl import VERSIONS, database_wsdl
 
-    contracts = {each.name: partial(database_wsdl, each) for each in DATABASES} | {SERVICE: me_wsdl}
+    contracts = {each.name: partial(database_wsdl, each) for each in DATABASES} | {
+        dossiers_contract.SERVICE: dossiers_contract.dossiers_wsdl,
+        me.SERVICE: me.me_wsdl,
+    }
     if database not in contracts:
         raise typer.BadParameter(f"there is no database {database}; known are {', '.join(contracts)}")
     versions = tuple(version for version in VERSIONS if soap in ("", version))

@@ -26,6 +26,7 @@ from routes.readiness import health_checks
 from routes.recorded import recorded
 from routes.signed import Signatures
 from routes.soap.callers import Callers
+from routes.soap.dossiers import add_soap_dossiers
 from routes.soap.face import Means, add_soap
 from routes.soap.faulting import faulting
 from routes.soap.incoming import Judges
@@ -57,22 +58,20 @@ def application(gateway: Gateway) -> web.Application:
         app.router, gateway.databases, gateway.handler, gateway.trail.proof, signatures, settings.server.max_body
     )
     desk, prove = gateway.dossiers, gateway.trail.proof
-    add_dossiers(
-        app.router,
-        Parts(
-            Pushing(desk.intake, prove, signatures, gateway.once, settings.server.max_body),
-            Looks(gateway.storage, gateway.log, desk.opener, prove),
-            Mending(
-                desk.repairs,
-                gateway.storage,
-                [destination.name for destination in gateway.destinations],
-                settings.server.max_body,
-            ),
-            gateway.limiter,
-            gateway.trail.anonymous,
-            settings.sync.guesses,
+    dossiers = Parts(
+        Pushing(desk.intake, prove, signatures, gateway.once, settings.server.max_body),
+        Looks(gateway.storage, gateway.log, desk.opener, prove),
+        Mending(
+            desk.repairs,
+            gateway.storage,
+            [destination.name for destination in gateway.destinations],
+            settings.server.max_body,
         ),
+        gateway.limiter,
+        gateway.trail.anonymous,
+        settings.sync.guesses,
     )
+    add_dossiers(app.router, dossiers)
     judges = Judges(
         Callers(gateway.identity, gateway.servers),
         gateway.soap_callers.verify,
@@ -94,6 +93,7 @@ def application(gateway: Gateway) -> web.Application:
     add_openapi(app.router, gateway.databases, public, health=health)
     add_contracts(app.router, gateway.databases, public)
     add_me(app.router, describe, means, gateway.once, public)
+    add_soap_dossiers(app.router, dossiers, means, public)
     add_docs(app.router)
     add_developers(app.router, gateway.databases, public)
     add_catalog(app.router, gateway.databases, public, health=health)

@@ -8,29 +8,33 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from routes.soap.dossiers_contract import TITLE as DOSSIERS
+from routes.soap.names import OWN
 from schemas.errors import Text
 from schemas.exchange import Database
 
 PATH: Final = "/.well-known/api-catalog"
-_OWN: Final = "me"
-_ME: Final = Text("Quyền của bên gọi", "What the caller may ask")
+_OWN: Final = (
+    ("me", Text("Quyền của bên gọi", "What the caller may ask")),
+    ("dossiers", DOSSIERS),
+)
 _KIND: Final = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
 
 
 def catalog(databases: Iterable[Database], public_url: str, *, health: bool) -> dict[str, Any]:
     """Return the linkset (RFC 9264): the catalogue's items, then for each where it is described.
 
-    Each database is there twice, over REST and over SOAP, and so is what tells callers about themselves.
+    Each database is there twice, over REST and over SOAP, and so is each service of the gateway's own.
     """
     docs = f"{public_url}/docs"
     status = {"status": [{"href": f"{public_url}/readyz", "type": "application/json"}]} if health else {}
     rest = {"service-desc": [{"href": f"{public_url}/openapi.json", "type": "application/json"}], **_page(docs)}
-    offered = [*((database.name, database.title) for database in databases), (_OWN, _ME)]
+    offered = [*((database.name, database.title) for database in databases), *_OWN]
     over_rest = [_item(f"{public_url}/v1/{name}", title) for name, title in offered]
     over_soap = [_item(f"{public_url}/soap/{name}", title, " (SOAP)") for name, title in offered]
     own = [{"anchor": item["href"], **rest, **status} for item in over_rest]
     for (name, _), item in zip(offered, over_soap, strict=True):
-        pages = _page(f"{docs}/soap" if name == _OWN else f"{docs}/soap/{name}")
+        pages = _page(f"{docs}/soap" if name in OWN else f"{docs}/soap/{name}")
         own.append({"anchor": item["href"], **_contract(item["href"]), **pages, **status})
     return {"linkset": [{"anchor": f"{public_url}{PATH}", "item": [*over_rest, *over_soap]}, *own]}
 

@@ -21,8 +21,9 @@ from security.audit.entries import instant
 
 _special: Final = re.compile("[&<>\r]").search
 _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true">'
-_GATEWAYS: Final = f' xmlns:g="{GATEWAY}"'
-"""Stands on each member of `exchange` and `receipt`: exclusive C14N declares a prefix where it is used first."""
+DECLARED: Final = f' xmlns:g="{GATEWAY}"'
+"""Stands on members of the gateway's namespace in an element of another: exclusive C14N declares a prefix where it is
+used first."""
 
 Write = Callable[[Any], str]
 """Writes the inside of an element; never called with None."""
@@ -48,7 +49,7 @@ def element(name: str, value: str | None, prefix: str = "g:") -> str:
 
 
 def _member(name: str, value: str) -> str:
-    return f"<g:{name}{_GATEWAYS}>{told(value)}</g:{name}>"
+    return f"<g:{name}{DECLARED}>{told(value)}</g:{name}>"
 
 
 def answer_writer(database: Database, operation: Operation) -> WriteAnswer:
@@ -60,8 +61,8 @@ def answer_writer(database: Database, operation: Operation) -> WriteAnswer:
 
     def write(exchange_id: str, answer: Answer, proof: Sequence[bytes] | None) -> bytes:
         about = (
-            f"</data><exchange><g:id{_GATEWAYS}>{exchange_id}</g:id>{named}"
-            f"<g:answeredAt{_GATEWAYS}>{instant(datetime.now(UTC))}</g:answeredAt>"
+            f"</data><exchange><g:id{DECLARED}>{exchange_id}</g:id>{named}"
+            f"<g:answeredAt{DECLARED}>{instant(datetime.now(UTC))}</g:answeredAt>"
             f"{_fields(answer.fields)}{_warnings(answer.warnings, wrapper)}{_signature(answer.provenance)}</exchange>"
         )
         receipt = "" if answer.receipt is None else f"<receipt>{receipt_members(answer.receipt, proof)}</receipt>"
@@ -123,25 +124,25 @@ def _inside(member: Any) -> Write | None:
 # A grant's fields and a registry's certificate are the same for thousands of answers.
 @lru_cache(maxsize=1024)
 def _fields(fields: tuple[str, ...]) -> str:
-    return f"<g:fields{_GATEWAYS}>{''.join(element(ITEM, camel_path(path)) for path in fields)}</g:fields>"
+    return f"<g:fields{DECLARED}>{''.join(element(ITEM, camel_path(path)) for path in fields)}</g:fields>"
 
 
 def _warnings(warnings: Sequence[Notice], wrapper: str) -> str:
     if not warnings:
-        return f"<g:warnings{_GATEWAYS}></g:warnings>"
+        return f"<g:warnings{DECLARED}></g:warnings>"
     items = [
         f"<g:item>{element('code', one.code)}{element('pointer', f'/{wrapper}{camel_pointer(one.pointer)}')}"
         f"{element('detail', one.detail)}</g:item>"
         for one in warnings
     ]
-    return f"<g:warnings{_GATEWAYS}>{''.join(items)}</g:warnings>"
+    return f"<g:warnings{DECLARED}>{''.join(items)}</g:warnings>"
 
 
 def _signature(proven: Provenance | None) -> str:
     if proven is None:
-        return f"<g:signature{_GATEWAYS}{_NIL}</g:signature>"
+        return f"<g:signature{DECLARED}{_NIL}</g:signature>"
     vouched = _proven(proven.status, proven.signer, proven.certificate, proven.domain, proven.revocation)
-    return f"<g:signature{_GATEWAYS}>{vouched}<g:signedAt>{instant(proven.signed_at)}</g:signedAt></g:signature>"
+    return f"<g:signature{DECLARED}>{vouched}<g:signedAt>{instant(proven.signed_at)}</g:signedAt></g:signature>"
 
 
 @lru_cache(maxsize=256)
@@ -150,7 +151,7 @@ def _proven(status: str, signer: str, certificate: str, domain: str | None, revo
     return "".join(element(name, value) for name, value in said.items())
 
 
-def receipt_members(receipt: Receipt, proof: Sequence[bytes] | None, declared: str = _GATEWAYS) -> str:
+def receipt_members(receipt: Receipt, proof: Sequence[bytes] | None, declared: str = DECLARED) -> str:
     """Return the members of a receipt; `declared` is empty where the declaration of their prefix is in scope."""
     shown: Mapping[str, Any] = receipt.as_json(proof)
     parts = []

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from routes.soap.names import GATEWAY
-from routes.soap.questions import NIL, TRUE
+from routes.soap.record_reader import NIL, TRUE
 from routes.soap.shared_types import BLOCKS, Block
 from schemas.errors import Flaw, Invalid, Malformed, Text
 from security.xml import WHITESPACE, Element

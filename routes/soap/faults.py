@@ -10,7 +10,7 @@ from typing import Final
 
 from routes.language import Language
 from routes.rendering import in_language, wait_of
-from routes.soap.answers import element, receipt_members, told
+from routes.soap.answers import DECLARED, element, receipt_members, told
 from routes.soap.envelopes import BadEncoding, NotUnderstood, VersionMismatch
 from routes.soap.names import CONTENT_TYPES, GATEWAY
 from routes.soap.shared_types import BLOCKS
@@ -102,27 +102,34 @@ def _said(error: GatewayError, language: Language) -> str:
 
 
 def _problem(error: GatewayError, request_id: str, language: Language, base_url: str) -> str:
+    members = problem_members(error, request_id=request_id, language=language, base_url=base_url, declared="")
+    return f'<g:Problem xmlns:g="{GATEWAY}">{members}</g:Problem>'
+
+
+def problem_members(
+    error: GatewayError, *, request_id: str, language: Language, base_url: str, declared: str = DECLARED
+) -> str:
+    """Return the members of a problem; `declared` is empty where the declaration of their prefix is in scope."""
     wait = wait_of(error)
-    parts = [
-        element("type", f"{base_url}/problems/{error.code}"),
-        element("title", in_language(language, error.title)),
-        element("status", str(error.status)),
-        element("detail", in_language(language, error.detail)),
-        element("code", error.code),
-        element("retryable", "true" if error.retryable else "false"),
-        element("requestId", request_id),
-    ]
-    if error.reason is not None:
-        parts.append(element("reason", error.reason))
-    if wait is not None:
-        parts.append(element("retryAfter", str(wait)))
+    said = {
+        "type": f"{base_url}/problems/{error.code}",
+        "title": in_language(language, error.title),
+        "status": str(error.status),
+        "detail": in_language(language, error.detail),
+        "code": error.code,
+        "retryable": "true" if error.retryable else "false",
+        "requestId": request_id,
+        "reason": error.reason,
+        "retryAfter": None if wait is None else str(wait),
+    }
+    inside = {name: told(value) for name, value in said.items() if value is not None}
     if error.flaws:
-        parts.append(f"<g:errors>{''.join(_flaw(flaw, language) for flaw in error.flaws)}</g:errors>")
+        inside["errors"] = "".join(_flaw(flaw, language) for flaw in error.flaws)
     if error.exchange_id is not None:
-        parts.append(f"<g:exchange>{element('id', error.exchange_id)}</g:exchange>")
+        inside["exchange"] = element("id", error.exchange_id)
     if error.receipt is not None:
-        parts.append(f"<g:receipt>{receipt_members(error.receipt, error.proof, '')}</g:receipt>")
-    return f'<g:Problem xmlns:g="{GATEWAY}">{"".join(parts)}</g:Problem>'
+        inside["receipt"] = receipt_members(error.receipt, error.proof, "")
+    return "".join(f"<g:{name}{declared}>{value}</g:{name}>" for name, value in inside.items())
 
 
 def _flaw(flaw: Flaw, language: Language) -> str:

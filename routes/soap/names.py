@@ -19,6 +19,13 @@ CONTENT_TYPES: Final = {"1.1": "text/xml", "1.2": "application/soap+xml"}
 """Media types of the two versions (SOAP 1.1 section 6.1.1; SOAP 1.2 part 2, section 7.1.4)."""
 
 
+OWN: Final = {
+    "me": ("Me",),
+    "dossiers": ("RegisterDossier", "PushStatus", "PushStatuses", "GetDossier", "ListDeliveries"),
+}
+"""Services that are no database, and the elements of their requests."""
+
+
 def namespace(service: str) -> str:
     """Return the namespace of a database's messages."""
     return f"urn:lgsp:{service}:1"
@@ -57,10 +64,12 @@ def snake_paths(shape: Shape) -> dict[str, str]:
 
 def check_names(databases: Iterable[Database]) -> None:
     """Raise ConfigurationError where two names of declarations would become one on this face."""
-    taken: dict[str, str] = {"me": "me/me"}
+    taken = {element.lower(): f"{service}/{element}" for service, elements in OWN.items() for element in elements}
     for database in databases:
-        if database.name == "me":
-            raise ConfigurationError("no database can be called me: /soap/me tells callers what they may ask")
+        if database.name in OWN:
+            raise ConfigurationError(
+                f"no database can be called {database.name}: /soap/{database.name} is a service of the gateway's own"
+            )
         for operation in database.operations:
             place = f"{database.name}/{operation.name}"
             other = taken.setdefault(element_of(operation).lower(), place)

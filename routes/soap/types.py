@@ -25,6 +25,13 @@ XS: Final = "http://www.w3.org/2001/XMLSchema"
 LANGUAGE: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 ITEM: Final = "item"
 
+MANY: Final = {"minOccurs": "0", "maxOccurs": "unbounded"}
+_BOUNDS: Final = (
+    ("minLength", "minLength"),
+    ("maxLength", "maxLength"),
+    ("minimum", "minInclusive"),
+    ("maximum", "maxInclusive"),
+)
 _SIMPLE: Final = {"string": "string", "boolean": "boolean", "integer": "long"}
 # One escaped character, as XML Schema has them (part 2, appendix F.1); everywhere else the same means the same.
 _ESCAPED: Final = r"\\[nrt|.?*+(){}\[\]\\^-]"
@@ -118,30 +125,29 @@ def _record(schema: Element, prefix: str, shape: Shape, described: Schema) -> No
             document(place, properties.get("title", ""), properties.get("description", ""))
             type_ = f"{prefix}:{record_type(member.shape.model)}"
             if member.many:
-                xs(_list(place), "element", name=ITEM, type_=type_, nillable="true", **_MANY)
+                xs(inside_list(place), "element", name=ITEM, type_=type_, nillable="true", **MANY)
             else:
                 place.set("type", type_)
         elif member.many:
             place = _optional(sequence, member.name)
             document(place, properties.get("title", ""), properties.get("description", ""))
-            item = xs(_list(place), "element", name=ITEM, nillable="true", **_MANY)
-            _value(item, member, _items(properties))
+            item = xs(inside_list(place), "element", name=ITEM, nillable="true", **MANY)
+            value_type(item, member.name, items_of(properties))
         else:
             _leaf(sequence, member, properties)
-
-
-_MANY: Final = {"minOccurs": "0", "maxOccurs": "unbounded"}
 
 
 def _optional(sequence: Element, name: str) -> Element:
     return xs(sequence, "element", name=camel(name), minOccurs="0", nillable="true")
 
 
-def _list(place: Element) -> Element:
+def inside_list(place: Element) -> Element:
+    """Give an element the type of a list; return the sequence that its items go into."""
     return xs(xs(place, "complexType"), "sequence")
 
 
-def _items(properties: Schema) -> Schema:
+def items_of(properties: Schema) -> Schema:
+    """Return the schema of the items of a list."""
     kinds = [properties, *properties.get("anyOf", ())]
     items: Schema = next(kind["items"] for kind in kinds if "items" in kind)
     return items
@@ -150,23 +156,23 @@ def _items(properties: Schema) -> Schema:
 def _leaf(sequence: Element, member: Leaf, properties: Schema, *, required: bool = False) -> None:
     place = xs(sequence, "element", name=camel(member.name)) if required else _optional(sequence, member.name)
     document(place, properties.get("title", ""), properties.get("description", ""))
-    _value(place, member, properties)
+    value_type(place, member.name, properties)
 
 
-def _value(place: Element, member: Leaf, properties: Schema) -> None:
+def value_type(place: Element, name: str, properties: Schema) -> None:
     """Give an element the simple type of a value; raises ConfigurationError for what has none."""
     kinds = properties.get("type", "string" if "enum" in properties else None)
     named = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds or ()) if kind != "null"]
     if len(named) != 1 or named[0] not in _SIMPLE:
-        raise ConfigurationError(f"{member.name}: a value of type {kinds} has no form in XML that loses nothing")
+        raise ConfigurationError(f"{name}: a value of type {kinds} has no form in XML that loses nothing")
     base = f"xs:{_SIMPLE[named[0]]}"
-    facets = list(_facets(member.name, properties))
+    facets = list(_facets(name, properties))
     if not facets:
         place.set("type", base)
         return
     restriction = xs(xs(place, "simpleType"), "restriction", base=base)
-    for name, value in facets:
-        xs(restriction, name, value=value)
+    for facet, value in facets:
+        xs(restriction, facet, value=value)
 
 
 def _facets(name: str, properties: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -176,7 +182,7 @@ def _facets(name: str, properties: Mapping[str, Any]) -> Iterable[tuple[str, str
             if UNWRITABLE.search(str(word)):
                 raise ConfigurationError(f"{name}: the word {word!r} cannot be written in XML")
             yield "enumeration", str(word)
-    for ours, theirs in (("minLength", "minLength"), ("maxLength", "maxLength"), ("minimum", "minInclusive")):
+    for ours, theirs in _BOUNDS:
         if ours in properties:
             yield theirs, str(properties[ours])
     pattern = properties.get("pattern")

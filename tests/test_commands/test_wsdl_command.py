@@ -2,6 +2,7 @@
 
 import pytest
 
+from routes.soap.dossiers_contract import dossiers_wsdl
 from routes.soap.me import me_wsdl
 from routes.soap.wsdl import database_wsdl
 from tests.test_commands.conftest import lgsp, quick
@@ -10,14 +11,15 @@ URL = "https://lgsp.example.vn"
 
 
 @pytest.mark.parametrize("soap", ["", "1.1", "1.2"])
-@pytest.mark.parametrize("name", ["population", "civil-status", "me"])
+@pytest.mark.parametrize("name", ["population", "civil-status", "me", "dossiers"])
 def test_a_contract_is_printed_as_it_is_served(name: str, soap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from adapters import DATABASES
 
     monkeypatch.setenv("LGSP_SERVER__PUBLIC_URL", URL)
     versions = ("1.1", "1.2") if not soap else (soap,)
     (served,) = [database for database in DATABASES if database.name == name] or [None]
-    wanted = me_wsdl(URL, versions) if served is None else database_wsdl(served, URL, versions)  # type: ignore[arg-type]
+    own = {"me": me_wsdl, "dossiers": dossiers_wsdl}.get(name)
+    wanted = own(URL, versions) if own is not None else database_wsdl(served, URL, versions)  # type: ignore[arg-type]
     printed = quick("wsdl", name, *(("--soap", soap) if soap else ()))
     assert printed.exit_code == 0
     assert printed.stdout_bytes == wanted

@@ -206,7 +206,7 @@ def test_the_catalogue_leads_to_every_database(deployed: Deployment) -> None:
     answer = deployed.ask("GET", "/.well-known/api-catalog")
     first, *others = answer.json["linkset"]
     assert first["anchor"] == f"{PUBLIC}/.well-known/api-catalog"
-    names = [*(database.name for database in DATABASES), "me"]
+    names = [*(database.name for database in DATABASES), "me", "dossiers"]
     assert [item["href"] for item in first["item"]] == [
         f"{PUBLIC}/{face}/{name}" for face in ("v1", "soap") for name in names
     ]

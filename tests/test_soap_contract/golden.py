@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from adapters import DATABASES
+from routes.soap.dossiers_contract import dossiers_wsdl
 from routes.soap.me import me_wsdl
 from routes.soap.wsdl import database_wsdl
 
@@ -17,9 +18,10 @@ COMMAND = "python -m tests.test_soap_contract.golden"
 
 @cache
 def contracts() -> dict[str, bytes]:
-    """The contract of every database, and of what tells callers about themselves, by the name of its file."""
+    """The contract of every database, and of the gateway's own services, by the name of its file."""
     return {f"{database.name}.wsdl": database_wsdl(database, PUBLIC) for database in DATABASES} | {
-        "me.wsdl": me_wsdl(PUBLIC)
+        "dossiers.wsdl": dossiers_wsdl(PUBLIC),
+        "me.wsdl": me_wsdl(PUBLIC),
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 from adapters import DATABASES
 from tests.test_soap_contract.golden import COMMAND, FOLDER, contracts
 
-NAMES = [*(f"{database.name}.wsdl" for database in DATABASES), "me.wsdl"]
+NAMES = [*(f"{database.name}.wsdl" for database in DATABASES), "dossiers.wsdl", "me.wsdl"]
 
 
 @pytest.mark.parametrize("name", NAMES)
