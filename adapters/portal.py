@@ -4,6 +4,7 @@ Nobody asks it through the gateway: it has no routes of its own, and what is sen
 Names of services, members and codes of generation 1 are those of public clients; of generation 2 one client was seen.
 The path of calls, the members of a list of results, the place of the progress records (`DanhSachTienDo`) and all paths
 of generation 2 are ours; `adapters.portal_login.DEFAULTS` marks each path, and the endpoint's `params` change them.
+`filed` is ours altogether: a service of that name is known from another system only. It is asked where `[inbox]` says.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from schemas.errors import Text
 from schemas.exchange import Database, Operation
 from schemas.fields import Wire, shape_of
 from schemas.forms import LOCAL_INSTANT, PORTAL_INSTANT, PORTAL_TIME, TEXT
+from schemas.inbox import FiledPage, FiledQuestion
 from schemas.portal import (
     Catalogue,
     CatalogueQuestion,
@@ -44,6 +46,19 @@ _CREATED: Final[Mapping[str, Wire]] = {
     "dossiers.received_at": Wire(("NgayTiepNhan",), PORTAL_TIME),
 }
 """Create of generation 2: what is not named has no place there, or none that was seen."""
+
+_SUBMITTER: Final = "ThongTinNguoiNop/ThongTinChiTiet"
+_NAMED: Final = {"agency": Wire(("MaDonViTiepNhan",), TEXT), "owner_enterprise_code": None}
+_FILED: Final[Mapping[str, Wire | None]] = {
+    **_NAMED,
+    "status": Wire(("TrangThai",), TEXT),
+    "owner_kind": Wire(("LoaiDoiTuong",), OWNER_KIND_2),
+    "submitted_at": Wire(("NgayNop",), PORTAL_TIME),
+    "received_at": Wire(("NgayTiepNhan",), PORTAL_TIME),
+    "phone": Wire((f"{_SUBMITTER}/SoDienThoai",), TEXT),
+    "email": Wire((f"{_SUBMITTER}/Email",), TEXT),
+}
+"""A filed dossier of generation 2: as Create has it, the rest as in generation 1."""
 
 
 def _entry(code: str, name: str, prefix: str) -> dict[str, Wire | None]:
@@ -126,6 +141,29 @@ PORTAL: Final = Database(
                         "steps.at": Wire(("ThoiDiemXuLy",), PORTAL_INSTANT),
                     },
                     record="data",
+                ),
+            ),
+        ),
+        Operation(
+            name="filed",
+            title=Text("Lấy danh sách hồ sơ nộp tại Cổng", "List the dossiers filed at the portal"),
+            question=FiledQuestion,
+            answer=FiledPage,
+            binding=Portal(
+                first=Way(
+                    path="path",
+                    service="LayDanhSachHoSo",
+                    service_param="filed_service",
+                    answer=_NAMED,
+                    record="result",
+                    cursor="tiepTheo",
+                ),
+                second=Way(
+                    path="filed_path",
+                    answer=_FILED,
+                    numbers=frozenset({"limit"}),
+                    record="data/danhSach",
+                    cursor="data/tiepTheo",
                 ),
             ),
         ),

@@ -50,7 +50,7 @@ class Sent(NamedTuple):
     dossiers: tuple[str, ...] = ()
 
 
-def _told(name: str, dialect: Dialect, reply: Reply, call: Call) -> tuple[Mapping[str, Any], str, str, Verdict]:
+def told(name: str, dialect: Dialect, reply: Reply, call: Call) -> tuple[Mapping[str, Any], str, str, Verdict]:
     """Read what every answer has: the whole, its code, its message and what they mean.
 
     Raises what an HTTP status means unless the portal itself explains it, UpstreamUnreadable for what is no answer.
@@ -83,7 +83,7 @@ def delivered(name: str, dialect: Dialect) -> Callable[[Reply, Expected], Answer
 
     def read(reply: Reply, expected: Expected) -> Answer:
         sent: Sent = expected.asked
-        whole, code, message, verdict = _told(name, dialect, reply, sent.call)
+        whole, code, message, verdict = told(name, dialect, reply, sent.call)
         data = {
             "outcome": verdict.outcome,
             "reason": verdict.reason,
@@ -144,9 +144,9 @@ def found(name: str, dialect: Dialect, shape: Shape, path: Path) -> Callable[[Re
     decode: Callable[[Any], Decoded] = json_decoder(shape)
 
     def read(reply: Reply, expected: Expected) -> Answer:
-        whole, code, _, verdict = _told(name, dialect, reply, "read")
+        whole, code, _, verdict = told(name, dialect, reply, "read")
         if verdict.outcome != "applied":
-            raise _failure(verdict, code)
+            raise failure(verdict, code)
         try:
             data, notices = decode(the_one(records_at(whole, path)) if path else whole)
         except Unreadable as flaw:
@@ -156,7 +156,8 @@ def found(name: str, dialect: Dialect, shape: Shape, path: Path) -> Callable[[Re
     return read
 
 
-def _failure(verdict: Verdict, code: str) -> GatewayError:
+def failure(verdict: Verdict, code: str) -> GatewayError:
+    """Return what a verdict other than `applied` means to whoever read something."""
     if verdict.outcome == "missing":
         return NoRecord()
     shown = code if code.isascii() and len(code) <= 32 and code.lstrip("-").isalnum() else "?"

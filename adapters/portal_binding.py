@@ -9,6 +9,7 @@ from typing import Any
 from adapters.bindings import Codec, Expected, segments, written_json
 from adapters.encoding import object_of
 from adapters.portal_answers import DIALECTS, Sent, delivered, found
+from adapters.portal_filed import filed
 from adapters.portal_login import KNOWN, Generation, address, generation, said
 from adapters.site import Site
 from adapters.transport import Message, Reply
@@ -18,6 +19,7 @@ from schemas.exchange import Answer, Exchange, Operation
 from schemas.fields import Wire, placed, shape_of
 from schemas.forms import Form
 from schemas.ids import new_id
+from schemas.portal import PortalDossier
 
 Places = Mapping[str, Wire | None]
 
@@ -26,14 +28,17 @@ Places = Mapping[str, Wire | None]
 class Way:
     """How one generation is asked: `path` names the param that holds the path, `service` the value of `service`.
 
+    `service_param` names the param that holds that value, where no public source says it.
+
     `question` and `answer` say where members stand that are elsewhere than declared; `numbers` and `empty` are as in
     `object_of`. The encoded question is the body, or the list `listed` in it is, or, with `single`, its only item.
-    `record` is where a reading finds the record. `batch` is how many elements go at once unless `params.batch` says
-    less.
+    `record` is where a reading finds the record or, where it has a `cursor`, the list that goes on there. `batch` is
+    how many elements go at once unless `params.batch` says less.
     """
 
     path: str
     service: str = ""
+    service_param: str = ""
     question: Places = field(default_factory=dict)
     answer: Places = field(default_factory=dict)
     numbers: frozenset[str] = frozenset()
@@ -41,6 +46,7 @@ class Way:
     listed: str = ""
     single: bool = False
     record: str = ""
+    cursor: str = ""
     batch: int = 1
 
 
@@ -70,12 +76,13 @@ class Portal:
             return Codec(_refusing(f"{operation.name} is not offered by generation {speaks} of the portal"), _no)
         dialect = DIALECTS[speaks]
         write = _writer(self, way, operation, endpoint, speaks)
-        read = (
-            delivered(site.name, dialect)
-            if self.elements
-            else found(site.name, dialect, placed(shape_of(operation.answer), way.answer), segments(way.record))
-        )
-        return Codec(write, read)
+        if self.elements:
+            return Codec(write, delivered(site.name, dialect))
+        records = segments(way.record)
+        if way.cursor:
+            shape = placed(shape_of(PortalDossier), way.answer)
+            return Codec(write, filed(site.name, dialect, shape, records, segments(way.cursor)))
+        return Codec(write, found(site.name, dialect, placed(shape_of(operation.answer), way.answer), records))
 
 
 def check(endpoint: Endpoint, speaks: Generation) -> None:
@@ -131,7 +138,8 @@ def _writer(
     if speaks == "1":
         more, query = address(endpoint)
         headers |= more
-        constant = {"madonvi": endpoint.params["madonvi"], "service": way.service}
+        service = said(endpoint, way.service_param) if way.service_param else way.service
+        constant = {"madonvi": endpoint.params["madonvi"], "service": service}
     elements, listed, single = binding.elements, way.listed, way.single
 
     def write(exchange: Exchange) -> tuple[Message, Expected]:

@@ -38,6 +38,7 @@ DEFAULTS: Final[Mapping[Generation, Mapping[str, str]]] = {
         "dstcode": "VN:GOV:000.00.00.G22:vpcpdvcprovider",  # public clients
         "dstcode_in": "query",  # both places are seen, one client each
         "path": "/XrdAdapter/RestService/forward/mapi/g",  # ours: no public source names it
+        "filed_service": "LayDanhSachHoSo",  # ours: looked for and not found as a service of the portal
     },
     "2": {
         # All ours: public sources name the operations and no path.
@@ -45,6 +46,7 @@ DEFAULTS: Final[Mapping[Generation, Mapping[str, str]]] = {
         "create_path": "/dvc/2.0/Create",
         "progress_path": "/dvc/2.0/CapNhatTienTrinh",
         "lookup_path": "/dvc/2.0/TraCuuHoSo",
+        "filed_path": "/dvc/2.0/LayDanhSachHoSo",
     },
 }
 """What `params` need not say, for each generation."""

@@ -6,7 +6,20 @@ the functions. That keeps `lgsp --help` quick.
 
 import typer
 
-from commands import audit, clients, contracts, diagnosis, dossiers, keys, pki, sandboxing, serving, signature, storage
+from commands import (
+    audit,
+    callbacks,
+    clients,
+    contracts,
+    diagnosis,
+    dossiers,
+    keys,
+    pki,
+    sandboxing,
+    serving,
+    signature,
+    storage,
+)
 
 app = typer.Typer(
     name="lgsp",
@@ -20,6 +33,7 @@ sandboxing.add_to(app)
 serving.add_to(app)
 diagnosis.add_to(app)
 app.add_typer(clients.app)
+callbacks.add_to(dossiers.app)
 app.add_typer(dossiers.app)
 app.add_typer(keys.app)
 app.add_typer(pki.app)

@@ -50,7 +50,7 @@ def show_dossier(
         tried = attempts(connection, [event.position for event in events])
         return dossier(connection, code), [delivery(event, tried.get(event.position, ())) for event in events]
 
-    found, deliveries = _done(lambda at: at.storage.read(look), config)
+    found, deliveries = at_desk(lambda at: at.storage.read(look), config)
     if found is None:
         fail(f"there is no dossier {code}")
     facts = {
@@ -149,7 +149,7 @@ def destinations(config: Config = None, as_json: AsJson = False) -> None:
         now = time.time_ns() // 1_000_000
         return asdict(await at.storage.read(lambda connection: condition(connection, DESTINATION, now)))
 
-    found = _done(work, config)
+    found = at_desk(work, config)
     if as_json:
         show({"destinations": [found]})
     else:
@@ -176,7 +176,7 @@ def pause(
         write = paused(DESTINATION, at.by, why, time.time_ns() // 1_000_000)
         await at.make_with("destination-paused", {"destination": DESTINATION, "reason": why}, write)
 
-    _done(work, config)
+    at_desk(work, config)
     _held(DESTINATION, "paused", as_json)
 
 
@@ -189,7 +189,7 @@ def resume(config: Config = None, as_json: AsJson = False) -> None:
     async def work(at: Desk) -> None:
         await at.make_with("destination-resumed", {"destination": DESTINATION}, resumed(DESTINATION))
 
-    _done(work, config)
+    at_desk(work, config)
     _held(DESTINATION, "resumed", as_json)
 
 
@@ -200,7 +200,8 @@ def _held(destination: str, what: str, as_json: bool) -> None:
         typer.echo(f"{destination}: {what}")
 
 
-def _done(work: Callable[[Desk], Coroutine[Any, Any, T]], config: Path | None) -> T:
+def at_desk(work: Callable[[Desk], Coroutine[Any, Any, T]], config: Path | None) -> T:
+    """Do something at an open deployment."""
     from commands.desk import desk
 
     async def opened() -> T:
@@ -245,7 +246,7 @@ def _list(wanted: Filter, config: Path | None, as_json: bool) -> None:
         found = await _repairs(at).matching(wanted, "retry")
         return [{**delivery(event, ()), "fingerprint": fingerprint(event)} for event in found]
 
-    found = _done(work, config)
+    found = at_desk(work, config)
     if as_json:
         show({"count": len(found), "deliveries": found})
         return
@@ -267,7 +268,7 @@ def _act(act: Act, wanted: Filter, expect: int | None, why: str | None, config: 
             return error.found, None
         return len(done), done
 
-    matched, done = _done(work, config)
+    matched, done = at_desk(work, config)
     changed = [one for one in done or () if one.state != "untouched"]
     if as_json:
         listed = [{"id": one.event_id, "code": one.code, "step": one.state} for one in done or ()]

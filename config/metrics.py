@@ -47,6 +47,10 @@ class Metrics:
     deliveries_waiting: Gauge
     deliveries_oldest: Gauge
     deliveries_dead: Gauge
+    inbox_dossiers: Counter
+    inbox_readings: Counter
+    callbacks: Counter
+    callbacks_waiting: Gauge
     expiry: Gauge
     expiring: Gauge
     storage_free: Gauge
@@ -121,6 +125,27 @@ def metrics() -> Metrics:
         ),
         deliveries_dead=Gauge(
             "lgsp_deliveries_dead", "Dead letters.", ("destination",), multiprocess_mode="livemostrecent"
+        ),
+        inbox_dossiers=Counter(
+            "lgsp_inbox_dossiers",
+            "Dossiers that the portal listed as filed, outcome is `stored`, `known` (came before) or `unreadable`.",
+            ("portal", "outcome"),
+        ),
+        inbox_readings=Counter(
+            "lgsp_inbox_readings",
+            "Times a portal was asked for filed dossiers, outcome is `ok` or an error code.",
+            ("portal", "outcome"),
+        ),
+        callbacks=Counter(
+            "lgsp_callbacks",
+            "Call-backs sent, ending is `delivered`, `again` (later), `gone` (not wanted any more) or `expired`.",
+            ("receiver", "ending"),
+        ),
+        callbacks_waiting=Gauge(
+            "lgsp_callbacks_waiting",
+            "Call-backs that a receiver has not taken yet.",
+            ("receiver",),
+            multiprocess_mode="livemostrecent",
         ),
         expiry=Gauge(
             "lgsp_expiry_seconds",

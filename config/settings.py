@@ -15,6 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.carriage import Lgsp, Xroad
+from config.inbox import Inbox as Inbox
+from config.inbox import Webhook
 from config.sections import BASE, FilePath, HttpUrl, KeyPlace, Section, beside, resolved
 from config.sections import ConfigurationError as ConfigurationError
 from config.sections import Secret as Secret
@@ -250,6 +252,8 @@ class Settings(BaseSettings):
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     sync: Sync = Field(default_factory=Sync)
     vocabularies: dict[str, Vocabulary] = Field(default_factory=dict)
+    inbox: Inbox = Field(default_factory=Inbox)
+    webhooks: dict[str, Webhook] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from config.settings import Settings
 from routes.assembly import Gateway, assembled
+from routes.receiving import receiving
 from schemas.exchange import Database
 from sync.delivery import Courier
 from sync.liveness import owner
@@ -25,7 +26,8 @@ async def delivering(gateway: Gateway) -> AsyncIterator[None]:
     """Deliver while the block runs, where a destination is configured; what is under way then comes to its end."""
     portal = next((each for each in gateway.destinations if each.name == DESTINATION), None)
     if portal is None:
-        yield
+        async with receiving(gateway):
+            yield
         return
     settings, me = gateway.settings.sync, owner()
     endpoint = gateway.settings.endpoints[DESTINATION]
@@ -33,7 +35,8 @@ async def delivering(gateway: Gateway) -> AsyncIterator[None]:
     worker = Worker(gateway.storage, courier, DESTINATION, me, settings)
     running = asyncio.create_task(worker.run())
     try:
-        yield
+        async with receiving(gateway):
+            yield
     finally:
         worker.stop()
         await asyncio.wait([running], timeout=gateway.settings.server.grace)
@@ -50,7 +53,7 @@ async def beside(app: web.Application) -> AsyncIterator[None]:
 @asynccontextmanager
 async def delivering_alone(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[None]:
     """Deliver while the block runs, in a process that answers nobody; raises as `assembled`."""
-    if DESTINATION not in settings.endpoints:
+    if DESTINATION not in settings.endpoints and not settings.webhooks:
         yield
         return
     async with assembled(settings, databases) as gateway, delivering(gateway):

@@ -88,6 +88,18 @@ timeout = {{ connect = 2.0, read = 8.0, total = 8.0 }}
 breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
 """
 
+_INBOX = """
+[inbox]                            # dossiers that people file at the portal: fetched, shown at /v1/inbox/dossiers
+enabled = true
+every = 10.0                       # seconds between two questions that found nothing new
+
+# Who is told when something happens (Standard Webhooks), by client id:
+#   [webhooks.province]
+#   url = "https://mot-cua.example/lgsp"           # http to this machine only
+#   secrets = ["file:webhooks.province.secret"]    # whsec_ and base64; two while they are rotated
+#   events = ["dossier.filed", "dossier.dead"]     # left out: everything
+"""
+
 _CARRIED = """
 # A source that is not reached directly: the same section with two lines more, and a table beside it.
 #
@@ -173,6 +185,7 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
         parts.append(
             _PORTAL.format(url=_toml(running.portal), username=_toml(account.username), secret=_toml(account.secret))
         )
+        parts.append(_INBOX)
     parts.append(_CARRIED)
     return "".join(parts)
 

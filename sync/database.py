@@ -7,6 +7,18 @@ from adapters import breakers
 from security import assertions, client_store
 from security.audit import tables
 from storage.schema import open_storage, upgrade
+from sync import callback_tables as callbacks
+from sync import inbox_tables as inbox
 from sync import tables as dossiers
 
-__all__ = ["assertions", "breakers", "client_store", "dossiers", "open_storage", "tables", "upgrade"]
+__all__ = [
+    "assertions",
+    "breakers",
+    "callbacks",
+    "client_store",
+    "dossiers",
+    "inbox",
+    "open_storage",
+    "tables",
+    "upgrade",
+]

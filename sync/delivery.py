@@ -84,7 +84,7 @@ class Courier:
         self._opener = opener
         self._owner = owner
         self._settings = settings
-        self._caller = _caller(portal, endpoint, settings)
+        self._caller = own_caller(portal, endpoint, settings)
         self._looking = asyncio.Semaphore(_LOOKS)
 
     async def deliver(self, claims: Sequence[Claim]) -> None:
@@ -280,7 +280,7 @@ def _told(each: Try, looked: Verdict) -> Verdict:
     return Verdict(looked.ending, looked.outcome, each.verdict.code, looked.reason)
 
 
-def _caller(portal: Database, endpoint: Endpoint, settings: Sync) -> Caller:
+def own_caller(portal: Database, endpoint: Endpoint, settings: Sync) -> Caller:
     """The gateway itself, which asks the portal for nobody; no limit but the lease holds for it."""
     grants = {
         (portal.name, operation.name): (

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from routes.dossiers.inbox import Box, get_filed, get_inbox, post_acknowledgement
 from routes.dossiers.lines import Refused
 from routes.dossiers.public import Count, get_public
 from routes.dossiers.pushing import Means, post_status, put_dossier
@@ -20,6 +21,7 @@ from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 from security.audit.trail import named
 from security.limits import Limiter
+from sync.acknowledging import Acknowledging
 
 # The stream is no dossier.
 _DOSSIER = "/v1/dossiers/{code:(?!statuses$)[^/]+}"
@@ -40,6 +42,7 @@ class Parts:
 def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     """Add every route of dossiers."""
     means, looks, mending = parts.means, parts.looks, parts.mending
+    box = Box(looks, Acknowledging(looks.storage, looks.log, looks.opener, means.intake), means.max_body)
     router.add_post("/v1/dossiers/statuses", post_stream(means.intake, refusing(looks.log), means.max_body))
     router.add_put(_DOSSIER, put_dossier(means))
     router.add_get(_DOSSIER, get_dossier(looks))
@@ -49,6 +52,9 @@ def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     router.add_post("/v1/deliveries/discard", post_group(mending, "discard"))
     router.add_post("/v1/deliveries/{id}/retry", post_retry_one(mending))
     router.add_get("/v1/destinations", get_destinations(mending))
+    router.add_get("/v1/inbox/dossiers", get_inbox(box))
+    router.add_get("/v1/inbox/dossiers/{code}", get_filed(box))
+    router.add_post("/v1/inbox/dossiers/{code}/ack", post_acknowledgement(box))
     public = get_public(looks.storage, parts.limiter, parts.count, parts.guesses)
     router.add_get("/v1/public/dossiers/{code}", public)
 

@@ -94,10 +94,11 @@ async def deliveries_page(looks: Looks, caller: Caller, state: str | None, limit
 
     listed, tried = await _read(looks, look)
     items = [delivery(event, tried.get(event.position, ())) for event in listed]
-    return {"items": items, "next": _cursor(listed[-1].position) if len(listed) == limit else None}
+    return {"items": items, "next": cursor_of(listed[-1].position) if len(listed) == limit else None}
 
 
-def _cursor(position: int) -> str:
+def cursor_of(position: int) -> str:
+    """The cursor behind what stands at a position."""
     return f"d{position:x}"
 
 
@@ -109,7 +110,7 @@ def position_of(cursor: str | None) -> int:
         position = int(cursor.removeprefix("d"), 16)
     except ValueError:
         position = -1
-    if not 0 <= position < 1 << 62 or cursor != _cursor(position):
+    if not 0 <= position < 1 << 62 or cursor != cursor_of(position):
         raise ValueError(CURSOR.en)
     return position
 

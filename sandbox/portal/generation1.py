@@ -23,7 +23,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from sandbox.ngsp import json_object
-from sandbox.portal import procedures
+from sandbox.portal import filed, procedures
 from sandbox.portal.fields import DOSSIER, PROGRESS, wrong_with
 from sandbox.portal.ledger import Ledger
 from sandbox.portal.sessions import Sessions
@@ -92,6 +92,8 @@ class FirstGeneration:
             return await self._advance(asked)
         if service == "TraCuuHoSo":
             return await self._look_up(asked)
+        if service == "LayDanhSachHoSo":
+            return await self._filed(asked)
         return _catalogue(service, asked)
 
     async def _register(self, asked: dict[str, Any]) -> web.Response:
@@ -165,6 +167,13 @@ class FirstGeneration:
             return _told("0", "Không tìm thấy hồ sơ", result=[])
         found = {**held.body, "TrangThaiHoSo": held.status, PROGRESS_LIST: held.progress}
         return _told("0", "Tra cứu hồ sơ thành công", result=[found])
+
+    async def _filed(self, asked: Mapping[str, Any]) -> web.Response:
+        found = filed.page(self._ledger, asked)
+        if found is None:
+            return _told(_WRONG, "Dữ liệu không hợp lệ: sau, soLuong")
+        await self._ledger.settled()
+        return _told("0", "Lấy danh sách hồ sơ thành công", result=found[0], tiepTheo=found[1])
 
     def _already_there(self) -> str:
         return next((code for kind, code in ALREADY_THERE.items() if self._faults.active(kind)), "3")

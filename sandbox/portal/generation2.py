@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from aiohttp import BasicAuth, web
 
+from sandbox.portal import filed
 from sandbox.portal.fields import CREATED, STEP, wrong_with
 from sandbox.portal.generation1 import ALL_OR_NOTHING, PROGRESS_LIST
 from sandbox.portal.ledger import Ledger
@@ -29,6 +30,7 @@ NEXT: Final = "/dvc/2.0/GetNextValue"
 CREATE: Final = "/dvc/2.0/Create"
 STEPS: Final = "/dvc/2.0/CapNhatTienTrinh"
 LOOK_UP: Final = "/dvc/2.0/TraCuuHoSo"
+FILED: Final = "/dvc/2.0/LayDanhSachHoSo"
 _VIETNAM: Final = timezone(timedelta(hours=7))
 _MINISTRY: Final = "G09.20"
 _OK: Final = 200
@@ -55,6 +57,7 @@ class SecondGeneration:
         app.router.add_post(CREATE, self._guarded(self.create))
         app.router.add_post(STEPS, self._guarded(self.steps))
         app.router.add_post(LOOK_UP, self._guarded(self.look_up))
+        app.router.add_post(FILED, self._guarded(self.list_filed))
 
     async def token(self, request: web.Request) -> web.Response:
         """Give a token for client credentials: in JSON [P], in a form or as HTTP Basic (RFC 6749)."""
@@ -160,6 +163,16 @@ class SecondGeneration:
             return _told(_OK, "Không tìm thấy hồ sơ")
         state = {"idHoSo": held.identity, "TrangThai": int(held.status), PROGRESS_LIST: held.progress}
         return _told(_OK, "Thành công", {**held.body, **state})
+
+    async def list_filed(self, request: web.Request) -> web.Response:
+        """List what was filed at the portal behind a cursor."""
+        asked = await _json(request)
+        found = filed.page(self._ledger, asked) if isinstance(asked, dict) else None
+        if found is None:
+            return _told(400, "Dữ liệu không hợp lệ: sau, soLuong")
+        await self._ledger.settled()
+        data = {"danhSach": [filed.second(one) for one in found[0]], "tiepTheo": found[1]}
+        return _told(_OK, "Thành công", data)
 
     def _guarded(self, operation: Operation) -> Operation:
         async def handle(request: web.Request) -> web.Response:

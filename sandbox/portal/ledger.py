@@ -66,6 +66,8 @@ class Dossier:
 class Ledger:
     """The portal's memory; with a path it is also a file, without one nothing outlives the process.
 
+    `filed` is what people filed at the portal, as it came, in the order in which they did.
+
     Changes are seen at once by whoever asks next: `settled` returns when they are on the disk, and no answer may be
     given before.
     """
@@ -73,6 +75,7 @@ class Ledger:
     def __init__(self, path: Path | None = None) -> None:
         self.dossiers: dict[str, Dossier] = {}
         self._entries: dict[tuple[str, ...], Entry] = {}
+        self.filed: list[Any] = []
         self._numbers: dict[str, int] = {}
         self._pending: list[bytes] = []
         self._told = self._safe = 0
@@ -90,6 +93,11 @@ class Ledger:
     def advance(self, code: str, record: Mapping[str, Any], status: str) -> Dossier:
         """Apply a progress record to a dossier that exists; applied twice it stands there twice."""
         return self._keep({"progress": code, "body": record, "status": status, "at": _now()})
+
+    def file(self, element: Any) -> None:
+        """Take what somebody filed at the portal itself, as the list of filed dossiers is to show it."""
+        self._note({"filed": element})
+        self.filed.append(element)
 
     def next_number(self, series: str) -> int:
         """Return the next number of a series, from 1, never the same twice."""
@@ -158,6 +166,8 @@ class Ledger:
                 change = json.loads(zlib.decompress(base64.b64decode(line)))
                 if "series" in change:
                     self._numbers[change["series"]] = change["number"]
+                elif "filed" in change:
+                    self.filed.append(change["filed"])
                 else:
                     self._apply(change)
                 self._length += len(line)

@@ -2,8 +2,9 @@
 
 `GET /_ledger` gives the applied events as JSON lines in the order in which they were first applied: {"dossier",
 "sequence", "status", "applied_at", "times_applied"}. Only progress counts (CapNhatTienDoHoSoMC, CapNhatTienTrinh);
-registrations stand in `GET /_dossiers`: {"dossier", "status", "created_at", "updates"}. Neither needs a session, and no
-fault touches them. Rules that a fault changes hold for both generations.
+registrations stand in `GET /_dossiers`: {"dossier", "status", "created_at", "updates"}. `POST /_filed` is how people
+file dossiers here (`sandbox.portal.filed`). None of them needs a session, and no fault touches them. Rules that a fault
+changes hold for both generations.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from sandbox.portal.filed import add_filing
 from sandbox.portal.generation1 import ALL_OR_NOTHING, ALREADY_THERE, FirstGeneration
 from sandbox.portal.generation2 import SecondGeneration
 from sandbox.portal.ledger import Ledger
@@ -49,6 +51,8 @@ def site(context: Context, ledger: Ledger) -> web.Application:
     account = context.account(NAME)
     FirstGeneration(ledger, Sessions(account, context.faults), context.faults).add_to(app)
     SecondGeneration(ledger, Sessions(account, context.faults), context.faults).add_to(app)
+
+    add_filing(app, context.world, ledger)
 
     async def applied(_: web.Request) -> web.Response:
         return await _lines(ledger, (asdict(entry) for entry in ledger.entries()))

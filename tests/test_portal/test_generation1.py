@@ -178,7 +178,7 @@ async def test_what_cannot_be_answered_has_a_code(visitor: Visitor) -> None:
     assert (await visitor.call("LayThuTuc", maTTHC="x"))["error_code"] == "1"
     assert (await visitor.call("LayDanhSachTTHC", more="1"))["error_code"] == "1"
     assert (await visitor.call("TraCuuHoSo", mahoso=7))["error_code"] == "1"
-    assert (await visitor.call("LayDanhSachHoSo"))["error_code"] == "4"
+    assert (await visitor.call("LayDanhSachHoiDapBoCoQuan"))["error_code"] == "4"
     assert (await visitor.call("TraCuuHoSo", madonvi="Hà Nội", mahoso=CODE))["error_code"] == "5"
 
 
