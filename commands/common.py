@@ -57,10 +57,13 @@ def sentences() -> Iterator[None]:
         fail(str(failure))
 
 
-def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run one coroutine in an event loop of its own, with `sentences` for what goes wrong."""
+def run(work: Callable[[], Coroutine[Any, Any, T]], log_level: str = "error") -> T:
+    """Run one coroutine in an event loop of its own, with `sentences` for what goes wrong; logs go to stderr."""
     import asyncio
 
+    from config.logging import configure
+
+    configure(log_level)
     with sentences():
         return asyncio.run(work())
 

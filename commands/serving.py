@@ -58,15 +58,13 @@ def serve(
 def worker(config: Config = None) -> None:
     """Do what no request waits for, until SIGTERM: deliver dossiers, warn of what expires, forget what is over."""
     from adapters import DATABASES
-    from config.logging import configure
     from config.settings import load
     from routes.delivering import delivering_alone
     from routes.housekeeping import until_told
 
     with sentences():
         settings = load(config)
-    configure(settings.log.level)
-    run(lambda: until_told(settings, delivering_alone(settings, DATABASES)))
+    run(lambda: until_told(settings, delivering_alone(settings, DATABASES)), settings.log.level)
 
 
 def reload(config: Config = None, as_json: AsJson = False) -> None:
