@@ -7,7 +7,7 @@ process at a time calls a receiver. Times are POSIX milliseconds.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,24 +60,16 @@ class Sent:
     expired: bool = False
 
 
-def tell(connection: Connection, events: Sequence[Told], now: int) -> None:
+def tell(connection: Connection, events: Iterable[Told], now: int) -> None:
     """Write a call-back for each receiver of each event, in the transaction of what happened.
 
-    An agency's receivers hear of it and of the units below it.
+    An agency's receivers hear of it and of the units below it. `events` are not looked at where nobody is called back.
     """
-    if not events:
-        return
-    joined = CALLBACK_RECEIVERS.join(CLIENTS, CLIENTS.c.client_id == CALLBACK_RECEIVERS.c.client_id)
-    query = (
-        select(CALLBACK_RECEIVERS.c.client_id, CALLBACK_RECEIVERS.c.events, CLIENTS.c.agency)
-        .select_from(joined)
-        .where(CALLBACK_RECEIVERS.c.active == 1, CLIENTS.c.revoked_at.is_(None))
-    )
     receivers = [
-        (name, frozenset(said.split()), plain_agency(agency)) for name, said, agency in connection.execute(query)
+        (name, frozenset(said.split()), plain_agency(agency)) for name, said, agency in connection.execute(_SUBSCRIBED)
     ]
     rows: list[tuple[object, ...]] = []
-    for event in events:
+    for event in events if receivers else ():
         agency, data = plain_agency(event.agency), ""
         for client_id, wanted, own in receivers:
             if event.type in wanted and (agency == own or agency.startswith(f"{own}.")):
@@ -253,6 +245,11 @@ def _receiver(client_id: str) -> Any:
     return update(CALLBACK_RECEIVERS).where(CALLBACK_RECEIVERS.c.client_id == client_id)
 
 
+_SUBSCRIBED = (
+    select(CALLBACK_RECEIVERS.c.client_id, CALLBACK_RECEIVERS.c.events, CLIENTS.c.agency)
+    .select_from(CALLBACK_RECEIVERS.join(CLIENTS, CLIENTS.c.client_id == CALLBACK_RECEIVERS.c.client_id))
+    .where(CALLBACK_RECEIVERS.c.active == 1, CLIENTS.c.revoked_at.is_(None))
+)
 _RECEIVER = select(CALLBACK_RECEIVERS).where(CALLBACK_RECEIVERS.c.client_id == bindparam("the_client"))
 _ENDED = (
     update(CALLBACKS)

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from config.sync import Sync
 from storage.bulk import insert_rows, rows_among
+from sync.callbacks import tell
 from sync.heads import settle
 from sync.leases import Claim, sendable
 from sync.queue import Queues
 from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIER_EVENTS, DOSSIERS
+from sync.tellings import ended
 from sync.verdicts import Verdict, pause
 
 _ATTEMPT = tuple(column.name for column in DELIVERY_ATTEMPTS.columns)
@@ -89,6 +91,7 @@ class Ending:
         if attempts:
             connection.execute(_TRIED, attempts)
         self._settle(queues, written)
+        tell(connection, ended(written), self._now)
         return said
 
     def _settle(self, queues: Queues, written: Sequence[Ended]) -> None:

@@ -18,6 +18,7 @@ from schemas.dossiers import ordering
 from schemas.dossiers.ordering import FIRST, Decision, Earlier, Place, Track, Waits
 from schemas.dossiers.transitions import judge
 from storage.bulk import insert_rows, rows_among, upsert_rows
+from sync.callbacks import tell
 from sync.rows import (
     DOSSIER_COLUMNS,
     DOSSIER_NAMES,
@@ -34,6 +35,7 @@ from sync.rows import (
     track_values,
 )
 from sync.tables import DOSSIER_EVENTS, DOSSIER_TRACKS, DOSSIERS
+from sync.tellings import set_aside
 
 DESTINATION: Final = "portal"
 
@@ -72,6 +74,8 @@ class Queues:
     _national: list[dict[str, Any]] = field(default_factory=list)
     # Positions of events that people have decided about.
     _forced: set[int] = field(default_factory=set)
+    # Positions of events from earlier transactions that went into quarantine in this one.
+    _aside: list[int] = field(default_factory=list)
 
     @classmethod
     def load(cls, connection: Connection, codes: Sequence[str], now: int, settings: Sync) -> Queues:
@@ -238,6 +242,8 @@ class Queues:
             self._set_due(self.dossiers[code])
         touched = [dossier_values(self.dossiers[code]) for code in self._touched]
         upsert_rows(connection, DOSSIERS, DOSSIER_NAMES, touched)
+        if self._aside or any(event.state == "quarantined" for event in self.fresh):
+            tell(connection, set_aside(connection, self.fresh, self._aside), self.now)
 
     def _set_due(self, dossier: Dossier) -> None:
         """Say when to look at a dossier, early rather than late; one that is being sent is left to whoever sends."""
@@ -308,6 +314,8 @@ class Queues:
         if isinstance(row, Event):
             row.state, row.reason, row.flags, row.due_at, row.held = state, reason, " ".join(flags), due_at, held
             return
+        if state == "quarantined":
+            self._aside.append(row.position)
         values = (state, reason, " ".join(flags), held, due_at)
         change = dict(zip([f"the_{name}" for name in _CHANGED], values, strict=True))
         self._changes.append({"the_position": row.position, **change})
