@@ -19,6 +19,8 @@ from tests.test_soap_clients.material import VERSIONS, Asked, Call, Tree, pascal
 
 ROOT = Path(__file__).parents[2]
 SERVICES = (*(database.name for database in DATABASES), "me")
+CONTRACTS = (*SERVICES, "dossiers")
+"""What each client loads; how dossiers are pushed and looked up is tried in `tests.test_soap_dossiers`."""
 PASSWORD = "sandbox"
 
 FAULTS = ("no-record", "unauthenticated", "invalid", "purpose-required")

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientSession, DummyCookieJar
 
 from tests.test_gateway.live import Caller, Live
-from tests.test_soap_clients.calls import ROOT, SERVICES, Job, Papers
+from tests.test_soap_clients.calls import CONTRACTS, ROOT, Job, Papers
 from tests.test_soap_clients.jdk import Java
 from tests.test_soap_clients.material import Asked, questions
 from tests.test_soap_clients.plain import Spoken
@@ -60,7 +60,7 @@ def job(live: Live, asked: dict[str, Asked], rest: dict[str, Any]) -> Job:
 def contracts(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The published contracts as files: `NAME.wsdl` with both ports, `NAME.1.1.wsdl` with one."""
     folder = tmp_path_factory.mktemp("contracts")
-    for service in SERVICES:
+    for service in CONTRACTS:
         for name, query in ((f"{service}.wsdl", "wsdl"), (f"{service}.1.1.wsdl", "wsdl&soap=1.1")):
             url = f"{live.described['gateway']}/soap/{service}?{query}"
             subprocess.run(["curl", "-sSf", "-o", folder / name, url], check=True, timeout=30)

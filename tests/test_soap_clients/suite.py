@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from routes.soap.names import OWN
 from tests.test_soap_clients.calls import FAULTS, SERVICES
 from tests.test_soap_clients.material import OPERATIONS, QUESTIONS, VERSIONS, Asked, Tree, pascal
 from tests.test_soap_clients.verdicts import answered_as_rest, answered_less, refused
@@ -13,7 +14,8 @@ DATABASES = tuple(service for service in SERVICES if service != "me")
 
 def elements(service: str) -> set[str]:
     """The operations of a contract by their names in it."""
-    return {pascal(name.partition("/")[2]) for name in OPERATIONS if name.partition("/")[0] == service} or {"Me"}
+    own = {pascal(name.partition("/")[2]) for name in OPERATIONS if name.partition("/")[0] == service}
+    return own or set(OWN[service])
 
 
 class Suite:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_lines, told
+from tests.test_soap_clients.calls import CONTRACTS, Job, Papers, as_lines, told
 from tests.test_soap_clients.jdk import Java
 from tests.test_soap_clients.material import VERSIONS, Tree, pascal
 from tests.test_soap_clients.suite import Suite, elements
@@ -14,8 +14,8 @@ from tests.test_soap_clients.suite import Suite, elements
 @pytest.fixture(scope="module")
 def imported(java: Java, contracts: Path) -> Tree:
     """What wsimport said of each contract, and the compiler of all that it wrote."""
-    files = [str(contracts / f"{service}.wsdl") for service in SERVICES]
-    one_port = [str(contracts / f"{service}.1.1.wsdl") for service in SERVICES]
+    files = [str(contracts / f"{service}.wsdl") for service in CONTRACTS]
+    one_port = [str(contracts / f"{service}.1.1.wsdl") for service in CONTRACTS]
     # Last those with both ports: their classes are the ones that stay.
     said: Tree = json.loads(java.run(*java.program("Contracts"), "import", str(java.folder), *one_port, *files))
     return {Path(name).name: text for name, text in said.items()}
@@ -27,12 +27,12 @@ def done(java: Java, imported: Tree, job: Job, papers: Papers) -> dict[str, Tree
     return told(java.program("Calls"), as_lines(job.calls.values(), papers))
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CONTRACTS)
 def test_a_contract_is_imported_without_a_warning(imported: Tree, service: str) -> None:
     assert imported[f"{service}.1.1.wsdl"].split() == ["parsing", "WSDL...", "Generating", "code..."]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CONTRACTS)
 def test_of_both_ports_it_is_only_said_that_soap_12_is_no_standard(imported: Tree, service: str) -> None:
     # wsimport says so of every port of SOAP 1.2, whatever the contract.
     complaints = [line for line in imported[f"{service}.wsdl"].splitlines() if line.startswith("[")]
@@ -41,7 +41,7 @@ def test_of_both_ports_it_is_only_said_that_soap_12_is_no_standard(imported: Tre
 
 def test_what_is_written_compiles_without_a_word(java: Java, imported: Tree) -> None:
     assert imported["javac"] == ""
-    for service in SERVICES:
+    for service in CONTRACTS:
         classes = java.folder / "lgsp" / service.replace("-", "_") / "_1"
         assert {f"{element}.class" for element in elements(service)} <= {path.name for path in classes.iterdir()}
 

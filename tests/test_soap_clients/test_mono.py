@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.test_gateway.live import Live
-from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_lines, told
+from tests.test_soap_clients.calls import CONTRACTS, Job, Papers, as_lines, told
 from tests.test_soap_clients.material import VERSIONS, Asked, Tree, camelled, pascal, without_nil
 from tests.test_soap_clients.suite import Suite, elements
 
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def proxies(folder: Path, contracts: Path) -> Tree:
     """What `wsdl` said of each contract, by service and version."""
     said = {}
-    for service in SERVICES:
+    for service in CONTRACTS:
         for version, protocol in PROTOCOLS.items():
             place = f"Soap{version.replace('.', '')}.{pascal(service)}"
             options = ("-nologo", f"-protocol:{protocol}", f"-n:{place}", f"-out:{folder}/{place}.cs")
@@ -65,7 +65,7 @@ def done(folder: Path, compiled: str, job: Job, papers: Papers) -> dict[str, Tre
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CONTRACTS)
 def test_wsdl_takes_a_contract_without_a_warning(proxies: Tree, service: str, version: str) -> None:
     # It holds contracts against the WS-I Basic Profile, and would say so.
     assert re.fullmatch(r"\s*Writing file\s+'[^']*'\s*", proxies[f"{service} {version}"])
@@ -75,7 +75,7 @@ def test_what_wsdl_writes_compiles_without_a_word(compiled: str) -> None:
     assert compiled == ""
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CONTRACTS)
 def test_svcutil_takes_a_contract_and_what_it_writes_compiles(folder: Path, live: Live, service: str) -> None:
     # It reads no files. Where it does not understand a contract it writes a file without classes and says nothing.
     written = folder / f"{service}.svcutil.cs"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_soap_clients.calls import SERVICES, Job, Papers, as_json, told
+from tests.test_soap_clients.calls import CONTRACTS, Job, Papers, as_json, told
 from tests.test_soap_clients.material import ENVELOPES, VERSIONS, Tree, pascal
 from tests.test_soap_clients.suite import Suite, elements
 
@@ -21,11 +21,11 @@ def done(job: Job, papers: Papers, modules: str) -> dict[str, Tree]:
 
 @pytest.fixture(scope="module")
 def loaded(contracts: Path, modules: str) -> dict[str, Tree]:
-    files = [contracts / f"{service}.wsdl" for service in SERVICES]
+    files = [contracts / f"{service}.wsdl" for service in CONTRACTS]
     return told(["node", DRIVER, *files], "[]", NODE_MODULES=modules)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CONTRACTS)
 def test_a_contract_is_loaded_without_a_warning(loaded: dict[str, Tree], service: str) -> None:
     assert loaded[f"{service}.wsdl"]["told"] == []
     ports = loaded[f"{service}.wsdl"]["described"][f"{pascal(service)}Service"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_soap_clients.calls import FAULTS, SERVICES, Job, Papers, as_json, told
+from tests.test_soap_clients.calls import CONTRACTS, FAULTS, Job, Papers, as_json, told
 from tests.test_soap_clients.material import ENVELOPES, VERSIONS, Tree
 from tests.test_soap_clients.suite import Suite, elements
 
@@ -19,10 +19,10 @@ def done(job: Job, papers: Papers) -> dict[str, Tree]:
 @pytest.fixture(scope="module")
 def loaded(contracts: Path) -> dict[str, Tree]:
     """What PHP made of each contract; the driver ends with an error at the first warning or notice."""
-    return told(["php", DRIVER, *[contracts / f"{service}.wsdl" for service in SERVICES]], "[]")
+    return told(["php", DRIVER, *[contracts / f"{service}.wsdl" for service in CONTRACTS]], "[]")
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CONTRACTS)
 def test_a_contract_is_loaded_without_a_warning(loaded: dict[str, Tree], service: str) -> None:
     functions = loaded[f"{service}.wsdl"]["functions"]
     # Once for each port.

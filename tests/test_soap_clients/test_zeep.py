@@ -13,7 +13,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from zeep.exceptions import Fault
 from zeep.helpers import serialize_object
 
-from tests.test_soap_clients.calls import SERVICES, Job, Papers
+from tests.test_soap_clients.calls import CONTRACTS, Job, Papers
 from tests.test_soap_clients.material import VERSIONS, Call, Tree, pascal
 from tests.test_soap_clients.suite import Suite, elements
 
@@ -32,7 +32,7 @@ class Bearer(AuthBase):
 @pytest.fixture(scope="module")
 def clients(contracts: Path) -> dict[str, zeep.Client]:
     """A client for each contract; a warning would be an error."""
-    return {service: zeep.Client(str(contracts / f"{service}.wsdl")) for service in SERVICES}
+    return {service: zeep.Client(str(contracts / f"{service}.wsdl")) for service in CONTRACTS}
 
 
 def made(client: zeep.Client, call: Call, papers: Papers) -> Tree:
@@ -61,7 +61,7 @@ def done(clients: dict[str, zeep.Client], job: Job, papers: Papers) -> dict[str,
     return {call.id: made(clients[call.service], call, papers) for call in job.calls.values()}
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CONTRACTS)
 def test_a_contract_is_loaded_without_a_warning(clients: dict[str, zeep.Client], service: str) -> None:
     ports = clients[service].wsdl.services[f"{pascal(service)}Service"].ports
     assert {name: set(port.binding.all()) for name, port in ports.items()} == {
