@@ -14,6 +14,7 @@ from storage.errors import CommitUnknown, StorageUnavailable
 
 T = TypeVar("T")
 
+CONNECTIONS = 8
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_MS = 10_000
 CREATION_LOCK = 0x4C475350  # "LGSP": any constant that other users of the server are unlikely to take
@@ -27,8 +28,9 @@ class PostgresStorage(Storage):
         self._engine = create_async_engine(
             url,
             hide_parameters=True,
-            pool_size=4,
-            max_overflow=4,
+            # None of them is given up: making one costs more than what most are taken out for.
+            pool_size=CONNECTIONS,
+            max_overflow=0,
             pool_timeout=LOCK_TIMEOUT_MS / 1000,
             connect_args={
                 "timeout": CONNECT_TIMEOUT_S,

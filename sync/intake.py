@@ -43,6 +43,7 @@ GROUP = BATCH
 """How many pushes `take` makes durable in one commit at most."""
 
 _DAY_MS = 86_400_000
+_Written = tuple[Accepted, Receipt] | Repeated | GatewayError
 
 
 @dataclass(slots=True)
@@ -79,6 +80,8 @@ class Intake:
         self._vocabularies = vocabularies
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="dossier-sealer")
         self._running: set[tuple[str, bytes]] = set()
+        self._waiting: list[tuple[Push, asyncio.Future[Taken | GatewayError]]] = []
+        self._drainer: asyncio.Task[None] | None = None
 
     def close(self) -> None:
         """Wait for what is being sealed."""
@@ -95,15 +98,43 @@ class Intake:
     async def take_one(self, caller: Caller, request_id: str, push: Push) -> Taken:
         """Take one push as `take` does; raises IdempotencyInProgress while another with its key is under way here."""
         if push.key_tag is None:
-            return _taken(await self.take(caller, request_id, [push]))
+            return await self._with_others(request_id, push)
         running = caller.client_id, push.key_tag
         if running in self._running:
             raise IdempotencyInProgress(retry_after=1)
         self._running.add(running)
         try:
-            return _taken(await self.take(caller, request_id, [push]))
+            return await self._with_others(request_id, push)
         finally:
             self._running.discard(running)
+
+    async def _with_others(self, request_id: str, push: Push) -> Taken:
+        """Take a push together with those that other requests bring meanwhile: they share statements and a commit."""
+        push.request_id = request_id
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Taken | GatewayError] = loop.create_future()
+        self._waiting.append((push, done))
+        if self._drainer is None:
+            self._drainer = loop.create_task(self._drain())
+        result = await done
+        if isinstance(result, GatewayError):
+            raise result
+        return result
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            results: Sequence[Taken | GatewayError]
+            try:
+                results = await self._take([push for push, _ in some])
+            except GatewayError as error:
+                results = [error] * len(some)
+            except Exception as failure:  # noqa: BLE001 - whoever waits has to be told
+                results = [_internal(failure)] * len(some)
+            for (_, done), result in zip(some, results, strict=True):
+                if not done.done():
+                    done.set_result(result)
+        self._drainer = None
 
     async def take(self, caller: Caller, request_id: str, pushes: Sequence[Push]) -> list[Taken | GatewayError]:
         """Make at most `GROUP` pushes durable in one commit; return for each, in order, what became of it.
@@ -111,6 +142,11 @@ class Intake:
         An error of one says nothing about the others. Raises EvidenceUnavailable where nothing could be made durable:
         all of it may be sent again.
         """
+        for push in pushes:
+            push.request_id = request_id
+        return await self._take(pushes)
+
+    async def _take(self, pushes: Sequence[Push]) -> list[Taken | GatewayError]:
         known = await self._known(pushes)
         new = [push for push in pushes if push.key_tag is None or push.key_tag not in known]
         results: dict[str, Accepted | Repeated | GatewayError] = {
@@ -120,7 +156,7 @@ class Intake:
         }
         done: dict[str, Receipt] = {}
         if new:
-            for push, result in zip(new, await self._write(caller, request_id, new), strict=True):
+            for push, result in zip(new, await self._write(new), strict=True):
                 if isinstance(result, tuple):
                     results[push.event_id], done[push.event_id] = result
                 else:
@@ -134,9 +170,7 @@ class Intake:
         tags = [push.key_tag for push in pushes if push.key_tag is not None]
         return await self._read(lambda connection: answered(connection, tags)) if tags else {}
 
-    async def _write(
-        self, caller: Caller, request_id: str, pushes: list[Push]
-    ) -> list[tuple[Accepted, Receipt] | Repeated | GatewayError]:
+    async def _write(self, pushes: list[Push]) -> list[_Written]:
         now = time.time_ns() // 1_000_000
         at = datetime.fromtimestamp(now / 1000, UTC)
         bodies = [Body(push.event_id, push.content) for push in pushes]
@@ -147,10 +181,14 @@ class Intake:
             raise _unavailable() from failure
         for push, each in zip(pushes, sealed, strict=True):
             push.sealed = each
-        group = GroupOfPushes(caller, pushes, now, now + self._settings.remember * _DAY_MS, self._settings)
-        entries = [evidence(push, caller, request_id, at) for push in pushes]
-        results: list[tuple[Accepted, Receipt] | Repeated | GatewayError] = []
-        for push, result in zip(pushes, await self._log.record_together(entries, group), strict=True):
+        group = GroupOfPushes(pushes, now, now + self._settings.remember * _DAY_MS, self._settings)
+        entries = [evidence(push, at) for push in pushes]
+        recorded = await self._log.record_together(entries, group)
+        if len(pushes) > 1 and all(_is_ours(result) for result in recorded):
+            # What one push broke must not be the end of the others.
+            return [written for push in pushes for written in await self._write([push])]
+        results: list[_Written] = []
+        for push, result in zip(pushes, recorded, strict=True):
             if isinstance(result, Receipt):
                 results.append((group.accepted[push.event_id], result))
             elif isinstance(result, Repeated):
@@ -160,9 +198,7 @@ class Intake:
             elif isinstance(result, GatewayError):
                 results.append(result)
             else:
-                error = Internal()
-                error.__cause__ = result
-                results.append(error)
+                results.append(_internal(result))
         return results
 
     async def _with_receipts(
@@ -216,11 +252,15 @@ def _result(
     return Taken(result.result, result.reason, result.event_id, result.status, receipt, result.version)
 
 
-def _taken(results: Sequence[Taken | GatewayError]) -> Taken:
-    (result,) = results
-    if isinstance(result, GatewayError):
-        raise result
-    return result
+def _is_ours(result: Receipt | BaseException) -> bool:
+    """Whether a mistake of ours stopped a push: neither its contents nor the storage."""
+    return not isinstance(result, (Receipt, Repeated, GatewayError)) and isinstance(result, Exception)
+
+
+def _internal(failure: Exception) -> Internal:
+    error = Internal()
+    error.__cause__ = failure
+    return error
 
 
 def _unavailable() -> EvidenceUnavailable:

@@ -32,9 +32,11 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", re.ASCII)
 class Push:
     """One status or one dossier of one source. `content` is the canonical JSON of what it says, without code and key.
 
-    `meaning` is what the status means nationally, None for a dossier. Times are POSIX milliseconds.
+    `meaning` is what the status means nationally, None for a dossier. Times are POSIX milliseconds. `request_id` is set
+    when it is taken: that of the request it came with.
     """
 
+    caller: Caller
     event_id: str
     kind: Kind
     code: str
@@ -46,6 +48,7 @@ class Push:
     meaning: Meaning | NoMeaning | None
     at: int
     sealed: Sealed | None = None
+    request_id: str = ""
 
     @property
     def national(self) -> str | None:
@@ -84,10 +87,10 @@ def prepared(
         kind, means, at = "registration", None, 0
     key_tag = None if key is None else sealer.tag("key", f"{caller.client_id}\0{key}")
     body_tag = sealer.tag("body", f"{kind}\0{code}\0{content.decode()}")
-    return Push(new_id(), kind, code, body, content, data, key_tag, body_tag, means, at)
+    return Push(caller, new_id(), kind, code, body, content, data, key_tag, body_tag, means, at)
 
 
-def evidence(push: Push, caller: Caller, request_id: str, now: datetime) -> Evidence:
+def evidence(push: Push, now: datetime) -> Evidence:
     """Return the entry that stands for the acceptance of what was handed in."""
     found: list[Found] = []
     details: dict[str, JSON] = {}
@@ -105,11 +108,11 @@ def evidence(push: Push, caller: Caller, request_id: str, now: datetime) -> Evid
         id=push.event_id,
         kind="intake",
         at=now,
-        caller=named(caller),
+        caller=named(push.caller),
         database="dossiers",
         operation=push.kind,
         dossier=push.code,
-        request_id=request_id,
+        request_id=push.request_id,
         outcome=_TAKEN,
         question=push.content,
         subjects=list(dict.fromkeys(found)),

@@ -1,4 +1,4 @@
-"""What one commit of intake writes: events, versions, queues, keys, for a group of pushes of one source."""
+"""What one commit of intake writes: events, versions, queues, keys, for a group of pushes, whoever they are of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from schemas.dossiers import ordering
 from schemas.dossiers.models import DossierBody, StatusEvent, first_status
 from schemas.dossiers.vocabularies import NoMeaning
 from schemas.errors import Conflict, Flaw, Refused, Text
-from schemas.exchange import Caller
 from storage.bulk import insert_rows
 from sync.pushes import Push
 from sync.queue import DESTINATION, Queues
@@ -55,7 +54,8 @@ class _Group:
 
     queues: Queues
     keys: dict[bytes, Known]
-    events: dict[tuple[str, int], Earlier]
+    # By source, dossier and sequence.
+    events: dict[tuple[str, str, int], Earlier]
     newest: dict[str, Version]
     key_rows: list[tuple[object, ...]] = field(default_factory=list)
     version_rows: list[tuple[object, ...]] = field(default_factory=list)
@@ -64,8 +64,7 @@ class _Group:
 class GroupOfPushes:
     """The write of one group (`GroupWrite`); `accepted` says afterwards what became of those that were kept."""
 
-    def __init__(self, caller: Caller, pushes: Sequence[Push], now: int, expires_at: int, settings: Sync) -> None:
-        self._caller = caller
+    def __init__(self, pushes: Sequence[Push], now: int, expires_at: int, settings: Sync) -> None:
         self._pushes = pushes
         self._now = now
         self._expires_at = expires_at
@@ -92,23 +91,20 @@ class GroupOfPushes:
         return said
 
     def _load(self, connection: Connection, pushes: Sequence[Push]) -> _Group:
-        client_id = self._caller.client_id
         codes = list(dict.fromkeys(push.code for push in pushes))
         queues = Queues.load(connection, codes, self._now, self._settings)
         tags = [push.key_tag for push in pushes if push.key_tag is not None]
         # Only what is numbered no higher than anything before can be a repetition.
-        doubtful = {
-            push.code: None
-            for push in pushes
-            if isinstance(push.body, StatusEvent) and (push.body.sequence or 0) and _is_old(queues, push, client_id)
-        }
+        doubtful: dict[str, dict[str, None]] = {}
+        for push in pushes:
+            if _is_old(queues, push):
+                doubtful.setdefault(push.caller.client_id, {})[push.code] = None
+        events: dict[tuple[str, str, int], Earlier] = {}
+        for client_id, old in doubtful.items():
+            found = repeated(connection, client_id, list(old))
+            events |= {(client_id, *numbered): earlier for numbered, earlier in found.items()}
         dossiers = list(dict.fromkeys(push.code for push in pushes if push.kind == "registration"))
-        return _Group(
-            queues,
-            answered(connection, tags),
-            repeated(connection, client_id, list(doubtful)),
-            versions(connection, dossiers),
-        )
+        return _Group(queues, answered(connection, tags), events, versions(connection, dossiers))
 
     def _one(self, group: _Group, push: Push, index: int) -> Accepted:
         known = None if push.key_tag is None else group.keys.get(push.key_tag)
@@ -121,9 +117,10 @@ class GroupOfPushes:
     def _status(self, group: _Group, push: Push, body: StatusEvent, index: int) -> Accepted:
         dossier = group.queues.dossier(push.code)
         trouble: str | None = push.meaning.reason if isinstance(push.meaning, NoMeaning) else None
-        if dossier.registered and dossier.agency != self._caller.agency:
+        if dossier.registered and dossier.agency != push.caller.agency:
             trouble = "other-agency"
-        before = None if body.sequence is None else group.events.get((push.code, body.sequence))
+        client_id = push.caller.client_id
+        before = None if body.sequence is None else group.events.get((client_id, push.code, body.sequence))
         earlier: ordering.Earlier | None = None
         if before is not None:
             earlier = "same" if before.body_tag == push.body_tag else "other"
@@ -137,13 +134,13 @@ class GroupOfPushes:
             raise Conflict(_REUSED, reason="sequence-reused", flaws=[Flaw("/sequence", _REUSED)])
         if body.sequence is not None:
             stands = Earlier(index, push.event_id, push.code, body.sequence, push.body_tag)
-            group.events[push.code, body.sequence] = stands
+            group.events[client_id, push.code, body.sequence] = stands
         return Accepted(_RESULTS.get(event.state, event.state), event.reason, push.event_id, 202)
 
     def _dossier(self, group: _Group, push: Push, body: DossierBody, index: int) -> Accepted:
         queues = group.queues
         dossier = queues.dossier(push.code)
-        if dossier.registered and dossier.agency != self._caller.agency:
+        if dossier.registered and dossier.agency != push.caller.agency:
             raise Refused(_OTHER, reason="other-agency")
         newest = group.newest.get(push.code)
         if newest is not None and newest.body_tag == push.body_tag:
@@ -154,7 +151,7 @@ class GroupOfPushes:
         event = self._event(push, index)
         event.version, event.at = dossier.version, self._now
         if first:
-            self._own(dossier, body)
+            self._own(dossier, push, body)
             queues.register(dossier, event if body.deliver else None)
         elif body.deliver:
             queues.accept(event)
@@ -163,9 +160,9 @@ class GroupOfPushes:
         group.version_rows.append(self._version_row(push, body, dossier.version, index))
         return Accepted("accepted", None, push.event_id, 201 if first else 200, dossier.version)
 
-    def _own(self, dossier: Dossier, body: DossierBody) -> None:
+    def _own(self, dossier: Dossier, push: Push, body: DossierBody) -> None:
         dossier.standing = "registered" if body.deliver else "adopted"
-        dossier.client_id, dossier.agency = self._caller.client_id, self._caller.agency
+        dossier.client_id, dossier.agency = push.caller.client_id, push.caller.agency
         # What the portal holds of an adopted dossier is not known unless its owner says so.
         dossier.status = first_status(body) if body.deliver else body.status
 
@@ -173,7 +170,7 @@ class GroupOfPushes:
         sealed = push.sealed
         if sealed is None:
             raise TypeError("a push is sealed before it is written")
-        caller, none = self._caller, None
+        caller, none = push.caller, None
         return Event(
             index, push.event_id, push.code, caller.client_id, caller.agency, push.kind, none, none, 0, 0, 0, 0,
             self._now, none, none, none, "waiting", none, "", DESTINATION, 0, none, none, push.body_tag,
@@ -185,7 +182,7 @@ class GroupOfPushes:
         if sealed is None:
             raise TypeError("a push is sealed before it is written")
         return (
-            push.code, version, index, push.event_id, self._caller.client_id, self._now, int(body.deliver),
+            push.code, version, index, push.event_id, push.caller.client_id, self._now, int(body.deliver),
             push.body_tag, sealed.period, sealed.slot, sealed.sealed,
         )  # fmt: skip
 
@@ -195,7 +192,7 @@ class GroupOfPushes:
             return
         known = Known(
             push.key_tag,
-            self._caller.client_id,
+            push.caller.client_id,
             push.body_tag,
             index,
             push.event_id,
@@ -207,6 +204,6 @@ class GroupOfPushes:
         group.key_rows.append((*known, self._now, self._expires_at))
 
 
-def _is_old(queues: Queues, push: Push, client_id: str) -> bool:
+def _is_old(queues: Queues, push: Push) -> bool:
     sequence = push.body.sequence if isinstance(push.body, StatusEvent) else None
-    return sequence is not None and sequence <= queues.highest(push.code, client_id)
+    return sequence is not None and sequence <= queues.highest(push.code, push.caller.client_id)
