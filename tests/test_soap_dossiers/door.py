@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
+
+from lxml import etree
 
 from tests.test_openapi.deployment import Deployment
 from tests.test_soap_face.messages import MEDIA, answer_of, envelope, fault_of, told
@@ -20,6 +24,24 @@ ORDER = {
     ),
 }
 """Members in the order of the contract, as far as the tests have them."""
+
+
+@cache
+def promised() -> etree.XMLSchema:
+    """The schema of the contract as it was promised."""
+    contract = etree.parse(Path(__file__).parents[1] / "test_soap_contract" / "golden" / "dossiers.wsdl")
+    gateways, own = (etree.tostring(schema) for schema in contract.iter("{http://www.w3.org/2001/XMLSchema}schema"))
+
+    class Beside(etree.Resolver):
+        def resolve(self, system_url: Any, public_id: Any, context: Any) -> Any:
+            return self.resolve_string(gateways, context)
+
+    parser = etree.XMLParser()
+    parser.resolvers.add(Beside())
+    located = own.replace(
+        b'import namespace="urn:lgsp:gateway:1"', b'import namespace="urn:lgsp:gateway:1" schemaLocation="g.xsd"'
+    )
+    return etree.XMLSchema(etree.fromstring(located, parser))
 
 
 def camel(name: str) -> str:
@@ -72,7 +94,10 @@ class Heard:
 
     @property
     def answer(self) -> Any:
-        return told(answer_of(self.body, self.version))
+        """What was answered, which is what the contract promises."""
+        wrapper = answer_of(self.body, self.version)
+        promised().assertValid(wrapper)
+        return told(wrapper)
 
     @property
     def problem(self) -> dict[str, Any]:
