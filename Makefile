@@ -138,7 +138,7 @@ mutants: .venv/.mutants ## change the signature verifier in a thousand places an
 	@nice $(BIN)/python -m tools.mutants $(ARGS)
 
 .PHONY: chaos
-chaos: .venv/.dev ## 10,000 dossier events, a portal that misbehaves, gateways killed 20 times; options in ARGS="--kills 50"
+chaos: .venv/.dev ## 10,000 dossier events, a portal that misbehaves, everything killed 20 times; ARGS="--postgres" for three nodes
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
 .PHONY: wheel
