@@ -8,6 +8,7 @@ from security import assertions, client_store
 from security.audit import tables
 from storage.schema import open_storage, upgrade
 from sync import callback_tables as callbacks
+from sync import figures
 from sync import inbox_tables as inbox
 from sync import tables as dossiers
 
@@ -17,6 +18,7 @@ __all__ = [
     "callbacks",
     "client_store",
     "dossiers",
+    "figures",
     "inbox",
     "open_storage",
     "tables",

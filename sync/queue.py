@@ -18,6 +18,7 @@ from schemas.dossiers import ordering
 from schemas.dossiers.ordering import FIRST, Decision, Earlier, Place, Track, Waits
 from schemas.dossiers.transitions import judge
 from storage.bulk import insert_rows, rows_among, upsert_rows
+from sync import figures
 from sync.callbacks import tell
 from sync.rows import (
     DOSSIER_COLUMNS,
@@ -76,6 +77,9 @@ class Queues:
     _forced: set[int] = field(default_factory=set)
     # Positions of events from earlier transactions that went into quarantine in this one.
     _aside: list[int] = field(default_factory=list)
+    # What versions that are new say, by code; dossiers of which an event went into quarantine or came out of it.
+    told: dict[str, figures.Said] = field(default_factory=dict)
+    unsettled: set[str] = field(default_factory=set)
 
     @classmethod
     def load(cls, connection: Connection, codes: Sequence[str], now: int, settings: Sync) -> Queues:
@@ -201,6 +205,7 @@ class Queues:
         self.tracks.setdefault(code, {})
         self.move(code, client_id, after)
         self.touch(code)
+        self.unsettled.add(code)
         if decision.result == "late":
             self._change(row, "late", decision.reason)
             return "late"
@@ -244,6 +249,13 @@ class Queues:
         upsert_rows(connection, DOSSIERS, DOSSIER_NAMES, touched)
         if self._aside or any(event.state == "quarantined" for event in self.fresh):
             tell(connection, set_aside(connection, self.fresh, self._aside), self.now)
+        if self.fresh or self._changes or self.told:
+            figures.follow(self)
+
+    @property
+    def touched(self) -> Sequence[str]:
+        """The codes of the dossiers whose rows `save` writes."""
+        return tuple(self._touched)
 
     def _set_due(self, dossier: Dossier) -> None:
         """Say when to look at a dossier, early rather than late; one that is being sent is left to whoever sends."""
@@ -316,6 +328,7 @@ class Queues:
             return
         if state == "quarantined":
             self._aside.append(row.position)
+            self.unsettled.add(row.code)
         values = (state, reason, " ".join(flags), held, due_at)
         change = dict(zip([f"the_{name}" for name in _CHANGED], values, strict=True))
         self._changes.append({"the_position": row.position, **change})

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from config.sync import Sync
 from schemas.dossiers.vocabularies import Meaning, Vocabulary, meaning
 from storage.bulk import rows_among
+from sync import figures
 from sync.heads import settle
 from sync.leases import sendable
 from sync.queue import Queues
@@ -111,6 +112,7 @@ class Repair:
         queues.save()
         if changes:
             connection.execute(_CHANGE, changes)
+            figures.derive(connection, codes)
         # Their queues as they are now say when to look at them.
         queues = Queues.load(connection, codes, self._now, self._settings)
         going = sendable(queues, codes)

@@ -13,6 +13,7 @@ from schemas.dossiers.models import DossierBody, StatusEvent, first_status
 from schemas.dossiers.vocabularies import NoMeaning
 from schemas.errors import Conflict, Flaw, Refused, Text
 from storage.bulk import insert_rows
+from sync.figures import said_of
 from sync.pushes import Push
 from sync.queue import DESTINATION, Queues
 from sync.recall import Earlier, Known, Version, answered, repeated, versions
@@ -156,6 +157,7 @@ class GroupOfPushes:
         elif body.deliver:
             queues.accept(event)
         queues.touch(push.code)
+        queues.told[push.code] = said_of(body)
         group.newest[push.code] = Version(push.code, dossier.version, index, push.event_id, push.body_tag)
         group.version_rows.append(self._version_row(push, body, dossier.version, index))
         return Accepted("accepted", None, push.event_id, 201 if first else 200, dossier.version)
