@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from commands.common import AsJson, Config, fail, group, pairs, run, show
 
-app = group("audit", "The audit trail: verify the log, read entries.")
+app = group("audit", "The audit trail: verify the log, read entries, hand out the verifier.")
+
+_COMMANDS = Path(str(resources.files("commands")))
+# The wheel holds a copy of the tool.
+_TOOLS = (_COMMANDS / "static" / "verify_audit.py", _COMMANDS.parent / "tools" / "verify_audit.py")
 
 
 @app.command()
@@ -101,3 +108,20 @@ def show_entries(
     for entry in shown:
         typer.echo(f"entry {entry['index']}  leaf {entry['leaf']}{'  redacted' if entry['redacted'] else ''}")
         typer.echo(json.dumps(entry["entry"], ensure_ascii=False, indent=1))
+
+
+@app.command()
+def verifier(
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to; a file there is kept.")] = None,
+) -> None:
+    """Write out `verify_audit.py`, with which outsiders verify evidence: one file, Python's standard library alone."""
+    content = next(tool for tool in _TOOLS if tool.exists()).read_bytes()
+    if out is None:
+        typer.echo(content, nl=False)
+        return
+    try:
+        with out.open("xb") as file:
+            file.write(content)
+    except OSError as failure:
+        fail(f"{out}: {failure.strerror}")
+    typer.echo(f"{out}: SHA-256 {sha256(content).hexdigest()}")

@@ -46,7 +46,8 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     files = [shown(path) for path in tracked()]
     wanted = {file for file in files if file.partition("/")[0] in PACKAGES} | {"gateway.py"}
-    # What the gateway serves of the documentation.
+    # What the gateway serves of the documentation, and what an outsider verifies its evidence with.
+    wanted |= {"commands/static/verify_audit.py"}
     wanted |= {file.replace("docs/", "routes/static/", 1) for file in files if file.startswith("docs/clients/")}
     assert inside == wanted
     for kind in (".wsdl", ".xsd", ".csv", ".json", ".js", ".css"):
@@ -75,6 +76,8 @@ def test_what_is_installed_finds_its_data(environment: Path, tmp_path: Path) -> 
         "print(schemas.__file__)\n"
         "assert check_contracts(adapters.DATABASES) == []"
     )
+    verifier = run(str(environment / "bin" / "lgsp"), "audit", "verifier", cwd=tmp_path)
+    assert verifier == (ROOT / "tools" / "verify_audit.py").read_text(encoding="utf-8")
     place = run(str(environment / "bin" / "python"), "-c", code, cwd=tmp_path)
     assert Path(place.strip()).is_relative_to(environment)
     assert '"openapi"' in run(str(environment / "bin" / "lgsp"), "openapi", cwd=tmp_path)
