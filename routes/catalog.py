@@ -9,7 +9,6 @@ from typing import Any, Final
 from aiohttp import web
 
 from routes.soap.dossiers_contract import TITLE as DOSSIERS
-from routes.soap.names import OWN
 from schemas.errors import Text
 from schemas.exchange import Database
 
@@ -34,7 +33,8 @@ def catalog(databases: Iterable[Database], public_url: str, *, health: bool) -> 
     over_soap = [_item(f"{public_url}/soap/{name}", title, " (SOAP)") for name, title in offered]
     own = [{"anchor": item["href"], **rest, **status} for item in over_rest]
     for (name, _), item in zip(offered, over_soap, strict=True):
-        pages = _page(f"{docs}/soap" if name in OWN else f"{docs}/soap/{name}")
+        # What a caller may ask stands on the page that leads to the others.
+        pages = _page(f"{docs}/soap" if name == "me" else f"{docs}/soap/{name}")
         own.append({"anchor": item["href"], **_contract(item["href"]), **pages, **status})
     return {"linkset": [{"anchor": f"{public_url}{PATH}", "item": [*over_rest, *over_soap]}, *own]}
 

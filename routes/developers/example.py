@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from lxml import etree
+from pydantic import BaseModel
 
 from routes.openapi import Examples
 from routes.openapi_models import Schema, model_schemas, pascal, schema_name
@@ -171,17 +172,27 @@ class Told(NamedTuple):
 def told_of(database: Database, operation: Operation) -> list[Told]:
     """Return every member of an operation's answer, parents before children."""
     schemas = model_schemas((database,))
-    return list(_told(schemas, database, shape_of(operation.answer), "", ""))
+    return list(told_below(shape_of(operation.answer), lambda model: schemas[schema_name(database, model)]))
 
 
-def _told(schemas: Mapping[str, Schema], database: Database, shape: Shape, path: str, place: str) -> Iterator[Told]:
-    properties = schemas[schema_name(database, shape.model)]["properties"]
+def told_below(
+    shape: Shape,
+    schema_of: Callable[[type[BaseModel]], Schema],
+    path: str = "",
+    place: str = "",
+    without: tuple[type[BaseModel], ...] = (),
+) -> Iterator[Told]:
+    """Yield every member of a shape, parents before children; `path` and `place` are what theirs begin with.
+
+    What is below a member of one of the models `without` is left out.
+    """
+    properties = schema_of(shape.model)["properties"]
     for member in shape.members:
         many = ("[]", "/item") if member.many else ("", "")
         here, there = f"{path}{member.name}{many[0]}", f"{place}{camel(member.name)}{many[1]}"
         yield Told(here, there, properties[member.name])
-        if isinstance(member, Branch):
-            yield from _told(schemas, database, member.shape, f"{here}.", f"{there}/")
+        if isinstance(member, Branch) and member.shape.model not in without:
+            yield from told_below(member.shape, schema_of, f"{here}.", f"{there}/", without)
 
 
 def _plain(value: Any) -> str:

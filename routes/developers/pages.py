@@ -11,6 +11,7 @@ from routes.developers.programs import csharp_rest, csharp_soap, java_soap
 from routes.developers.scripts import curl_me, curl_rest, curl_soap, php_soap, python_rest, python_soap
 from routes.developers.signing import signing
 from routes.openapi_models import Schema
+from routes.soap.dossiers_contract import TITLE as DOSSIERS
 from routes.soap.faults import fault
 from routes.soap.names import GATEWAY, namespace
 from routes.soap.replies import plain_envelope
@@ -53,6 +54,7 @@ def index_page(databases: Iterable[Database], base: str) -> bytes:
         )
         for database in databases
     ]
+    rows.append((link("soap/dossiers", both(DOSSIERS)), link("../soap/dossiers?wsdl", "WSDL"), "", ""))
     rows.append((f"{both(_OWN)} {code(f'POST {base}/soap/me')}", link("../soap/me?wsdl", "WSDL"), "", ""))
     heads = (Text("Cơ sở dữ liệu", "Database"), Text("Hợp đồng", "Contract"), Text("", ""), Text("", ""))
     return page(
@@ -67,7 +69,7 @@ def index_page(databases: Iterable[Database], base: str) -> bytes:
         + table(heads, rows)
         + f"<h2 id='me'>{both(_OWN)}</h2>"
         + block(curl_me(base), "me-curl-soap")
-        + _headers()
+        + said_beside()
         + signing(""),
         root="",
     )
@@ -101,7 +103,7 @@ def database_page(examples: Sequence[Example]) -> bytes:
     )
     body = (
         f"<p>{link('../soap', 'SOAP')}</p><h1>{both(database.title)}</h1><p>{both(database.owner)}</p>"
-        f"<nav aria-label='Thao tác · Operations'><p>{operations}</p></nav>{addresses}{_headers()}"
+        f"<nav aria-label='Thao tác · Operations'><p>{operations}</p></nav>{addresses}{said_beside()}"
         f"{''.join(_operation(example) for example in examples)}{_faults(first)}{_reading('../')}{signing('../')}"
     )
     return page(f"{database.title.vi} · SOAP", body, root="../")
@@ -112,7 +114,8 @@ def _titled(example: Example) -> str:
     return f"{code(example.element)} {both(example.operation.title)}"
 
 
-def _headers() -> str:
+def said_beside() -> str:
+    """Return the section about header blocks."""
     rows = [
         (code(known.name), code(known.header) if known.header else code("?fields="), both(Text(known.vi, known.en)))
         for known in BLOCKS
@@ -138,13 +141,13 @@ def _operation(example: Example) -> str:
         (
             code(member.name) + ("" if member.required else f"<br>{both(Text('tùy chọn', 'optional'))}"),
             code(member.element),
-            _kind(member.schema),
-            _meaning(member.schema),
+            kind_of(member.schema),
+            meaning_of(member.schema),
         )
         for member in example.asked
     ]
     answered = [
-        (code(told.path), code(told.place), _kind(told.schema), _meaning(told.schema))
+        (code(told.path), code(told.place), kind_of(told.schema), meaning_of(told.schema))
         for told in told_of(example.database, operation)
     ]
     heads = (_FIELD, _ELEMENT, _KIND, _MEANING)
@@ -166,7 +169,7 @@ def _operation(example: Example) -> str:
     )
 
 
-def _kind(schema: Schema) -> str:
+def kind_of(schema: Schema) -> str:
     """Return the type of a member with what bounds it."""
     kinds = schema.get("type", "string" if "enum" in schema else "object")
     named = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"]
@@ -177,7 +180,8 @@ def _kind(schema: Schema) -> str:
     return " ".join([*named, *bounds])
 
 
-def _meaning(schema: Schema) -> str:
+def meaning_of(schema: Schema) -> str:
+    """Return what a member is, in both languages."""
     return both(Text(schema.get("title", ""), schema.get("description", "")))
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from routes.developers.dossiers import dossiers_page
 from routes.developers.example import Example, examples_of
 from routes.developers.html import HEADERS
 from routes.developers.importable import postman, soapui
@@ -36,6 +37,7 @@ def add_developers(router: web.UrlDispatcher, databases: Iterable[Database], bas
             partial(_file, client),
             {"Content-Type": "text/x-python; charset=utf-8", **_CACHED},
         )
+    _add(router, "/docs/soap/dossiers", partial(dossiers_page, base), HEADERS)
     for database in databases:
         examples = _examples(database, base)
         for path, make, headers in (

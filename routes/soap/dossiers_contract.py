@@ -86,7 +86,7 @@ def messages_schema() -> etree.XMLSchema:
 def _messages() -> Element:
     schema = schema_of(SERVICE)
     models = [model for offered in OFFERED.values() for model in (offered.question, offered.answer)]
-    records = Records("t", _described(), _BESIDE)
+    records = Records("t", described(), _BESIDE)
     for element, offered in OFFERED.items():
         records.add_message(schema, element, offered.question, offered.title)
         records.add_message(schema, f"{element}Response", offered.answer, _answers(offered.title))
@@ -99,7 +99,7 @@ def _answers(title: Text) -> Text:
 
 
 @cache
-def _described() -> dict[type[BaseModel], Schema]:
+def described() -> dict[type[BaseModel], Schema]:
     """Return the JSON schemas of all models, by model."""
     prefix = pascal(SERVICE)
     roots = [model for offered in OFFERED.values() for model in (offered.question, offered.answer)]

@@ -18,7 +18,7 @@ from tests.test_docs.pages import ROOT
 from tests.test_gateway.live import Live
 from tests.test_snippets.conftest import get
 
-PATHS = ["/docs/soap", *(f"/docs/soap/{database.name}" for database in DATABASES)]
+PATHS = ["/docs/soap", *(f"/docs/soap/{name}" for name in ("dossiers", *(database.name for database in DATABASES)))]
 every_page = pytest.mark.parametrize("path", PATHS)
 
 
