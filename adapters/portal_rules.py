@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from adapters.codecs import Unreadable
@@ -30,6 +31,7 @@ Call = Literal["create", "update", "progress", "read"]
 _WRITES: Final[frozenset[Call]] = frozenset(("create", "update", "progress"))
 _ALL: Final[frozenset[Call]] = frozenset(get_args(Call))
 _LONGEST: Final = 2000
+_REMEMBERED: Final = 64
 
 
 class Verdict(NamedTuple):
@@ -58,8 +60,10 @@ class Rules:
             (re.compile(row.code).fullmatch, re.compile(row.message).search, row.of, Verdict(row.outcome, row.reason))
             for row in rows
         ]
+        # Elements of a batch are told the same over and over.
+        self.verdict = lru_cache(_REMEMBERED)(self._verdict)
 
-    def verdict(self, code: str, message: str, call: Call) -> Verdict:
+    def _verdict(self, code: str, message: str, call: Call) -> Verdict:
         """Say what a code and a message mean in the answer to a call."""
         text = plain(message)
         for codes, says, calls, verdict in self._rows:

@@ -36,6 +36,26 @@ def upsert_rows(
     _put(connection, rows, lambda many: _insert(connection.dialect, table, names, many) + tail)
 
 
+def update_rows(
+    connection: Connection,
+    table: Table,
+    names: tuple[str, ...],
+    keys: tuple[str, ...],
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Give the columns `names` of rows found by `keys` new values; each of `rows` has those of both, in this order."""
+    if not rows:
+        return
+    statement = _update(connection.dialect.name, table, names, keys)
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(statement, list(rows))
+        return
+    try:
+        driver_of(connection).executemany(statement, rows)
+    except sqlite3.Error as failure:
+        raise _told(statement, failure) from failure
+
+
 def rows_among(
     connection: Connection,
     columns: tuple[Column[Any], ...],
@@ -116,6 +136,14 @@ def _insert(dialect: Dialect, table: Table, names: tuple[str, ...], rows: int = 
     if tuple(compiled.positiontup or ()) != names:
         raise ValueError(f"{table.name}: name the columns in the order of the table")
     return str(compiled) + f", ({', '.join('?' * len(names))})" * (rows - 1)
+
+
+@cache
+def _update(dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    mark = ["?" if dialect == "sqlite" else f"${place}" for place in range(1, len(names) + len(keys) + 1)]
+    change = ", ".join(f'"{name}" = {mark[place]}' for place, name in enumerate(names))
+    found = " AND ".join(f'"{name}" = {mark[place]}' for place, name in enumerate(keys, len(names)))
+    return f'UPDATE "{table.name}" SET {change} WHERE {found}'  # noqa: S608 - names of ours
 
 
 @cache

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from schemas.dossiers.ordering import FIRST
-from storage.bulk import driver_of, run_plain
+from storage.bulk import ROWS, driver_of, fetch_plain
 from sync.queue import Queues
 from sync.rows import EVENT_COLUMNS, Event
 from sync.tables import OPEN
@@ -37,8 +38,11 @@ def _first_of(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[
         return []
     if connection.dialect.name == "sqlite":
         driver = driver_of(connection)
-        rows = (run_plain(driver, _FIRST_SQLITE, pair) for pair in pairs)
-        return [row for row in rows if row is not None]
+        found: list[Sequence[Any]] = []
+        for first in range(0, len(pairs), ROWS):
+            some = pairs[first : first + ROWS]
+            found += fetch_plain(driver, _first_sqlite(len(some)), [value for pair in some for value in pair])
+        return found
     codes, clients = zip(*pairs, strict=True)
     return list(connection.exec_driver_sql(_FIRST_POSTGRESQL, (list(codes), list(clients))).all())
 
@@ -47,11 +51,18 @@ _LISTED: Final = ", ".join(f'e."{column.name}"' for column in EVENT_COLUMNS)
 _FIRST: Final = (
     f"WHERE {OPEN} AND e.code = {{code}} AND e.client_id = {{client}} ORDER BY ordinal, behind, position LIMIT 1"
 )
-_FIRST_SQLITE: Final = f"SELECT {_LISTED} FROM dossier_events AS e {_FIRST.format(code='?', client='?')}"  # noqa: S608 - names of ours
 _FIRST_POSTGRESQL: Final = (
     f"SELECT {_LISTED} FROM unnest($1::text[], $2::text[]) AS w(code, client_id) CROSS JOIN LATERAL"  # noqa: S608
     f" (SELECT * FROM dossier_events AS e {_FIRST.format(code='w.code', client='w.client_id')}) AS e"
 )
+
+
+@cache
+def _first_sqlite(pairs: int) -> str:
+    # The inner question is answered by the index alone.
+    place = f"SELECT position FROM dossier_events AS e {_FIRST.format(code='w.column1', client='w.column2')}"  # noqa: S608 - names of ours
+    wanted = f"(VALUES {', '.join(['(?, ?)'] * pairs)}) AS w"
+    return f"SELECT {_LISTED} FROM {wanted} CROSS JOIN dossier_events AS e ON e.position = ({place})"  # noqa: S608
 
 
 def in_order(events: Sequence[Event]) -> list[Event]:
@@ -72,14 +83,18 @@ def in_order(events: Sequence[Event]) -> list[Event]:
     return ordered
 
 
+def due(queues: Queues, code: str, left: Sequence[Event]) -> int | None:
+    """When a dossier has to be looked at next, nobody delivering it; `left` are its released events. POSIX ms."""
+    ripe, head = queues.ripe_at(code), left[0].due_at if left else None
+    return ripe if head is None else head if ripe is None else min(ripe, head)
+
+
 def settle(queues: Queues, code: str, left: Sequence[Event]) -> None:
-    """Say when a dossier has to be looked at next, nobody delivering it any more; `left` are its released events.
+    """Say when a dossier has to be looked at next, as `due`.
 
     To be called when all else of the transaction is done, before `queues.save`.
     """
     dossier = queues.dossiers[code]
     dossier.lease_owner = dossier.lease_until = None
-    head = next(iter(left), None)
-    moments = (queues.ripe_at(code), None if head is None else head.due_at)
-    dossier.next_due = min((moment for moment in moments if moment is not None), default=None)
+    dossier.next_due = due(queues, code, left)
     queues.touch(code)

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from config.sync import Sync
 from schemas.dossiers import ordering
-from storage.bulk import rows_among
+from storage.bulk import rows_among, update_rows
 from sync.heads import foremost, settle
 from sync.liveness import is_gone
 from sync.queue import Queues
 from sync.rows import EVENT_COLUMNS, Event
 from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIER_EVENTS, DOSSIERS
 from sync.verdicts import Verdict
+
+HOLD: Final = ("lease_owner", "lease_until", "next_due")
+"""What a lease is, in the row of its dossier."""
 
 
 @dataclass(slots=True)
@@ -127,6 +131,7 @@ def claim(connection: Connection, destination: str, owner: str, now: int, limit:
     going = sendable(queues, codes)
     until = now + round(settings.lease * 1000)
     claims: list[Claim] = []
+    held: list[tuple[object, ...]] = []
     for code in codes:
         left = going.get(code, [])
         if not left or (left[0].due_at or 0) > now:
@@ -135,15 +140,15 @@ def claim(connection: Connection, destination: str, owner: str, now: int, limit:
         event, dossier = left[0], queues.dossiers[code]
         if track := queues.tracks.get(code, {}).get(event.client_id):
             queues.move(code, event.client_id, ordering.sent(track, event.place))
-        dossier.lease_owner, dossier.lease_until, dossier.next_due = owner, until, until
-        queues.touch(code)
+        held.append((owner, until, until, code))
         adopted = dossier.standing == "adopted"
         standing = dossier.delivered_status or (dossier.status if adopted else None)
         claims.append(Claim(event, adopted or (event.version or 1) > 1, standing, in_doubt=False))
     queues.save()
-    if claims:
-        connection.execute(_SENDING, [{"the_position": each.event.position} for each in claims])
-        _doubted(connection, claims)
+    update_rows(connection, DOSSIERS, HOLD, ("code",), held)
+    _doubted(connection, claims)
+    sending = [("sending", each.event.position) for each in claims if each.event.state != "sending"]
+    update_rows(connection, DOSSIER_EVENTS, ("state",), ("position",), sending)
     return claims
 
 
@@ -159,13 +164,14 @@ def _ripened(connection: Connection, codes: Sequence[str], now: int, settings: S
 
 
 def _doubted(connection: Connection, claims: Sequence[Claim]) -> None:
-    """Find those of which an earlier attempt has no known end."""
-    tried = {each.event.position: each for each in claims if each.event.attempts}
+    """Find those of which an earlier attempt has no known end: the event then does not count it yet."""
+    tried = {each.event.position: each for each in claims if each.event.attempts or each.event.state == "sending"}
     columns = (DELIVERY_ATTEMPTS.c.position, DELIVERY_ATTEMPTS.c.number, DELIVERY_ATTEMPTS.c.code)
     fixed = ((DELIVERY_ATTEMPTS.c.outcome, "unknown"),)
     for position, number, code in rows_among(connection, columns, DELIVERY_ATTEMPTS.c.position, list(tried), fixed):
         found = tried[position]
         found.in_doubt = True
+        found.event.attempts = max(found.event.attempts, number)
         found.tries.append(Try(number, None, Verdict("again", "unknown", code or "interrupted")))
 
 
@@ -194,7 +200,6 @@ def release_some(connection: Connection, owner: str, codes: Sequence[str], due_a
     connection.execute(_FREE, times)
 
 
-_SENDING = update(DOSSIER_EVENTS).where(DOSSIER_EVENTS.c.position == bindparam("the_position")).values(state="sending")
 _LATER = (
     update(DOSSIER_EVENTS)
     .where(

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from config.sync import Sync
-from storage.bulk import insert_rows, rows_among
+from storage.bulk import insert_rows, rows_among, update_rows
 from sync.callbacks import tell
-from sync.heads import settle
-from sync.leases import Claim, sendable
+from sync.heads import due
+from sync.leases import HOLD, Claim, sendable
 from sync.queue import Queues
 from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIER_EVENTS, DOSSIERS
 from sync.tellings import ended
 from sync.verdicts import Verdict, pause
 
+_FRESH_MS: Final = 5_000
+"""A lease that was taken so lately is long enough: an exchange ends long before it does."""
 _ATTEMPT = tuple(column.name for column in DELIVERY_ATTEMPTS.columns)
 
 
@@ -38,7 +41,10 @@ class Ended:
 
 
 class Beginning:
-    """The write of an intent: attempts begin, leases last from now on; raises LeaseLost in the transaction."""
+    """The write of an intent: attempts begin; raises LeaseLost in the transaction.
+
+    Leases taken a while ago last from now on.
+    """
 
     def __init__(self, claims: Sequence[Claim], owner: str, now: int, settings: Sync) -> None:
         self._claims = claims
@@ -49,14 +55,15 @@ class Beginning:
     def __call__(self, connection: Connection, index: int) -> None:
         """Write it; `index` is that of the entry of the intent."""
         codes = [claim.event.code for claim in self._claims]
-        held = rows_among(connection, (DOSSIERS.c.code, DOSSIERS.c.lease_owner), DOSSIERS.c.code, codes)
-        if any(owner != self._owner for _, owner in held):
+        held = rows_among(connection, _HELD, DOSSIERS.c.code, codes)
+        if any(owner != self._owner for _, owner, _ in held):
             raise LeaseLost
-        begun, now, none = [(each.event, each.event.attempts) for each in self._claims], self._now, None
-        rows = [(event.position, number, now, none, "unknown", none, none, none) for event, number in begun]
+        events, now, none = [each.event for each in self._claims], self._now, None
+        rows = [(event.position, event.attempts, now, none, "unknown", none, none, none) for event in events]
         insert_rows(connection, DELIVERY_ATTEMPTS, _ATTEMPT, rows)
-        connection.execute(_BEGUN, [{"the_position": event.position, "the_number": number} for event, number in begun])
-        connection.execute(_HELD, [{"the_code": code, "the_end": self._until} for code in codes])
+        aged = [code for code, _, end in held if end is None or end < self._until - _FRESH_MS]
+        longer = [(self._until, self._until, code) for code in aged]
+        update_rows(connection, DOSSIERS, ("lease_until", "next_due"), ("code",), longer)
 
 
 class Ending:
@@ -76,7 +83,7 @@ class Ending:
         queues = Queues.load(connection, codes, self._now, self._settings)
         said: list[Exception | None] = []
         written: list[Ended] = []
-        attempts: list[dict[str, object]] = []
+        attempts: list[tuple[object, ...]] = []
         for end in ends:
             if queues.dossiers[end.claim.event.code].lease_owner != self._owner:
                 said.append(LeaseLost())
@@ -86,43 +93,42 @@ class Ending:
             said.append(None)
         if not written:
             return said
-        due = self._weigh(connection, written)
-        connection.execute(_ENDED, [self._changed(end, due) for end in written])
-        if attempts:
-            connection.execute(_TRIED, attempts)
+        again = self._weigh(connection, written)
+        update_rows(connection, DOSSIER_EVENTS, _ENDED, ("position",), [self._changed(end, again) for end in written])
+        update_rows(connection, DELIVERY_ATTEMPTS, _TRIED, ("position", "number"), attempts)
         self._settle(queues, written)
         tell(connection, ended(written), self._now)
         return said
 
     def _settle(self, queues: Queues, written: Sequence[Ended]) -> None:
         """Say of each dossier where it stands at the portal and when to look at it again."""
-        amended: list[dict[str, object]] = []
-        for end in written:
-            event = end.claim.event
-            if end.verdict.ending == "delivered":
-                dossier = queues.dossiers[event.code]
-                dossier.delivered_position = event.position
-                dossier.delivered_status = end.claim.national or dossier.delivered_status
-                if event.kind == "registration":
-                    amended.append({"the_code": event.code, "the_version": event.version})
+        delivered = [end.claim.event for end in written if end.verdict.ending == "delivered"]
+        amended = [
+            {"the_code": event.code, "the_version": event.version}
+            for event in delivered
+            if event.kind == "registration"
+        ]
         if amended:
             queues.connection.execute(_AMENDED, amended)
-        codes = [end.claim.event.code for end in written]
-        going = sendable(queues, codes)
-        for code in codes:
-            settle(queues, code, going.get(code, ()))
-        queues.save()
+        going = sendable(queues, [end.claim.event.code for end in written])
+        rows: list[tuple[object, ...]] = []
+        for end in written:
+            event, dossier = end.claim.event, queues.dossiers[end.claim.event.code]
+            status, position = dossier.delivered_status, dossier.delivered_position
+            if end.verdict.ending == "delivered":
+                status, position = end.claim.national or status, event.position
+            rows.append((status, position, None, None, due(queues, event.code, going.get(event.code, ())), event.code))
+        update_rows(queues.connection, DOSSIERS, _SETTLED, ("code",), rows)
 
-    def _changed(self, end: Ended, due: int | None) -> dict[str, object]:
+    def _changed(self, end: Ended, again: int | None) -> tuple[object, ...]:
+        """The values of `_ENDED` for an event, and its position."""
         event, verdict = end.claim.event, end.verdict
-        change: dict[str, object] = {"the_position": event.position, "the_due": None, "the_delivered": None}
         if verdict.ending == "delivered":
-            return change | {"the_state": "delivered", "the_reason": None, "the_delivered": self._now}
-        why = verdict.reason or verdict.code
+            return "delivered", None, None, self._now, event.attempts, event.position
+        why = (verdict.reason or verdict.code or "")[:48] or None
         if verdict.ending == "dead":
-            return change | {"the_state": "dead", "the_reason": (why or "")[:48] or None}
-        again = max(end.due_at or self._now, due or 0)
-        return change | {"the_state": "queued", "the_reason": (why or "")[:48] or None, "the_due": again}
+            return "dead", why, None, None, event.attempts, event.position
+        return "queued", why, max(end.due_at or self._now, again or 0), None, event.attempts, event.position
 
     def _weigh(self, connection: Connection, ends: Sequence[Ended]) -> int | None:
         """Keep what was learnt of the destination; return when it may be tried again, None for at once."""
@@ -146,41 +152,26 @@ class Ending:
         connection.execute(update(DESTINATIONS).where(DESTINATIONS.c.name == self._destination).values(values))
 
 
-def _attempts(end: Ended, entry: int) -> list[dict[str, object]]:
+def _attempts(end: Ended, entry: int) -> list[tuple[object, ...]]:
+    """The values of `_TRIED` for each attempt, and what it is found by."""
     return [
-        {
-            "the_position": end.claim.event.position,
-            "the_number": each.number,
-            "the_duration": each.duration_ms,
-            "the_outcome": each.verdict.outcome,
-            "the_code": each.verdict.code,
-            "the_reason": None if each.verdict.reason is None else each.verdict.reason[:64],
-            "the_entry": entry,
-        }
+        (
+            each.duration_ms,
+            each.verdict.outcome,
+            each.verdict.code,
+            None if each.verdict.reason is None else each.verdict.reason[:64],
+            entry,
+            end.claim.event.position,
+            each.number,
+        )
         for each in end.claim.tries
     ]
 
 
-_BEGUN = (
-    update(DOSSIER_EVENTS)
-    .where(DOSSIER_EVENTS.c.position == bindparam("the_position"))
-    .values(attempts=bindparam("the_number"))
-)
-_HELD = (
-    update(DOSSIERS)
-    .where(DOSSIERS.c.code == bindparam("the_code"))
-    .values(lease_until=bindparam("the_end"), next_due=bindparam("the_end"))
-)
-_ENDED = (
-    update(DOSSIER_EVENTS)
-    .where(DOSSIER_EVENTS.c.position == bindparam("the_position"))
-    .values(
-        state=bindparam("the_state"),
-        reason=bindparam("the_reason"),
-        due_at=bindparam("the_due"),
-        delivered_at=bindparam("the_delivered"),
-    )
-)
+_HELD = (DOSSIERS.c.code, DOSSIERS.c.lease_owner, DOSSIERS.c.lease_until)
+_SETTLED = ("delivered_status", "delivered_position", *HOLD)
+_ENDED = ("state", "reason", "due_at", "delivered_at", "attempts")
+_TRIED = ("duration_ms", "outcome", "code", "reason", "entry")
 # Registrations that were refused before the dossier was amended.
 _AMENDED = (
     update(DOSSIER_EVENTS)
@@ -191,18 +182,4 @@ _AMENDED = (
         DOSSIER_EVENTS.c.version < bindparam("the_version"),
     )
     .values(state="discarded", reason="amended", due_at=None)
-)
-_TRIED = (
-    update(DELIVERY_ATTEMPTS)
-    .where(
-        DELIVERY_ATTEMPTS.c.position == bindparam("the_position"),
-        DELIVERY_ATTEMPTS.c.number == bindparam("the_number"),
-    )
-    .values(
-        duration_ms=bindparam("the_duration"),
-        outcome=bindparam("the_outcome"),
-        code=bindparam("the_code"),
-        reason=bindparam("the_reason"),
-        entry=bindparam("the_entry"),
-    )
 )

@@ -47,6 +47,8 @@ class Worker:
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopping = False
+        # The last claim found as much as it may take: there is more.
+        self._more = False
         self._swept = float("-inf")
         self._measured = float("-inf")
         self._rested = float("-inf")
@@ -102,13 +104,15 @@ class Worker:
         room = self._settings.parallel - len(self._under_way)
         if room <= 0:
             return self._settings.poll
-        due = await self._storage.read(lambda connection: next_due(connection, self._destination))
-        if due is None or due > now:
-            return self._settings.poll if due is None else min(self._settings.poll, (due - now) / 1000)
+        if not self._more:
+            due = await self._storage.read(lambda connection: next_due(connection, self._destination))
+            if due is None or due > now:
+                return self._settings.poll if due is None else min(self._settings.poll, (due - now) / 1000)
         claims = await self._storage.write(
             lambda connection: claim(connection, self._destination, self._owner, _now(), BATCH, self._settings)
         )
-        if len(claims) < BATCH:
+        self._more = len(claims) == BATCH
+        if not self._more:
             self._rested = time.monotonic() + _GATHER_S
         if claims:
             task = asyncio.create_task(self._deliver(claims))

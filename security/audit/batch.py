@@ -18,7 +18,7 @@ from security.audit.sealing import Plain, Sealed, Sealer
 from security.audit.subjects import placed
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
 from security.audit.tiles import complete
-from storage.bulk import insert_rows, run_rendered
+from storage.bulk import insert_rows, rows_among, run_rendered
 
 # Runs in the transaction of the entry, before it; gets the index that the entry will have.
 Write = Callable[[Connection, int], None]
@@ -130,8 +130,8 @@ class Batch:
         asked = [item.id for item in self.items if self.careful or item.writes or item.group is not None]
         if not asked:
             return {}
-        query = select(ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf).where(ENTRIES.c.id.in_(asked))
-        return {row.id: (row.idx, row.leaf) for row in connection.execute(query)}
+        columns = (ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf)
+        return {name: (index, leaf) for name, index, leaf in rows_among(connection, columns, ENTRIES.c.id, asked)}
 
     def _append(self, connection: Connection, frontier: Frontier, items: list[Item]) -> str:
         size = frontier.size
