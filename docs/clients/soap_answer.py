@@ -39,14 +39,20 @@ class Contract:
                     self.bases[kind.get("name")] = kind.find(f"{XS}restriction").get("base")
 
     def answer(self, envelope):
-        """Return the members `data`, `exchange` and `receipt` of an answer; of a Fault those of its problem."""
+        """Return the members of an answer, `data`, `exchange` and `receipt`; of a Fault those of its problem."""
         wrapper = ElementTree.fromstring(envelope)[-1][0]
         if _local(wrapper) == "Fault":
             problem = wrapper.find(f".//{PROBLEM}")
             # SOAP 1.1 has no detail where a header block is at fault.
             return {} if problem is None else self.value(problem, self.wrappers["Problem"].get("type"))
         members = _members(self.wrappers[_local(wrapper)])
-        return {_snake(_local(child)): self.value(child, members[_local(child)]) for child in wrapper}
+        told = {_snake(_local(child)): self.value(child, members[_local(child)]) for child in wrapper}
+        if _local(wrapper) == "GetDossierResponse":
+            # What was pushed has one name over REST; in the contract an element has one type alone.
+            for one in told["deliveries"]:
+                if "dossier" in one:
+                    one["event"] = one.pop("dossier")
+        return told
 
     def value(self, element, type_):
         """Return what an element of this type says."""

@@ -16,6 +16,7 @@ from tests.test_openapi.deployment import Deployment
 from tests.test_soap_face.messages import MEDIA, answer_of, envelope, fault_of, told
 
 NAMESPACE = "urn:lgsp:dossiers:1"
+GOLDEN = Path(__file__).parents[1] / "test_soap_contract" / "golden" / "dossiers.wsdl"
 ORDER = {
     "event": ("code", "key", "at", "unit", "officer", "position", "note", "status", "vocabulary", "sequence"),
     "dossier": (
@@ -29,7 +30,7 @@ ORDER = {
 @cache
 def promised() -> etree.XMLSchema:
     """The schema of the contract as it was promised."""
-    contract = etree.parse(Path(__file__).parents[1] / "test_soap_contract" / "golden" / "dossiers.wsdl")
+    contract = etree.parse(GOLDEN)
     gateways, own = (etree.tostring(schema) for schema in contract.iter("{http://www.w3.org/2001/XMLSchema}schema"))
 
     class Beside(etree.Resolver):

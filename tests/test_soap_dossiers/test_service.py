@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import importlib.util
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,21 @@ from tests.test_intake.source import Source, a_code
 from tests.test_intake.test_stream import entry
 from tests.test_intake.world import NAME, PERSON, a_dossier, a_status
 from tests.test_openapi.deployment import Deployment
-from tests.test_soap_dossiers.door import NAMESPACE, Door, as_rest, camelled, message, written
+from tests.test_soap_dossiers.door import GOLDEN, NAMESPACE, Door, as_rest, camelled, message, written
+
+FILE = Path(__file__).parents[2] / "docs" / "clients" / "soap_answer.py"
+
+
+@pytest.fixture(scope="module")
+def contract() -> Any:
+    """The script that callers copy, over the promised contract."""
+    spec = importlib.util.spec_from_file_location("soap_answer", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Contract(GOLDEN.read_bytes())
+
 
 WHOLE = {
     "procedure_name": "Cấp <bản sao> & trích lục",
@@ -286,13 +302,18 @@ def test_refusals_leave_the_evidence_that_they_leave_over_rest(soap11: Door, dep
     assert one["outcome"]["code"] == "invalid"
 
 
-def test_the_owner_sees_what_rest_shows(door: Door, rest: Source) -> None:
+def test_the_owner_sees_what_rest_shows(door: Door, rest: Source, contract: Any) -> None:
     code = a_code()
     rest.put(code, a_dossier(**WHOLE))
     rest.put(code, a_dossier(deliver=False, summary="Khác"))
     rest.push(code, a_status("9", sequence=2, officer="Trần Văn Bé", note="hai\ndòng"), key=f"{code}-2")
-    answer = door.get(code).answer
+    heard = door.get(code)
+    answer = heard.answer
     shown = rest.ask("GET", f"/v1/dossiers/{code}").json
+    # What the script for callers makes of it is what REST tells, to the type of each value.
+    made = contract.answer(heard.body)
+    assert made.pop("receipt")["salt"]
+    assert made == {name: value for name, value in shown.items() if name != "receipt"}
     for one in shown["deliveries"]:
         one["dossier" if one["kind"] == "registration" else "event"] = event = one.pop("event")
         assert event is not None
