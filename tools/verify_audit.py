@@ -325,7 +325,10 @@ def read_key(line):
 def read_keys(raw):
     """A file of vkeys by name and id; empty lines and those with # are skipped."""
     lines = [line.strip() for line in text_of(raw).split("\n")]
-    return dict(read_key(line) for line in lines if line and not line.startswith("#"))
+    keys = dict(read_key(line) for line in lines if line and not line.startswith("#"))
+    if not keys:
+        raise Unreadable("malformed", what="no keys")
+    return keys
 
 
 def text_of(raw):
@@ -444,7 +447,9 @@ class Archive:
         year, month, day, hour, minute, second = info.date_time
         clock = (hour << 11 | minute << 5 | second >> 1, year - 1980 << 9 | month << 5 | day)
         sizes = (info.compress_size, info.file_size)
-        stated = (b"PK\3\4", info.extract_version, 0, info.compress_type, *clock, info.CRC)
+        # The version that is needed: 4.5 for what is large, which the directory alone may say of a far-off member.
+        version = head[1] if (head[1], info.extract_version) == (20, 45) else info.extract_version
+        stated = (b"PK\3\4", version, 0, info.compress_type, *clock, info.CRC)
         if extra == struct.pack("<HHQQ", 1, 16, *sizes[::-1]):  # ZIP64: here as well, or here instead
             extra, sizes = b"", sizes if head[7:9] == sizes else (0xFFFFFFFF, 0xFFFFFFFF)
         if head[:-2] != (*stated, *sizes) or name != info.filename.encode() or extra:
@@ -571,14 +576,11 @@ class Run:
     def status(self):
         """The exit status."""
         kinds = {fact[0] for fact in self.facts}
-        return 1 if kinds & {"fails", "unshown"} else 2 if "unreadable" in kinds else 0
+        return 1 if kinds & {"fails", "unshown"} else 2 if "unreadable" in kinds or "holds" not in kinds else 0
 
     def key_file(self, file):
         """A file of --key."""
-        keys = read_keys(read_small(file))
-        if not keys:
-            raise Unreadable("malformed", what="no keys")
-        self.keys.update(keys)
+        self.keys.update(read_keys(read_small(file)))
 
     def checkpoint_file(self, file):
         """A file of --checkpoint."""

@@ -1,0 +1,86 @@
+"""How the tool is called, how it ends, and how the gateway hands it out."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from tests.test_verify_audit.made import TOOL, refused, run
+from tools.verify_audit import LABELS, RESULTS, TEXTS
+
+WRONG_USE = {
+    "nothing": [],
+    "no-key": ["answer.json"],
+    "no-file": ["--key", "keys.txt"],
+    "language": ["answer.json", "--key", "keys.txt", "--lang", "fr"],
+    "option": ["answer.json", "--key", "keys.txt", "--fast"],
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG_USE.values(), ids=WRONG_USE)
+def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
+    assert refused(*arguments) == 2
+
+
+def test_what_cannot_be_read_ends_with_two(made: Path, tmp_path: Path) -> None:
+    for file in ("missing", tmp_path, "gateway.db", "/dev/null"):
+        done = run(file, "--lang", "en", folder=made)
+        assert (done.returncode, done.stderr) == (2, "")
+        assert f"UNREADABLE: {file}: " in done.stdout
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "no key\n", "{}"])
+def test_without_good_keys_nothing_is_looked_at(made: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "keys.txt").write_text(content)
+    done = run(made / "answer.json", "--lang", "en", folder=tmp_path)
+    assert done.returncode == 2
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["UNREADABLE", "RESULT"]
+
+
+def test_one_bad_file_is_not_hidden_by_good_ones(made: Path) -> None:
+    assert run("answer.json", "missing", "proof.json", folder=made).returncode == 2
+    assert run("short.json", "missing", folder=made).returncode == 1
+
+
+def test_a_reader_that_goes_away_sees_no_traceback(made: Path) -> None:
+    command = f"{sys.executable} -I {TOOL} answer.json whole.zip --key keys.txt | true"
+    done = subprocess.run(["bash", "-c", command], cwd=made, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+
+
+def test_it_imports_nothing_but_the_standard_library_and_reaches_nothing() -> None:
+    tree = ast.parse(TOOL.read_text(encoding="utf-8"))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    assert modules <= sys.stdlib_module_names
+    assert not modules & {"socket", "ssl", "urllib", "http", "subprocess", "ctypes", "pickle", "importlib"}
+    modes = [
+        node.args[1] for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "open"
+    ]
+    assert {ast.literal_eval(mode) for mode in modes} == {"rb"}
+
+
+def test_every_text_is_in_both_languages_with_the_same_values() -> None:
+    def values(text: str) -> set[str]:
+        return {field for _, field, _, _ in Formatter().parse(text) if field}
+
+    source = TOOL.read_text(encoding="utf-8")
+    for name, (vi, en) in TEXTS.items():
+        assert values(vi) == values(en), name
+        assert source.count(f'"{name}"') > 1, f"{name} is never said"
+    assert all(len(each) == 2 for each in (*LABELS.values(), *RESULTS))
+
+
+def test_the_gateway_hands_it_out(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gateway", "audit", "verifier"]
+    root = TOOL.parents[1]
+    shown = subprocess.run(command, cwd=root, capture_output=True, timeout=60)
+    assert (shown.returncode, shown.stdout) == (0, TOOL.read_bytes())
+    out = tmp_path / "verify_audit.py"
+    told = subprocess.run([*command, "--out", str(out)], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (told.returncode, out.read_bytes()) == (0, TOOL.read_bytes())
+    again = subprocess.run([*command, "--out", str(out)], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (again.returncode, again.stderr) == (1, f"lgsp: {out}: File exists\n")

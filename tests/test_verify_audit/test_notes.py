@@ -1,0 +1,143 @@
+"""Keys and checkpoints as C2SP describes them; what is signed is read as strictly as what is not."""
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from security.audit.checkpoint import Checkpoint, CheckpointRejected, opened
+from tests.test_audit.audit_world import ORIGIN, a_signer
+from tests.test_audit.test_checkpoint import PUBLISHED_KEY, PUBLISHED_SIGNATURE, PUBLISHED_TEXT, SUM_GOLANG_ORG
+from tests.test_verify_audit.made import SEEN_AT, WITNESS, WITNESS_KEY, b64, cosigned, keys, vkey
+from tools.verify_audit import Told, Unreadable, Wrong, is_signed, read_key, read_keys, read_note
+
+ROOT = bytes(range(32))
+KEYS = read_keys(keys().encode())
+# The example of the C2SP signed-note specification.
+C2SP_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+C2SP_SIGNATURE = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
+# The example of the C2SP tlog-cosignature specification, whose keys are not published.
+C2SP_COSIGNED = (
+    "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n"
+    "— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+"
+    "xeMcTOAYQ8=\n"
+    "— witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+"
+    "mbIUBkBIfZ+qnA==\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "signature"),
+    [
+        (C2SP_KEY, "This is an example message.\n", C2SP_SIGNATURE),
+        (PUBLISHED_KEY, PUBLISHED_TEXT, PUBLISHED_SIGNATURE),
+    ],
+    ids=["c2sp", "go"],
+)
+def test_published_signatures(key: str, text: str, signature: str) -> None:
+    (name, key_id), read = read_key(key)
+    blob = base64.b64decode(signature)
+    assert (name, key_id) == (key.split("+")[0], blob[:4])
+    assert is_signed(read.public, text.encode(), blob[4:])
+    assert not is_signed(read.public, text.encode() + b"\n", blob[4:])
+
+
+def test_the_published_cosigned_checkpoint_is_read_but_nobody_of_it_is_known() -> None:
+    with pytest.raises(Wrong, match="unsigned"):
+        read_note(C2SP_COSIGNED, KEYS)
+
+
+def test_a_witness_is_told_with_its_time() -> None:
+    note = read_note(cosigned(a_signer().sign(7, ROOT)), KEYS)
+    assert (note.tree.size, note.cosigned, note.unknown) == (7, [(WITNESS, SEEN_AT)], [])
+
+
+def test_a_witness_alone_is_no_log() -> None:
+    text = f"{WITNESS}\n7\n{b64(ROOT)}\n"
+    note = cosigned(f"{text}\n").replace("\n\n\n", "\n\n")
+    with pytest.raises(Wrong, match="unsigned"):
+        read_note(note, KEYS)
+
+
+def test_signatures_of_others_are_named_and_do_not_count() -> None:
+    other = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
+    note = cosigned(a_signer().sign(7, ROOT), key=other)
+    assert read_note(note, KEYS).unknown == [WITNESS]
+    with pytest.raises(Wrong, match="unsigned"):
+        read_note(a_signer(seed=b"x" * 32).sign(7, ROOT), KEYS)
+    with pytest.raises(Wrong, match="unsigned"):
+        read_note(a_signer(name="other.example").sign(7, ROOT), {**KEYS, **dict([read_key(vkey("other", 1, ROOT))])})
+
+
+def test_a_wrong_cosignature_spoils_the_checkpoint() -> None:
+    note = cosigned(a_signer().sign(7, ROOT))
+    head, space, blob = note.rstrip("\n").rpartition(" ")
+    raw = bytearray(base64.b64decode(blob))
+    raw[11] ^= 1  # the last byte of the time
+    with pytest.raises(Wrong, match="signature"):
+        read_note(f"{head}{space}{b64(bytes(raw))}\n", KEYS)
+
+
+def test_several_generations_of_the_log_key_are_known_by_their_ids() -> None:
+    new = a_signer(seed=b"n" * 32)
+    both = read_keys(f"{keys()}{new.verifier.encode()}\n".encode())
+    for signer in (a_signer(), new):
+        assert read_note(signer.sign(7, ROOT), both).tree.size == 7
+    with pytest.raises(Wrong):
+        read_note(new.sign(7, ROOT), KEYS)
+
+
+@given(st.integers(0, 2**62), st.binary(min_size=32, max_size=32), st.data())
+def test_no_text_is_a_checkpoint_for_the_tool_alone(size: int, root: bytes, data: st.DataObject) -> None:
+    note = a_signer().sign(size, root)
+    assert tuple(read_note(note, KEYS).tree) == (ORIGIN, size, root)
+    at = data.draw(st.integers(0, len(note)))
+    altered = note[:at] + data.draw(st.text(max_size=3)) + note[at + data.draw(st.integers(0, 3)) :]
+    try:
+        told = read_note(altered, KEYS).tree
+    except (Told, ValueError):
+        return
+    assert opened(altered, [a_signer().verifier]) == Checkpoint(*told)
+    assert told == (ORIGIN, size, root)
+
+
+@pytest.mark.parametrize("size", ["-1", "07", "+7", "7 ", "٧", "", "1" * 20])
+def test_odd_sizes_are_refused_even_when_signed(size: str) -> None:
+    text = f"{ORIGIN}\n{size}\n{b64(ROOT)}\n"
+    blob = a_signer().verifier.key_id + Ed25519PrivateKey.from_private_bytes(bytes(range(32))).sign(text.encode())
+    note = f"{text}\n— {ORIGIN} {b64(blob)}\n"
+    with pytest.raises(Unreadable):
+        read_note(note, KEYS)
+    with pytest.raises(CheckpointRejected):
+        opened(note, [a_signer().verifier])
+
+
+WRONG_KEYS = {
+    "no-parts": "name",
+    "two-parts": "name+00000000",
+    "id": PUBLISHED_KEY.replace("c74f20a3", "c74f20a4"),
+    "id-in-capitals": PUBLISHED_KEY.replace("c74f20a3", "C74F20A3"),
+    "name": PUBLISHED_KEY.replace("Peter", "Pete"),
+    "cut": PUBLISHED_KEY[:-4],
+    "space": "a b+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+    "no-name": "+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+    "base64": PUBLISHED_KEY.replace("ARpc", "AR*c"),
+    "type": vkey("x", 2, bytes(32)),
+    "no-point": vkey("x", 1, b"\2" + bytes(31)),
+}
+
+
+@pytest.mark.parametrize("line", WRONG_KEYS.values(), ids=WRONG_KEYS)
+def test_malformed_keys_are_refused(line: str) -> None:
+    with pytest.raises((Unreadable, ValueError)):
+        read_keys(f"{keys()}{line}\n".encode())
+
+
+def test_empty_lines_and_comments_are_skipped() -> None:
+    public = WITNESS_KEY.public_key().public_bytes_raw()
+    assert (
+        len(read_keys(f"\n# {PUBLISHED_KEY}\n  {SUM_GOLANG_ORG}\r\n{vkey('w', 4, public)}".replace("\r", "").encode()))
+        == 2
+    )
