@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from routes.openapi_dossiers import DOSSIERS_TAG, dossier_paths, dossier_schemas
+from routes.openapi_inbox import inbox_paths, inbox_schemas
 from routes.openapi_models import Schema, fixed_schemas, model_schemas, pascal, reference, schema_name
 from routes.openapi_older import older
 from routes.openapi_paths import OPENAPI_VERSIONS, TAGS, fixed_paths
@@ -72,9 +73,17 @@ def document(
         "servers": [{"url": public_url}],
         "security": [{"oauth2": []}, {"mutualTLS": []}],
         "tags": [*(_tag(database) for database in databases), DOSSIERS_TAG, *TAGS],
-        "paths": paths | dossier_paths(public_url) | repair_paths(public_url) | fixed_paths(public_url, health=health),
+        "paths": paths
+        | dossier_paths(public_url)
+        | repair_paths(public_url)
+        | inbox_paths(public_url)
+        | fixed_paths(public_url, health=health),
         "components": {
-            "schemas": model_schemas(databases) | dossier_schemas() | repair_schemas() | fixed_schemas(),
+            "schemas": model_schemas(databases)
+            | dossier_schemas()
+            | repair_schemas()
+            | inbox_schemas()
+            | fixed_schemas(),
             "parameters": _parameters(),
             "headers": headers(),
             "responses": _responses(public_url),

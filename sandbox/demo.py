@@ -82,7 +82,7 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     if options.port:
         await ports.wait_for(options.port)
     world = World(options.seed, options.people)
-    running = await start(world, state, host=options.host, ports=ports.known(), faults=faults, portal=True)
+    running = await start(world, state, host=options.host, ports=ports.known(), faults=faults, portal=True, filed=3)
     stack.push_async_callback(running.close)
     addresses = {**running.urls, pki_site.NAME: running.pki_url, PORTAL: str(running.portal)}
     ports.keep({endpoint: int(url.rpartition(":")[2]) for endpoint, url in addresses.items()})

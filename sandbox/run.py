@@ -15,6 +15,7 @@ from aiohttp import web
 
 from sandbox import civil_status, enterprise, land, pki_site, population, social_insurance, tax
 from sandbox.pki import Pki
+from sandbox.portal.filed import PROVINCE, file, made
 from sandbox.portal.ledger import FILE, Ledger
 from sandbox.portal.site import NAME as PORTAL
 from sandbox.portal.site import PORTAL_FAULTS
@@ -82,11 +83,13 @@ async def start(
     faults: Mapping[str, Fault] | None = None,
     registries: Sequence[Registry] = REGISTRIES,
     portal: bool = False,
+    filed: int = 0,
 ) -> Running:
     """Start `registries`, their keys and accounts kept in `state`; an endpoint not in `ports` gets a free port.
 
-    With `portal` the national portal too, whose ledger in `state` goes on where it was. Raises OSError when a port is
-    taken, LedgerTaken when another portal writes that ledger.
+    With `portal` the national portal too, whose ledger in `state` goes on where it was; where nobody has filed anything
+    there yet `filed` people do, with the demo's province. Raises OSError when a port is taken, LedgerTaken when another
+    portal writes that ledger.
     """
     pki = Pki(state / "pki")
     vault = _Accounts(state / "accounts.json")
@@ -116,6 +119,8 @@ async def start(
             present[PORTAL].current = (faults or {}).get(PORTAL)
             ledger = Ledger(state / FILE)
             stack.push_async_callback(ledger.close)
+            if filed and not ledger.filed:
+                file(ledger, made(world, ledger, filed, PROVINCE))
             national = portal_site(Context(world, pki, present[PORTAL], vault.get), ledger)
             portal_url = await _listen(stack, national, host, (ports or {}).get(PORTAL, 0))
             accounts[PORTAL] = vault.get(PORTAL)

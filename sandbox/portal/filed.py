@@ -24,6 +24,8 @@ from sandbox.world.world import World
 from schemas.codes.agencies import check_agency_code, check_dossier_code
 
 MOST: Final = 200
+PROVINCE: Final = "H26"
+"""The agency of the demo's province."""
 _VIETNAM: Final = timezone(timedelta(hours=7))
 _KINDS: Final = {"1": 0, "2": 1}
 
@@ -127,7 +129,7 @@ def add_filing(app: web.Application, world: World, ledger: Ledger) -> None:
             if set(asked) == {"dossiers"} and isinstance(asked["dossiers"], list):
                 elements = asked["dossiers"]
             else:
-                agency, count = check_agency_code(asked.get("agency", "H26")), asked.get("count", 1)
+                agency, count = check_agency_code(asked.get("agency", PROVINCE)), asked.get("count", 1)
                 if not set(asked) <= {"count", "agency"} or type(count) is not int or not 1 <= count <= MOST:
                     raise ValueError("count")
                 elements = made(world, ledger, count, agency)

@@ -25,6 +25,7 @@ NAMES = [f"{database.name}/{operation.name}" for database, operation in OPERATIO
 PUSHED = {
     *("/v1/dossiers/{code}", "/v1/dossiers/{code}/statuses", "/v1/dossiers/statuses", "/v1/deliveries"),
     *("/v1/deliveries/{id}/retry", "/v1/deliveries/retry", "/v1/deliveries/discard", "/v1/destinations"),
+    *("/v1/inbox/dossiers", "/v1/inbox/dossiers/{code}", "/v1/inbox/dossiers/{code}/ack"),
 }
 PUBLIC = {"/v1/public/dossiers/{code}"}
 
