@@ -36,6 +36,9 @@ class Sync(Section):
     without saying that it always will is sent before it ends as a dead letter. A destination that fails is left alone
     for `pause` seconds, then twice as long, up to `longest_pause`. `parallel` is how many batches of one worker are
     under way at once, `poll` how often it looks for what others handed in.
+
+    Reconciliation: the portal is asked for `reconcile_rate` dossiers a second at most; one that has not compared all of
+    them after `reconcile_for` seconds ends as incomplete.
     """
 
     gap_wait: float = Field(default=60.0, ge=0, le=86_400)
@@ -52,6 +55,8 @@ class Sync(Section):
     longest_pause: float = Field(default=30.0, gt=0, le=3_600)
     parallel: int = Field(default=4, ge=1, le=64)
     poll: float = Field(default=0.5, gt=0, le=60)
+    reconcile_rate: float = Field(default=20.0, gt=0, le=10_000)
+    reconcile_for: float = Field(default=21_600.0, gt=0, le=604_800)
 
     def mode(self, source: str) -> Mode:
         """How strictly transitions of this source are judged."""

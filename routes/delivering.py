@@ -13,9 +13,11 @@ from config.settings import Settings
 from routes.assembly import Gateway, assembled
 from routes.receiving import receiving
 from schemas.exchange import Database
-from sync.delivery import Courier
+from sync.delivery import Courier, own_caller
+from sync.figure_filling import fill
 from sync.liveness import owner
 from sync.queue import DESTINATION
+from sync.reconciler import Reconciler
 from sync.worker import Worker
 
 GATEWAY: Final = web.AppKey("gateway", Gateway)
@@ -24,6 +26,17 @@ GATEWAY: Final = web.AppKey("gateway", Gateway)
 @asynccontextmanager
 async def delivering(gateway: Gateway) -> AsyncIterator[None]:
     """Deliver while the block runs, where a destination is configured; what is under way then comes to its end."""
+    filling = asyncio.create_task(fill(gateway.storage, gateway.dossiers.opener))
+    try:
+        async with _delivering(gateway):
+            yield
+    finally:
+        filling.cancel()
+        await asyncio.wait([filling])
+
+
+@asynccontextmanager
+async def _delivering(gateway: Gateway) -> AsyncIterator[None]:
     portal = next((each for each in gateway.destinations if each.name == DESTINATION), None)
     if portal is None:
         async with receiving(gateway):
@@ -33,15 +46,19 @@ async def delivering(gateway: Gateway) -> AsyncIterator[None]:
     endpoint = gateway.settings.endpoints[DESTINATION]
     courier = Courier(gateway.handler, portal, endpoint, gateway.log, gateway.dossiers.opener, me, settings)
     worker = Worker(gateway.storage, courier, DESTINATION, me, settings)
-    running = asyncio.create_task(worker.run())
+    caller = own_caller(portal, endpoint, settings)
+    reconciler = Reconciler(gateway.storage, gateway.log, gateway.handler, portal, caller, owner(), settings)
+    running = [asyncio.create_task(worker.run()), asyncio.create_task(reconciler.run())]
     try:
         async with receiving(gateway):
             yield
     finally:
         worker.stop()
-        await asyncio.wait([running], timeout=gateway.settings.server.grace)
-        running.cancel()
-        await asyncio.wait([running])
+        reconciler.stop()
+        await asyncio.wait(running, timeout=gateway.settings.server.grace)
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
 
 
 async def beside(app: web.Application) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from storage.schema import open_storage, upgrade
 from sync import callback_tables as callbacks
 from sync import figures
 from sync import inbox_tables as inbox
+from sync import reconciliation_tables as reconciliations
 from sync import tables as dossiers
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "figures",
     "inbox",
     "open_storage",
+    "reconciliations",
     "tables",
     "upgrade",
 ]

@@ -39,7 +39,7 @@ from sync.verdicts import FOUND, Verdict, answered, bounded, pause, unanswered
 
 log = structlog.get_logger()
 
-_PURPOSE: Final = "dossier-processing"
+PURPOSE: Final = "dossier-processing"
 _MARGIN: Final = 25.0
 """Seconds that a lease lasts beyond the deadline of an exchange."""
 _LOOKS: Final = 16
@@ -222,7 +222,7 @@ class Courier:
             operation=declared,
             question=question,
             caller=self._caller,
-            purpose=_PURPOSE,
+            purpose=PURPOSE,
             asked_at=datetime.now(UTC),
             deadline=asyncio.get_running_loop().time() + self._settings.lease - _MARGIN,
         )
@@ -287,7 +287,7 @@ def own_caller(portal: Database, endpoint: Endpoint, settings: Sync) -> Caller:
             Grant(
                 portal.name,
                 operation.name,
-                frozenset({_PURPOSE}),
+                frozenset({PURPOSE}),
                 field_paths((portal,), portal.name, operation.name, ("*",)),
                 rate=1_000_000.0,
                 burst=1_000_000,

@@ -12,7 +12,14 @@ from routes.dossiers.inbox import Box, get_filed, get_inbox, post_acknowledgemen
 from routes.dossiers.lines import Refused
 from routes.dossiers.public import Count, get_public
 from routes.dossiers.pushing import Means, post_status, put_dossier
+from routes.dossiers.reconciling import (
+    Comparing,
+    get_reconciliation,
+    get_reconciliations,
+    post_reconciliation,
+)
 from routes.dossiers.repairs import Mending, get_destinations, post_group, post_retry_one
+from routes.dossiers.statistics import get_statistics
 from routes.dossiers.stream import post_stream
 from routes.dossiers.viewing import Looks, get_deliveries, get_dossier
 from schemas.exchange import Caller
@@ -55,6 +62,11 @@ def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     router.add_get("/v1/inbox/dossiers", get_inbox(box))
     router.add_get("/v1/inbox/dossiers/{code}", get_filed(box))
     router.add_post("/v1/inbox/dossiers/{code}/ack", post_acknowledgement(box))
+    comparing = Comparing(looks, mending.destinations, mending.max_body)
+    router.add_post("/v1/reconciliations", post_reconciliation(comparing))
+    router.add_get("/v1/reconciliations", get_reconciliations(comparing))
+    router.add_get("/v1/reconciliations/{id}", get_reconciliation(comparing))
+    router.add_get("/v1/statistics", get_statistics(looks))
     public = get_public(looks.storage, parts.limiter, parts.count, parts.guesses)
     router.add_get("/v1/public/dossiers/{code}", public)
 

@@ -99,6 +99,22 @@ class Ledger:
         self._note({"filed": element})
         self.filed.append(element)
 
+    def lose(self, code: str, step: int | None = None) -> None:
+        """Forget a dossier with all that was applied to it, or one record of its progress, counted from 1.
+
+        What a record said of the status stays. Raises LookupError.
+        """
+        if code not in self.dossiers or (step is not None and not 1 <= step <= len(self.dossiers[code].progress)):
+            raise LookupError(code)
+        self._note({"lost": code, "step": step})
+        self._lost(code, step)
+
+    def restate(self, code: str, status: str) -> None:
+        """Give a dossier another status without a record of it; raises LookupError."""
+        held = self.dossiers[code]
+        self._note({"restated": code, "status": status})
+        held.status = status
+
     def next_number(self, series: str) -> int:
         """Return the next number of a series, from 1, never the same twice."""
         number = self._numbers.get(series, 0) + 1
@@ -157,6 +173,18 @@ class Ledger:
             entry.times_applied += 1
         return held
 
+    def _lost(self, code: str, step: int | None) -> None:
+        held = self.dossiers[code]
+        gone = list(held.progress) if step is None else [held.progress.pop(step - 1)]
+        for record in gone:
+            key, _ = _recognised(code, record, str(record["TrangThai"]))
+            entry = self._entries[key]
+            entry.times_applied -= 1
+            if not entry.times_applied:
+                del self._entries[key]
+        if step is None:
+            del self.dossiers[code]
+
     def _recall(self, descriptor: int) -> None:
         """Read the file; what a kill left half written at its end was never told to anybody and goes."""
         with os.fdopen(os.dup(descriptor), "rb") as file:
@@ -168,6 +196,10 @@ class Ledger:
                     self._numbers[change["series"]] = change["number"]
                 elif "filed" in change:
                     self.filed.append(change["filed"])
+                elif "lost" in change:
+                    self._lost(change["lost"], change["step"])
+                elif "restated" in change:
+                    self.dossiers[change["restated"]].status = change["status"]
                 else:
                     self._apply(change)
                 self._length += len(line)

@@ -3,8 +3,8 @@
 `GET /_ledger` gives the applied events as JSON lines in the order in which they were first applied: {"dossier",
 "sequence", "status", "applied_at", "times_applied"}. Only progress counts (CapNhatTienDoHoSoMC, CapNhatTienTrinh);
 registrations stand in `GET /_dossiers`: {"dossier", "status", "created_at", "updates"}. `POST /_filed` is how people
-file dossiers here (`sandbox.portal.filed`). None of them needs a session, and no fault touches them. Rules that a fault
-changes hold for both generations.
+file dossiers here (`sandbox.portal.filed`), and `sandbox.portal.tampering` how it loses some. None of them needs a
+session, and no fault touches them. Rules that a fault changes hold for both generations.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sandbox.portal.generation1 import ALL_OR_NOTHING, ALREADY_THERE, FirstGener
 from sandbox.portal.generation2 import SecondGeneration
 from sandbox.portal.ledger import Ledger
 from sandbox.portal.sessions import Sessions, throttle
+from sandbox.portal.tampering import add_tampering
 from sandbox.registry import Context, Faults, application
 
 NAME: Final = "portal"
@@ -53,6 +54,7 @@ def site(context: Context, ledger: Ledger) -> web.Application:
     SecondGeneration(ledger, Sessions(account, context.faults), context.faults).add_to(app)
 
     add_filing(app, context.world, ledger)
+    add_tampering(app, ledger)
 
     async def applied(_: web.Request) -> web.Response:
         return await _lines(ledger, (asdict(entry) for entry in ledger.entries()))
