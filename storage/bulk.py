@@ -32,7 +32,7 @@ def upsert_rows(
     """Insert rows, or give those whose primary key stands already these values; otherwise as `insert_rows`."""
     if not rows:
         return
-    tail = _overwriting(table, names)
+    tail = overwriting(table, names)
     _put(connection, rows, lambda many: _insert(connection.dialect, table, names, many) + tail)
 
 
@@ -147,7 +147,8 @@ def _update(dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str,
 
 
 @cache
-def _overwriting(table: Table, names: tuple[str, ...]) -> str:
+def overwriting(table: Table, names: tuple[str, ...]) -> str:
+    """The end of an INSERT that gives rows whose primary key stands already the new values."""
     key = [column.name for column in table.primary_key]
     taken = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in key)
     return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {taken}"

@@ -17,7 +17,8 @@ from config.sync import Sync
 from schemas.dossiers import ordering
 from schemas.dossiers.ordering import FIRST, Decision, Earlier, Place, Track, Waits
 from schemas.dossiers.transitions import judge
-from storage.bulk import insert_rows, rows_among, upsert_rows
+from storage.bulk import rows_among
+from storage.together import Rows
 from sync import figures
 from sync.callbacks import tell
 from sync.rows import (
@@ -231,10 +232,11 @@ class Queues:
         """Have `save` write the row of a dossier."""
         self._touched[code] = None
 
-    def save(self) -> None:
-        """Write everything that was changed."""
+    def save(self, beside: Rows | None = None) -> None:
+        """Write everything that was changed, and what is gathered in `beside`."""
         connection = self.connection
-        insert_rows(connection, DOSSIER_EVENTS, EVENT_NAMES, [event_values(event) for event in self.fresh])
+        rows = Rows(connection) if beside is None else beside
+        rows.insert(DOSSIER_EVENTS, EVENT_NAMES, [event_values(event) for event in self.fresh])
         if self._changes:
             connection.execute(_CHANGE, self._changes)
         if self._passed:
@@ -242,11 +244,12 @@ class Queues:
         if self._national:
             connection.execute(_NATIONAL, self._national)
         moved = [track_values(code, client, self.tracks[code][client]) for code, client in self._moved]
-        upsert_rows(connection, DOSSIER_TRACKS, TRACK_NAMES, moved)
+        rows.upsert(DOSSIER_TRACKS, TRACK_NAMES, moved)
         for code in self._touched:
             self._set_due(self.dossiers[code])
         touched = [dossier_values(self.dossiers[code]) for code in self._touched]
-        upsert_rows(connection, DOSSIERS, DOSSIER_NAMES, touched)
+        rows.upsert(DOSSIERS, DOSSIER_NAMES, touched)
+        rows.write()
         if self._aside or any(event.state == "quarantined" for event in self.fresh):
             tell(connection, set_aside(connection, self.fresh, self._aside), self.now)
         if self.fresh or self._changes or self.told:

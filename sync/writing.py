@@ -12,7 +12,7 @@ from schemas.dossiers import ordering
 from schemas.dossiers.models import DossierBody, StatusEvent, first_status
 from schemas.dossiers.vocabularies import NoMeaning
 from schemas.errors import Conflict, Flaw, Refused, Text
-from storage.bulk import insert_rows
+from storage.together import Rows
 from sync.figures import said_of
 from sync.pushes import Push
 from sync.queue import DESTINATION, Queues
@@ -70,6 +70,7 @@ class GroupOfPushes:
         self._now = now
         self._expires_at = expires_at
         self._settings = settings
+        self._again = False
         self.accepted: dict[str, Accepted] = {}
 
     def __call__(self, connection: Connection, index: int, asked: Sequence[int]) -> list[Exception | None]:
@@ -86,15 +87,18 @@ class GroupOfPushes:
                 self._remember(group, push, accepted, index)
                 said.append(None)
                 index += 1
-        group.queues.save()
-        insert_rows(connection, DOSSIER_VERSIONS, _VERSION_NAMES, group.version_rows)
-        insert_rows(connection, IDEMPOTENCY, _KEY_NAMES, group.key_rows)
+        beside = Rows(connection)
+        beside.insert(DOSSIER_VERSIONS, _VERSION_NAMES, group.version_rows)
+        beside.insert(IDEMPOTENCY, _KEY_NAMES, group.key_rows)
+        group.queues.save(beside)
         return said
 
     def _load(self, connection: Connection, pushes: Sequence[Push]) -> _Group:
         codes = list(dict.fromkeys(push.code for push in pushes))
         queues = Queues.load(connection, codes, self._now, self._settings)
-        tags = [push.key_tag for push in pushes if push.key_tag is not None]
+        # They were looked for before: one that another process wrote since stops the first run of the write.
+        tags = [push.key_tag for push in pushes if push.key_tag is not None] if self._again else []
+        self._again = True
         # Only what is numbered no higher than anything before can be a repetition.
         doubtful: dict[str, dict[str, None]] = {}
         for push in pushes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Connection, insert, literal_column, select, update
+from sqlalchemy import Connection, insert, literal_column, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from security.audit.canonical import JSON
@@ -18,7 +18,8 @@ from security.audit.sealing import Plain, Sealed, Sealer
 from security.audit.subjects import placed
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS
 from security.audit.tiles import complete
-from storage.bulk import insert_rows, rows_among, run_rendered
+from storage.bulk import rows_among, run_rendered
+from storage.together import Rows
 
 # Runs in the transaction of the entry, before it; gets the index that the entry will have.
 Write = Callable[[Connection, int], None]
@@ -87,6 +88,8 @@ class Batch:
         failed: dict[int, Exception] = {}
         accepted: list[Item] = []
         decided: dict[Group, dict[int, Exception | None]] = {}
+        # What would be undone alone is all there is: a savepoint would only be two journeys more under the lock.
+        guarded = self.careful or len({item.group or item for item in self.items}) > 1
         for place, item in enumerate(self.items):
             known = found.get(item.id)
             if known is not None:
@@ -98,11 +101,11 @@ class Batch:
             index = begin + len(accepted)
             if item.group is not None:
                 if item.group not in decided:
-                    decided[item.group] = self._run_group(connection, item.group, index, found)
+                    decided[item.group] = self._run_group(connection, item.group, index, found, guarded=guarded)
                 if (refusal := decided[item.group][item.place]) is not None:
                     failed[place] = refusal
                     continue
-            if item.writes and (conflict := _run_writes(connection, item.writes, index)) is not None:
+            if item.writes and (conflict := _run_writes(connection, item.writes, index, guarded=guarded)) is not None:
                 failed[place] = conflict
                 continue
             accepted.append(item)
@@ -115,19 +118,21 @@ class Batch:
         ]
 
     def _run_group(
-        self, connection: Connection, group: Group, index: int, found: Mapping[str, object]
+        self, connection: Connection, group: Group, index: int, found: Mapping[str, object], *, guarded: bool
     ) -> dict[int, Exception | None]:
         """Run the write of a group for those of it that do not stand in the log already."""
         asked = [item.place for item in self.items if item.group is group and item.id not in found]
         said: list[Exception | None] = []
-        stopped = _run_writes(
-            connection, [lambda connection, index: said.extend(group.write(connection, index, asked))], index
-        )
+        writes: Sequence[Write] = [lambda connection, index: said.extend(group.write(connection, index, asked))]
+        stopped = _run_writes(connection, writes, index, guarded=guarded)
         return dict(zip(asked, said, strict=True)) if stopped is None else dict.fromkeys(asked, stopped)
 
     def _standing(self, connection: Connection) -> dict[str, tuple[int, bytes]]:
-        """Which of the ids stand in the log already; without `careful` only those whose writes must not be repeated."""
-        asked = [item.id for item in self.items if self.careful or item.writes or item.group is not None]
+        """Which of the ids stand in the log already; without `careful` only those whose writes must not be repeated.
+
+        What is recorded together has ids that were made for it.
+        """
+        asked = [item.id for item in self.items if self.careful or item.writes]
         if not asked:
             return {}
         columns = (ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf)
@@ -138,16 +143,18 @@ class Batch:
         complete(connection, size, [item.leaf for item in items])
         for item in items:
             frontier.append(item.leaf)
+        written = Rows(connection)
         rows = [(size + place, item.leaf, item.body, *item.repeated) for place, item in enumerate(items)]
-        insert_rows(connection, ENTRIES, _ENTRY_COLUMNS, rows)
+        written.insert(ENTRIES, _ENTRY_COLUMNS, rows)
         openings = [(size + place, item.sealed) for place, item in enumerate(items) if item.sealed is not None]
         sealed_rows = [(index, sealed.period, sealed.slot, sealed.sealed) for index, sealed in openings]
-        insert_rows(connection, OPENINGS, ("idx", "period", "slot", "sealed"), sealed_rows)
+        written.insert(OPENINGS, ("idx", "period", "slot", "sealed"), sealed_rows)
         tags = [(placed(tag, index), index) for index, sealed in openings for tag in sealed.tags]
-        insert_rows(connection, SUBJECTS, ("tag", "idx"), tags)
+        written.insert(SUBJECTS, ("tag", "idx"), tags)
         note = self._signer.sign(frontier.size, frontier.root())
-        insert_rows(connection, CHECKPOINTS, ("size", "note"), [(frontier.size, note)])
-        run_rendered(connection, _SET_HEAD, ("size", "frontier"), (frontier.size, frontier.encode()))
+        written.insert(CHECKPOINTS, ("size", "note"), [(frontier.size, note)])
+        written.upsert(HEAD, ("id", "size", "frontier"), [(1, frontier.size, frontier.encode())])
+        written.write()
         return note
 
     def _receipt(self, item: Item, index: int, note: str, size: int) -> Receipt:
@@ -157,7 +164,6 @@ class Batch:
 
 _THE_HEAD = HEAD.c.id == literal_column("1")
 _LOCKED_HEAD = select(HEAD.c.size, HEAD.c.frontier).where(_THE_HEAD).with_for_update()
-_SET_HEAD = update(HEAD).where(_THE_HEAD)
 
 
 def current_checkpoint(connection: Connection) -> str | None:
@@ -203,19 +209,32 @@ REPEATED = ("id", "at", "kind", "client", "database", "operation", "purpose", "d
 _ENTRY_COLUMNS = ("idx", "leaf", "body", *REPEATED)
 
 
-def _run_writes(connection: Connection, writes: Sequence[Write], index: int) -> Exception | None:
-    """Run an item's writes in a savepoint; return what stopped them. What the database itself cannot do goes on up."""
-    savepoint = connection.begin_nested()
+class Stopped(Exception):
+    """A write of the only item was stopped: the transaction is given up and tried once more, carefully."""
+
+
+def _run_writes(connection: Connection, writes: Sequence[Write], index: int, *, guarded: bool) -> Exception | None:
+    """Run an item's writes in a savepoint; return what stopped them. What the database itself cannot do goes on up.
+
+    Those that are not `guarded` have none; raises Stopped.
+    """
+    savepoint = connection.begin_nested() if guarded else None
     try:
         for each in writes:
             each(connection, index)
     except (IntegrityError, ProgrammingError, DataError) as conflict:
+        if savepoint is None:
+            raise Stopped from conflict
         savepoint.rollback()
         return conflict
     except (DBAPIError, OSError):
         raise
-    except Exception as conflict:  # noqa: BLE001 - a mistake in one item's write must not take the others with it
+    except Exception as conflict:
+        if savepoint is None:
+            raise Stopped from conflict
+        # A mistake in one item's write must not take the others with it.
         savepoint.rollback()
         return conflict
-    savepoint.commit()
+    if savepoint is not None:
+        savepoint.commit()
     return None

@@ -15,7 +15,17 @@ from sqlalchemy.exc import IntegrityError
 
 from config.metrics import labelled, metrics
 from schemas.errors import EvidenceUnavailable, Text
-from security.audit.batch import Batch, Group, GroupWrite, Item, Write, checked, columns, current_checkpoint
+from security.audit.batch import (
+    Batch,
+    Group,
+    GroupWrite,
+    Item,
+    Stopped,
+    Write,
+    checked,
+    columns,
+    current_checkpoint,
+)
 from security.audit.canonical import JSON, canonical
 from security.audit.checkpoint import CheckpointRejected, Signer, VerifierKey, opened
 from security.audit.entries import Evidence, Secrets
@@ -242,7 +252,7 @@ class AuditLog:
         for attempt in range(SETTLE_ATTEMPTS):
             try:
                 await self._storage.write(batch.write, prepare=batch.seal)
-            except IntegrityError:
+            except (IntegrityError, Stopped):
                 if batch.careful:
                     raise
                 batch.careful = True
