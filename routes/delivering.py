@@ -50,7 +50,7 @@ async def _delivering(gateway: Gateway) -> AsyncIterator[None]:
     reconciler = Reconciler(gateway.storage, gateway.log, gateway.handler, portal, caller, owner(), settings)
     running = [asyncio.create_task(worker.run()), asyncio.create_task(reconciler.run())]
     try:
-        async with receiving(gateway):
+        async with gateway.dossiers.bell.heard_by(worker.wake), receiving(gateway):
             yield
     finally:
         worker.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ class Taken:
 
 
 class Intake:
-    """Takes what sources hand in, for one process; close it before the log."""
+    """Takes what sources hand in, for one process; close it before the log. `handed_in` is called after each commit."""
 
     def __init__(
         self,
@@ -72,12 +72,14 @@ class Intake:
         sealer: DossierSealer,
         settings: Sync,
         vocabularies: Mapping[str, Vocabulary],
+        handed_in: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
         self._storage = storage
         self._sealer = sealer
         self._settings = settings
         self._vocabularies = vocabularies
+        self._handed_in = handed_in
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="dossier-sealer")
         self._running: set[tuple[str, bytes]] = set()
         self._waiting: list[tuple[Push, asyncio.Future[Taken | GatewayError]]] = []
@@ -161,6 +163,8 @@ class Intake:
                     results[push.event_id], done[push.event_id] = result
                 else:
                     results[push.event_id] = result
+        if done:
+            self._handed_in()
         again = [result for result in results.values() if isinstance(result, Repeated)]
         if again:
             return await self._with_receipts(pushes, results, done, again)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from config.settings import ConfigurationError, Settings
@@ -15,15 +15,17 @@ from sync.intake import Intake
 from sync.opening import Opener
 from sync.repairs import Repairs
 from sync.sealing import DossierSealer
+from sync.waking import Bell
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Intake, what opens what it sealed, and what repairs what did not end well."""
+    """Intake, what opens what it sealed, what repairs what did not end well; `bell` is rung by intake."""
 
     intake: Intake
     opener: Opener
     repairs: Repairs
+    bell: Bell
 
     def seal_with(self, sealer: Sealer) -> None:
         """Go on with rotated master keys; `sealer` is used by nobody else."""
@@ -32,8 +34,8 @@ class Desk:
         self.opener.open_with(own)
 
 
-@contextmanager
-def desk(settings: Settings, storage: Storage, log: AuditLog, sealer: Sealer) -> Iterator[Desk]:
+@asynccontextmanager
+async def desk(settings: Settings, storage: Storage, log: AuditLog, sealer: Sealer) -> AsyncIterator[Desk]:
     """Open the desk of a process; `sealer` is used by nobody else. Raises ConfigurationError, OSError."""
     try:
         vocabularies = configured(
@@ -42,9 +44,11 @@ def desk(settings: Settings, storage: Storage, log: AuditLog, sealer: Sealer) ->
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     own = DossierSealer(sealer)
-    intake = Intake(log, storage, own, settings.sync, vocabularies)
+    bell = Bell.at(settings.keys.vault.parent, settings.redis.url.get_secret_value())
+    intake = Intake(log, storage, own, settings.sync, vocabularies, handed_in=bell.ring)
     try:
         opener = Opener(own)
-        yield Desk(intake, opener, Repairs(storage, log, opener, vocabularies, settings.sync))
+        yield Desk(intake, opener, Repairs(storage, log, opener, vocabularies, settings.sync), bell)
     finally:
         intake.close()
+        await bell.close()
