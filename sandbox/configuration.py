@@ -91,7 +91,7 @@ breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
 _INBOX = """
 [inbox]                            # dossiers that people file at the portal: fetched, shown at /v1/inbox/dossiers
 enabled = true
-every = 10.0                       # seconds between two questions that found nothing new
+every = 30.0                       # seconds between two questions that found nothing new
 
 # Who is told when something happens (Standard Webhooks), by client id:
 #   [webhooks.province]

@@ -1,4 +1,4 @@
-"""The dossier part of the tour: push, push again, see them at the portal, look them up as anybody (hồ sơ)."""
+"""The dossier part of the tour: push, push again, see them at the portal, look them up, take over others (hồ sơ)."""
 
 from __future__ import annotations
 
@@ -91,8 +91,22 @@ async def dossiers_tour(guide: Guide) -> None:
             await asyncio.sleep(0.2)
         raise Disappointed(f"not known to be delivered in {_PATIENCE:.0f} s")
 
+    async def taken_over() -> str:
+        until = asyncio.get_running_loop().time() + _PATIENCE
+        while not (page := (await sent("GET", "/v1/inbox/dossiers")).value)["items"]:
+            if asyncio.get_running_loop().time() > until:
+                return "nothing was filed at the portal since it was last looked at"
+            await asyncio.sleep(0.2)
+        first = page["items"][0]
+        done = await sent("POST", f"/v1/inbox/dossiers/{first['code']}/ack", {"version": first["version"]})
+        expect((done.status, done.value["adopted"]), (200, True))
+        again = await sent("POST", f"/v1/inbox/dossiers/{first['code']}/ack", {"version": first["version"]})
+        expect((again.value["result"], again.value["receipt"]), ("duplicate", done.value["receipt"]))
+        return f"{len(page['items'])} filed at the portal; one was acknowledged, and counts as adopted"
+
     await guide.stop("dossiers: register", registered)
     await guide.stop("dossiers: status, twice", pushed)
     await guide.stop("dossiers: at the portal", delivered)
     await guide.stop("dossiers: answer lost", lost)
     await guide.stop("dossiers: who sees what", seen)
+    await guide.stop("dossiers: from the portal", taken_over)

@@ -104,7 +104,7 @@ async def test_after_a_power_failure_the_log_goes_on(victim: Caller, receipts: l
 
 
 async def test_metrics_of_all_workers_add_up(victim: Caller, receipts: list[dict[str, Any]]) -> None:
-    before = await victim.metric("lgsp_exchanges_total", outcome="answered")
+    before = await victim.metric("lgsp_exchanges_total", database="population", outcome="answered")
     for _ in range(4):
         # New connections, so that both workers get some.
         async with ClientSession() as session:
@@ -112,7 +112,7 @@ async def test_metrics_of_all_workers_add_up(victim: Caller, receipts: list[dict
             replies = await asyncio.gather(*(caller.ask(PERSON) for _ in range(15)))
             receipts += [reply.json["receipt"] for reply in replies]
     for _ in range(4):
-        assert await victim.metric("lgsp_exchanges_total", outcome="answered") == before + 60
+        assert await victim.metric("lgsp_exchanges_total", database="population", outcome="answered") == before + 60
     assert await victim.metric("lgsp_exchanges_total", operation="person", outcome="answered") == before + 60
     # Whatever was answered had been committed by one of the workers.
     assert await victim.metric("lgsp_audit_batch_entries_sum") >= before + 60
