@@ -324,7 +324,7 @@ def read_key(line):
 
 def read_keys(raw):
     """A file of vkeys by name and id; empty lines and those with # are skipped."""
-    lines = [line.strip() for line in text_of(raw).split("\n")]
+    lines = [line.strip() for line in text_of(raw.replace(b"\r\n", b"\n")).split("\n")]
     keys = dict(read_key(line) for line in lines if line and not line.startswith("#"))
     if not keys:
         raise Unreadable("malformed", what="no keys")
@@ -624,7 +624,8 @@ class Run:
 
     def note(self, file, note):
         """Say what a checkpoint shows, and keep its tree."""
-        self.say("holds", file, "checkpoint", size=note.tree.size, origin=note.tree.origin)
+        if self.trees.get(note.tree[:2], {}).get(note.tree.root) != file:  # else it was said: bundles have two of them
+            self.say("holds", file, "checkpoint", size=note.tree.size, origin=note.tree.origin)
         self.cosigned(file, {name: (note.tree.size, at) for name, at in note.cosigned})
         for name in note.unknown:
             self.say("note", file, "unknown", name=name)
@@ -773,9 +774,10 @@ class Run:
 
     def bundle(self, file, archive):
         """The bundle of one exchange."""
-        manifest, content = archive.manifest, {name: archive.read(name) for name in archive.files}
-        if not all(BUNDLED.fullmatch(name) for name in content):
+        large = sum(info.file_size for info in archive.members.values()) > 4 * LARGEST_FILE
+        if large or not all(BUNDLED.fullmatch(name) for name in archive.files):
             raise Unreadable("malformed", what="bundle")
+        manifest, content = archive.manifest, {name: archive.read(name) for name in archive.files}
         entry, note = content["entry.json"], read_note(content["checkpoint.txt"], self.keys)
         document = read_json(content["proof.json"])
         tree = self.proof(file, document, entry)
@@ -834,9 +836,13 @@ class Run:
 
     def consistent(self, file, first, second, proof):
         """A consistency proof between two trees that other files have."""
-        trees = [Tree(*place, root) for place, roots in self.trees.items() for root in roots]
-        pairs = [(one, two) for one in trees for two in trees if (one.size, two.size) == (first, second)]
-        pairs = [(one, two) for one, two in pairs if one.origin == two.origin]
+        pairs = [
+            (Tree(origin, first, root), Tree(origin, second, other))
+            for origin, size in list(self.trees)
+            if size == first
+            for root in self.trees[origin, first]
+            for other in self.trees.get((origin, second), ())
+        ]
         for one, two in pairs:
             if not is_consistent(first, one.root, second, two.root, proof):
                 raise Wrong("inconsistent", first=first, second=second)

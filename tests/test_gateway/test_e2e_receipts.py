@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidSignature
 
 from tests.test_gateway import evidence
 from tests.test_gateway.live import Caller, Live
+from tests.test_verify_audit.made import judged
 
 FULL = {"Lgsp-Receipt": "full"}
 
@@ -81,6 +82,28 @@ async def test_a_full_receipt_of_a_failure_verifies_by_itself(caller: Caller, li
     ):
         entry = evidence.proven(reply.problem["receipt"], log_key)
         assert entry["outcome"]["code"] == reply.problem["code"]
+
+
+async def test_the_file_for_outsiders_verifies_what_callers_get(
+    caller: Caller, live: Live, log_key: Path, tmp_path: Path
+) -> None:
+    miss = next(case for case in live.described["cases"]["population/person"] if case["status"] == 404)
+    told = [(await caller.ask(name, headers=FULL)).body for name in caller.samples]
+    told.append((await caller.ask("population/person", miss["body"], headers=FULL)).body)
+    told.append((await caller.ask("population/person", {"personal_id": "x"}, headers=FULL)).body)
+    bearer = {"Authorization": f"Bearer {await caller.token('province')}", **FULL}
+    path = "/v1/dossiers/000.00.00.H26-260109-0001"
+    dossier = live.described["samples"]["dossiers/dossier"]["body"]
+    told.append((await caller.send("PUT", path, headers=bearer, json=dossier)).body)
+    told.append((await caller.send("GET", path, headers=bearer)).body)
+    for number, body in enumerate(told):
+        (tmp_path / f"{number}.json").write_bytes(body)
+        status, facts = judged(tmp_path / f"{number}.json", key=log_key)
+        assert status == 0, (facts, body)
+        answered = number < len(caller.samples) or number == len(told) - 1
+        assert (("holds", "data: the content that the entry commits to") in facts) is answered
+    (tmp_path / "plain.json").write_bytes((await caller.ask("population/person")).body)
+    assert judged(tmp_path / "plain.json", key=log_key)[0] == 1
 
 
 async def test_subjects_are_committed_to_with_their_roles(caller: Caller, log_key: Path) -> None:
