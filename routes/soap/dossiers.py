@@ -21,6 +21,7 @@ from routes.dossiers.asking import LIMIT, pusher
 from routes.dossiers.lines import Line, Refused, take_lines
 from routes.dossiers.published import Parts, refusing
 from routes.dossiers.pushing import REPLAYED, pushed, registered
+from routes.dossiers.stream import AT_ONCE
 from routes.dossiers.viewing import CURSOR, deliveries_page, dossier_shown, position_of
 from routes.language import preferred
 from routes.soap.addressed import heard, no_operation
@@ -34,7 +35,7 @@ from routes.soap.published import add_contract
 from routes.soap.replies import REPLY, envelope
 from schemas.dossiers.idempotency import HEADER, key_from_header
 from schemas.dossiers.messages import GetDossier, ListDeliveries, PushStatus, RegisterDossier
-from schemas.errors import Flaw, GatewayError, Invalid, Malformed, Text
+from schemas.errors import Flaw, GatewayError, Invalid, Malformed, Overloaded, Text
 from security.xml import MESSAGE
 from sync.intake import GROUP, Taken
 
@@ -79,14 +80,28 @@ class _Service:
             "ListDeliveries": self._list,
         }
         self._elements = {request_name(element): element for element in OFFERED}
-        # Many events with what is said about them are longer than any question.
-        self._max_body = max(means.max_body, MESSAGE.size)
+        self._large = 0
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Answer one request."""
+        """Answer one request.
+
+        Many events with what is said about them are longer than any question: what is, has to say so beforehand, and
+        only so many of these are read at once, since who sends it may not be known before all of it is there.
+        """
+        if (request.content_length or 0) <= self._means.max_body:
+            return await self._answer(request, self._means.max_body)
+        if self._large >= AT_ONCE:
+            raise Overloaded(retry_after=2)
+        self._large += 1
+        try:
+            return await self._answer(request, max(self._means.max_body, MESSAGE.size))
+        finally:
+            self._large -= 1
+
+    async def _answer(self, request: web.Request, max_body: int) -> web.Response:
         reply = request[REPLY]
         reply.database = SERVICE
-        incoming = await receive(request, self._means.judges, self._max_body)
+        incoming = await receive(request, self._means.judges, max_body)
         element = self._elements.get(incoming.payload.tag)
         if element is None:
             raise no_operation(incoming.payload, self._elements)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from routes.soap import dossiers
 from schemas.errors import EvidenceUnavailable
 from security.audit.log import AuditLog
 from tests.test_intake.source import Source, a_code
@@ -421,6 +422,16 @@ def test_hostile_insides_are_refused(soap11: Door) -> None:
     assert soap11.push(code, a_status(note=big), code).status == 413
     assert soap11.ask(good, "<g:Fields>code</g:Fields>").problem["errors"][0]["header"] == "Fields"
     assert soap11.ask(good).answer["replayed"] == "false"
+
+
+def test_only_so_many_large_messages_at_once(soap11: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [an_event(a_code(), "1", note="x" * 3_900) for _ in range(300)]
+    with monkeypatch.context() as patched:
+        patched.setattr(dossiers, "AT_ONCE", 0)
+        refused = soap11.push_many(events)
+        assert (refused.code, refused.problem["status"], refused.headers["Retry-After"]) == ("overloaded", "503", "2")
+        assert soap11.push_many(events[:9]).status == 200
+    assert len(soap11.push_many(events).answer["results"]) == 300
 
 
 def test_nothing_durable_is_503_and_a_failure_on_the_way_is_told_event_by_event(
