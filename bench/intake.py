@@ -32,6 +32,7 @@ from security.audit.vault import Vault
 from sync.database import open_storage, upgrade
 from sync.intake import GROUP, Intake, Taken
 from sync.sealing import DossierSealer
+from sync.under_way import UnderWay
 
 LEAST: Final = 2_500
 """Durable events per CPU-second that are asked for."""
@@ -102,7 +103,7 @@ async def _run(directory: Path, events: int) -> dict[str, Any]:
     signer = Signer("lgsp.example/bench", Ed25519PrivateKey.generate())
     log = await AuditLog.open(storage, signer, Sealer(Vault(directory / "vault"), _MASTERS))
     own = DossierSealer(Sealer(Vault(directory / "vault"), _MASTERS))
-    intake = Intake(log, storage, own, Sync(), VOCABULARIES)
+    intake = Intake(log, storage, own, Sync(), VOCABULARIES, UnderWay(directory / "under-way.lock"))
     try:
         registered, pushed = lines(events)
         await _pushed(intake, registered, replayed=False)

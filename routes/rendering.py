@@ -18,6 +18,6 @@ def in_language(language: Language, text: Text) -> str:
 
 def wait_of(error: GatewayError) -> int | None:
     """Return the whole seconds after which an error may be gone, None where nothing is promised."""
-    if error.status == 429 or (error.status in (502, 503) and error.retryable):
+    if error.status == 429 or (error.status in (409, 502, 503) and error.retryable):
         return ceil(min(max(error.retry_after or 1, 1), _DAY))
     return None

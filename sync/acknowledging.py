@@ -91,7 +91,7 @@ class Acknowledging:
             body = DossierBody.model_validate({**said["dossier"], "deliver": False})
             # Refused: another agency registered it in this moment.
             with suppress(Refused):
-                await self._intake.take_one(caller, request_id, self._intake.prepare(caller, filed.code, None, body))
+                await self._intake.take_one(request_id, self._intake.prepare(caller, filed.code, None, body))
         return await self._read(lambda connection: dossier(connection, filed.code))
 
     async def _keep(

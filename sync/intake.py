@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -32,9 +33,10 @@ from security.audit.log import BATCH, AuditLog
 from security.audit.receipt import Receipt
 from storage.engine import Storage, Work
 from storage.errors import StorageError
-from sync.pushes import Push, evidence, prepared
+from sync.pushes import Push, evidence, key_tag, prepared
 from sync.recall import Known, answered, receipts, version_numbers
 from sync.sealing import Body, DossierSealer
+from sync.under_way import UnderWay
 from sync.writing import Accepted, GroupOfPushes, Repeated
 
 T = TypeVar("T")
@@ -72,6 +74,7 @@ class Intake:
         sealer: DossierSealer,
         settings: Sync,
         vocabularies: Mapping[str, Vocabulary],
+        under_way: UnderWay,
         handed_in: Callable[[], None] = lambda: None,
     ) -> None:
         self._log = log
@@ -81,13 +84,14 @@ class Intake:
         self._vocabularies = vocabularies
         self._handed_in = handed_in
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="dossier-sealer")
-        self._running: set[tuple[str, bytes]] = set()
+        self._under_way = under_way
         self._waiting: list[tuple[Push, asyncio.Future[Taken | GatewayError]]] = []
         self._drainer: asyncio.Task[None] | None = None
 
     def close(self) -> None:
         """Wait for what is being sealed."""
         self._threads.shutdown()
+        self._under_way.close()
 
     def seal_with(self, sealer: DossierSealer) -> None:
         """Go on with rotated master keys."""
@@ -97,21 +101,31 @@ class Intake:
         """Make what was validated ready for `take`."""
         return prepared(caller, code, key, body, self._vocabularies, self._sealer)
 
-    async def take_one(self, caller: Caller, request_id: str, push: Push) -> Taken:
-        """Take one push as `take` does; raises IdempotencyInProgress while another with its key is under way here."""
-        if push.key_tag is None:
-            return await self._with_others(request_id, push)
-        running = caller.client_id, push.key_tag
-        if running in self._running:
-            raise IdempotencyInProgress(retry_after=1)
-        self._running.add(running)
-        try:
-            return await self._with_others(request_id, push)
-        finally:
-            self._running.discard(running)
+    @asynccontextmanager
+    async def working_on(self, caller: Caller, key: str | None) -> AsyncIterator[None]:
+        """Hold a key while its request is read and taken; raises IdempotencyInProgress where another one holds it.
 
-    async def _with_others(self, request_id: str, push: Push) -> Taken:
-        """Take a push together with those that other requests bring meanwhile: they share statements and a commit."""
+        Requests whose key was answered before do not wait for each other. Raises EvidenceUnavailable.
+        """
+        if key is None:
+            yield
+            return
+        tag = key_tag(self._sealer, caller, key)
+        if self._under_way.begin(tag):
+            try:
+                yield
+            finally:
+                self._under_way.end(tag)
+        elif await self._read(lambda connection: answered(connection, [tag])):
+            yield
+        else:
+            raise IdempotencyInProgress(retry_after=1)
+
+    async def take_one(self, request_id: str, push: Push) -> Taken:
+        """Take one push as `take` does, together with those that other requests bring meanwhile: they share a commit.
+
+        The caller works on its key (`working_on`).
+        """
         push.request_id = request_id
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Taken | GatewayError] = loop.create_future()

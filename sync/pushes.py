@@ -85,9 +85,14 @@ def prepared(
         at = round(moment(body.at).timestamp() * 1000)
     else:
         kind, means, at = "registration", None, 0
-    key_tag = None if key is None else sealer.tag("key", f"{caller.client_id}\0{key}")
+    tag = None if key is None else key_tag(sealer, caller, key)
     body_tag = sealer.tag("body", f"{kind}\0{code}\0{content.decode()}")
-    return Push(caller, new_id(), kind, code, body, content, data, key_tag, body_tag, means, at)
+    return Push(caller, new_id(), kind, code, body, content, data, tag, body_tag, means, at)
+
+
+def key_tag(sealer: DossierSealer, caller: Caller, key: str) -> bytes:
+    """The keyed digest of a key of a request; the same key of two clients are two keys."""
+    return sealer.tag("key", f"{caller.client_id}\0{key}")
 
 
 def evidence(push: Push, now: datetime) -> Evidence:

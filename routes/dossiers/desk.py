@@ -15,6 +15,7 @@ from sync.intake import Intake
 from sync.opening import Opener
 from sync.repairs import Repairs
 from sync.sealing import DossierSealer
+from sync.under_way import UnderWay
 from sync.waking import Bell
 
 
@@ -44,8 +45,10 @@ async def desk(settings: Settings, storage: Storage, log: AuditLog, sealer: Seal
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     own = DossierSealer(sealer)
+    # Beside the vault, where all processes of a node find it.
+    under_way = UnderWay(settings.keys.vault.parent / "under-way.lock")
     bell = Bell.at(settings.keys.vault.parent, settings.redis.url.get_secret_value())
-    intake = Intake(log, storage, own, settings.sync, vocabularies, handed_in=bell.ring)
+    intake = Intake(log, storage, own, settings.sync, vocabularies, under_way, bell.ring)
     try:
         opener = Opener(own)
         yield Desk(intake, opener, Repairs(storage, log, opener, vocabularies, settings.sync), bell)

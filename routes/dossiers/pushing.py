@@ -49,8 +49,9 @@ def put_dossier(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
     async def put(request: web.Request) -> web.Response:
         caller, code, full = pusher(request), dossier_code(request), wants_full(request)
         key = _key(request) if HEADER in request.headers else None
-        body = await _body(request, means, DossierBody)
-        about, taken = await registered(means.intake, caller, request[REQUEST_ID], code, key, body)
+        async with means.intake.working_on(caller, key):
+            body = await _body(request, means, DossierBody)
+            about, taken = await registered(means.intake, caller, request[REQUEST_ID], code, key, body)
         return await _answer(means, about, taken, full=full)
 
     return put
@@ -62,8 +63,10 @@ def post_status(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
     async def post(request: web.Request) -> web.Response:
         caller, code, full = pusher(request), dossier_code(request), wants_full(request)
         key = _key(request)
-        body = await _body(request, means, StatusEvent)
-        about, taken = await pushed(means.intake, caller, request[REQUEST_ID], code, key, body)
+        # The first request with a key is under way from its head on, however long its body takes.
+        async with means.intake.working_on(caller, key):
+            body = await _body(request, means, StatusEvent)
+            about, taken = await pushed(means.intake, caller, request[REQUEST_ID], code, key, body)
         return await _answer(means, about, taken, full=full)
 
     return post
@@ -72,8 +75,11 @@ def post_status(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
 async def registered(
     intake: Intake, caller: Caller, request_id: str, code: str, key: str | None, body: DossierBody
 ) -> tuple[dict[str, Any], Taken]:
-    """Take a dossier; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`."""
-    taken = await intake.take_one(caller, request_id, intake.prepare(caller, code, key, body))
+    """Take a dossier; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`.
+
+    The caller works on its key (`Intake.working_on`).
+    """
+    taken = await intake.take_one(request_id, intake.prepare(caller, code, key, body))
     delivery = taken.event_id if body.deliver else None
     return {"code": code, "version": taken.version, "delivery": delivery, "result": taken.result}, taken
 
@@ -81,8 +87,11 @@ async def registered(
 async def pushed(
     intake: Intake, caller: Caller, request_id: str, code: str, key: str, body: StatusEvent
 ) -> tuple[dict[str, Any], Taken]:
-    """Take one status; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`."""
-    taken = await intake.take_one(caller, request_id, intake.prepare(caller, code, key, body))
+    """Take one status; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`.
+
+    The caller works on its key (`Intake.working_on`).
+    """
+    taken = await intake.take_one(request_id, intake.prepare(caller, code, key, body))
     return {"code": code, "delivery": taken.event_id, "result": taken.result, "reason": taken.reason}, taken
 
 

@@ -118,18 +118,18 @@ class _Service:
     async def _register(self, call: _Call) -> Answer:
         question: RegisterDossier = await self._question(call, "RegisterDossier")
         _check_header(call.request, question.key)
-        told, taken = await registered(
-            self._intake, call.request[CALLER], call.id, question.code, question.key, question.dossier
-        )
+        caller = call.request[CALLER]
+        async with self._intake.working_on(caller, question.key):
+            told, taken = await registered(self._intake, caller, call.id, question.code, question.key, question.dossier)
         return await self._taken(call, "RegisterDossier", told, taken)
 
     async def _push(self, call: _Call) -> Answer:
         question: PushStatus = await self._question(call, "PushStatus")
         _check_header(call.request, question.key)
+        caller = call.request[CALLER]
         try:
-            told, taken = await pushed(
-                self._intake, call.request[CALLER], call.id, question.code, question.key, question
-            )
+            async with self._intake.working_on(caller, question.key):
+                told, taken = await pushed(self._intake, caller, call.id, question.code, question.key, question)
         except GatewayError as error:
             raise placed(error, "PushStatus") from None
         return await self._taken(call, "PushStatus", told, taken)

@@ -26,6 +26,7 @@ from sync.intake import Intake
 from sync.liveness import owner
 from sync.opening import Opener
 from sync.sealing import DossierSealer
+from sync.under_way import UnderWay
 from tests.test_audit.audit_world import World, a_world
 from tests.test_portal.visitor import Visitor
 from tests.test_portal_adapter.wiring import at, reaching
@@ -142,7 +143,8 @@ async def a_box(url: str, vault: Path, portal: Visitor, generation: str = "1") -
     endpoint = at(portal.url, generation, secret=portal.secret)
     async with a_world(url, vault) as world, reaching(endpoint) as gateway:
         sealer = DossierSealer(world.sealer)
-        intake = Intake(world.log, world.storage, sealer, Sync(), VOCABULARIES)
+        under_way = UnderWay(vault.parent / "under-way.lock")
+        intake = Intake(world.log, world.storage, sealer, Sync(), VOCABULARIES, under_way)
         opener = Opener(sealer)
         acknowledging = Acknowledging(world.storage, world.log, opener, intake)
         box = Box(world, portal, endpoint, gateway.handler, acknowledging, opener)

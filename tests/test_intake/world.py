@@ -20,6 +20,7 @@ from sync.intake import Intake, Taken
 from sync.pushes import Push
 from sync.sealing import DossierSealer
 from sync.tables import DOSSIER_EVENTS
+from sync.under_way import UnderWay
 from tests.test_audit.audit_world import World, a_world
 
 CODE = "000.00.00.H26-261130-0001"
@@ -63,11 +64,12 @@ class Desk:
         self, body: dict[str, Any], *, code: str = CODE, key: str | None = None, caller: Caller = PROVINCE
     ) -> Taken:
         push = self.status(body, code=code, key=key, caller=caller)
-        return await self.intake.take_one(caller, "r-1", push)
+        async with self.intake.working_on(caller, key):
+            return await self.intake.take_one("r-1", push)
 
     async def put(self, body: dict[str, Any] | None = None, *, code: str = CODE, caller: Caller = PROVINCE) -> Taken:
         push = self.intake.prepare(caller, code, None, DossierBody.model_validate(body or a_dossier()))
-        return await self.intake.take_one(caller, "r-1", push)
+        return await self.intake.take_one("r-1", push)
 
     async def all(self, pushes: list[Push], caller: Caller = PROVINCE) -> list[Taken | GatewayError]:
         return await self.intake.take(caller, "r-1", pushes)
@@ -92,7 +94,9 @@ class Desk:
 async def a_desk(url: str, vault: Path, **settings: Any) -> AsyncIterator[Desk]:
     async with a_world(url, vault) as world:
         sealer = DossierSealer(world.sealer)
-        intake = Intake(world.log, world.storage, sealer, Sync(**settings), VOCABULARIES)
+        intake = Intake(
+            world.log, world.storage, sealer, Sync(**settings), VOCABULARIES, UnderWay(vault.parent / "under-way.lock")
+        )
         try:
             yield Desk(world, intake)
         finally:
