@@ -101,7 +101,7 @@ def test_wrong_codes_and_media_types(province: Source) -> None:
     assert code_of(text) == (415, "unsupported-media-type")
 
 
-def signed(province: Source, code: str, key: str, body: bytes) -> dict[str, str]:
+def signed(province: Source, code: str, key: str, body: bytes, *, over_key: bool = True) -> dict[str, str]:
     """The headers of a push with the province's own signature (RFC 9421)."""
     papers = province.deployed.clients["province"]
     url = urlsplit(PUBLIC)
@@ -112,7 +112,8 @@ def signed(province: Source, code: str, key: str, body: bytes) -> dict[str, str]
         "Idempotency-Key": key,
     }
     path = f"/v1/dossiers/{code}/statuses"
-    request = HttpRequest("POST", url.scheme, url.netloc, path, fields_of(headers.items()), body)
+    covered = {name: value for name, value in headers.items() if over_key or name != "Idempotency-Key"}
+    request = HttpRequest("POST", url.scheme, url.netloc, path, fields_of(covered.items()), body)
     own = SigningKey.load(Path(papers["key"]), Path(papers["certificate"]))
     return headers | sign_request(request, own.private, key_id(own.certificate))
 
@@ -125,7 +126,12 @@ def test_a_signature_that_is_sent_is_checked_and_counts_once(province: Source) -
         named = {name.replace("-", "_"): value for name, value in sent.items()}
         return province.deployed.ask("POST", f"/v1/dossiers/{code}/statuses", content, **named)
 
+    bare = push(signed(province, code, f"{code}-1", body, over_key=False), body)
+    assert (*code_of(bare), bare.json["reason"]) == (403, "signature-rejected", "not-covered")
+    assert "idempotency-key" in bare.json["detail"]
     headers = signed(province, code, f"{code}-1", body)
+    other = push(headers | {"Idempotency-Key": f"{code}-2"}, body)
+    assert (*code_of(other), other.json["reason"]) == (403, "signature-rejected", "altered")
     changed = push(headers, body.replace(b'"4"', b'"9"'))
     assert (*code_of(changed), changed.json["reason"]) == (403, "signature-rejected", "altered")
     assert push(headers, body).status == 202
