@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from commands.common import AsJson, Config, fail, group, pairs, run, show, table
+from commands.reconciling import reconcile
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = group("dossiers", "Dossiers, their deliveries, and what to do about those that did not end well.")
+app.command()(reconcile)
 
 Code = Annotated[str | None, typer.Option("--code", help="Of this dossier.")]
 Client = Annotated[str | None, typer.Option("--client", help="Of this source.")]

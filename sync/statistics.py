@@ -49,10 +49,10 @@ class Count:
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
     @property
-    def on_time_rate(self) -> float | None:
-        """What part of the results with a deadline was handed over by it; None where there was none."""
+    def on_time_rate(self) -> str | None:
+        """What part of the results with a deadline was handed over by it, a decimal; None where there was none."""
         timed = self.early + self.on_time + self.late
-        return round((self.early + self.on_time) / timed, 4) if timed else None
+        return f"{(self.early + self.on_time) / timed:.4f}" if timed else None
 
 
 @dataclass(slots=True)

@@ -60,7 +60,7 @@ async def test_each_dossier_is_counted_by_its_channel_and_its_deadline(post: Pos
     online, total = found.counts.online, found.counts.total
     assert (online.received, total.received, online.resolved, total.resolved) == (4, 6, 3, 3)
     assert (online.early, online.on_time, online.late) == (1, 1, 1)
-    assert online.on_time_rate == 0.6667
+    assert online.on_time_rate == "0.6667"
     assert (total.within_deadline, total.overdue, total.closed_without_result) == (0, 2, 1)
     assert found.statuses == {"done": 4, "in-progress": 0, "paused": 0, "other": 2}
     assert found.procedures["2.002492"].total.received == 1
