@@ -20,6 +20,7 @@ from routes.openapi_inbox import inbox_paths, inbox_schemas
 from routes.openapi_models import Schema, fixed_schemas, model_schemas, pascal, reference, schema_name
 from routes.openapi_older import older
 from routes.openapi_paths import OPENAPI_VERSIONS, TAGS, fixed_paths
+from routes.openapi_reconciliations import reconciliation_paths, reconciliation_schemas
 from routes.openapi_repairs import repair_paths, repair_schemas
 from routes.openapi_responses import EXCHANGE, RATE, REQUEST_ID, header_refs, headers, problems
 from schemas.errors import Flaw, Invalid, Text, UpstreamSignatureRejected
@@ -76,12 +77,14 @@ def document(
         "paths": paths
         | dossier_paths(public_url)
         | repair_paths(public_url)
+        | reconciliation_paths(public_url)
         | inbox_paths(public_url)
         | fixed_paths(public_url, health=health),
         "components": {
             "schemas": model_schemas(databases)
             | dossier_schemas()
             | repair_schemas()
+            | reconciliation_schemas()
             | inbox_schemas()
             | fixed_schemas(),
             "parameters": _parameters(),
