@@ -14,7 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, text, update
 
+from security.audit.canonical import JSON
 from storage.bulk import insert_rows, rows_among
+from sync.callbacks import Told, tell
 from sync.comparison import Finding, Snapshot
 from sync.liveness import is_gone
 from sync.outbox import LeaseLost
@@ -293,6 +295,9 @@ def end(connection: Connection, position: int, owner: str, now: int) -> None:
         .where(_ROW.position == position)
         .values(state=state, ended_at=now, findings=one.findings + left, lease_owner=None, lease_until=None)
     )
+    told: dict[str, JSON] = {"id": one.id, "day": one.day, "state": state, "link": f"/v1/reconciliations/{one.id}"}
+    told |= {"dossiers": one.dossiers, "checked": one.checked, "findings": one.findings + left}
+    tell(connection, [Told("reconciliation.finished", one.agency, told)], now)
 
 
 def _of(row: Row[Any]) -> Reconciliation:

@@ -26,6 +26,7 @@ PUSHED = {
     *("/v1/dossiers/{code}", "/v1/dossiers/{code}/statuses", "/v1/dossiers/statuses", "/v1/deliveries"),
     *("/v1/deliveries/{id}/retry", "/v1/deliveries/retry", "/v1/deliveries/discard", "/v1/destinations"),
     *("/v1/inbox/dossiers", "/v1/inbox/dossiers/{code}", "/v1/inbox/dossiers/{code}/ack"),
+    *("/v1/reconciliations", "/v1/reconciliations/{id}", "/v1/statistics"),
 }
 PUBLIC = {"/v1/public/dossiers/{code}"}
 

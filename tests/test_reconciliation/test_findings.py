@@ -1,5 +1,8 @@
 """What differs at the portal is found, and nothing else."""
 
+import json
+
+from tests.test_callbacks.world import Office, a_webhook, add_clients
 from tests.test_delivery.doubles import Double, refusing
 from tests.test_delivery.world import Post, a_code, a_dossier, a_status
 from tests.test_intake.world import CODE, OTHER_CODE
@@ -75,3 +78,26 @@ async def test_another_agency_and_another_day_are_not_concerned(local: Post) -> 
         overs = [await ended(local, one) for one in ones]
     assert [(over.state, over.dossiers, over.findings) for over in overs] == [("done", 0, 0)] * 2
     assert [await found(local, one) for one in ones] == [[], []]
+
+
+async def test_receivers_of_the_agency_are_told_that_it_ended(local: Post) -> None:
+    office = Office(local.desk.world.storage)
+    await add_clients(office.storage, province="H26", neighbour="H22")
+    webhook = a_webhook("http://127.0.0.1:9/", events=["reconciliation.finished"])
+    await office.configure(province=webhook, neighbour=webhook)
+    await delivered(local)
+    await restated(local, CODE, "5")
+    one = await begun(local)
+    async with working(a_reconciler(local)):
+        await ended(local, one)
+    (told,) = await office.rows()
+    assert (told["client_id"], told["type"]) == ("province", "reconciliation.finished")
+    assert json.loads(told["data"]) == {
+        "id": one.id,
+        "day": one.day,
+        "state": "done",
+        "dossiers": 1,
+        "checked": 1,
+        "findings": 1,
+        "link": f"/v1/reconciliations/{one.id}",
+    }
