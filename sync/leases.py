@@ -22,7 +22,9 @@ from sync.queue import Queues
 from sync.rows import EVENT_COLUMNS, Event
 from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIER_EVENTS, DOSSIERS
 from sync.verdicts import Verdict
+from sync.watch import Lease
 
+_UNREGISTERED: Final = "no-such-dossier"
 HOLD: Final = ("lease_owner", "lease_until", "next_due")
 """What a lease is, in the row of its dossier."""
 
@@ -72,7 +74,7 @@ def next_due(connection: Connection, destination: str) -> int | None:
     """When a dossier has to be looked at first; None while nothing is to be sent."""
     first = (
         select(DOSSIERS.c.next_due)
-        .where(DOSSIERS.c.destination == destination, DOSSIERS.c.next_due.is_not(None))
+        .where(DOSSIERS.c.destination == destination, DOSSIERS.c.next_due.is_not(None), _FREE_NOW)
         .order_by(DOSSIERS.c.next_due)
         .limit(1)
     )
@@ -84,14 +86,15 @@ def next_due(connection: Connection, destination: str) -> int | None:
 def sendable(queues: Queues, codes: Sequence[str]) -> dict[str, list[Event]]:
     """Read what of these dossiers may go next, at most one of each: nothing behind a dead letter.
 
-    A registration that the portal refused waits for an amendment, which says the whole anew and goes in its place.
+    A registration that the portal refused waits for an amendment, which says the whole anew and goes in its place; so
+    does a status of a dossier that the portal does not have.
     """
     found = foremost(queues, codes)
     going: dict[str, list[Event]] = {}
     for code, events in found.items():
         head = events[0]
         going[code] = [head] if head.state != "dead" else []
-        if head.state == "dead" and head.kind == "registration":
+        if head.state == "dead" and (head.kind == "registration" or head.reason == _UNREGISTERED):
             going[code] = _amendment(queues.connection, code)
     return going
 
@@ -120,7 +123,7 @@ def claim(connection: Connection, destination: str, owner: str, now: int, limit:
         return []
     due = (
         select(DOSSIERS.c.code)
-        .where(DOSSIERS.c.destination == destination, DOSSIERS.c.next_due <= now)
+        .where(DOSSIERS.c.destination == destination, DOSSIERS.c.next_due <= now, _FREE_NOW)
         .order_by(DOSSIERS.c.next_due)
         .limit(1 if allowed.failures else limit)
     )
@@ -138,7 +141,9 @@ def claim(connection: Connection, destination: str, owner: str, now: int, limit:
             settle(queues, code, left)
             continue
         event, dossier = left[0], queues.dossiers[code]
-        if track := queues.tracks.get(code, {}).get(event.client_id):
+        # What stands for a registration that the portal never took overtakes nothing.
+        overtakes = event.kind != "registration" or dossier.delivered_position is not None
+        if overtakes and (track := queues.tracks.get(code, {}).get(event.client_id)):
             queues.move(code, event.client_id, ordering.sent(track, event.place))
         held.append((owner, until, until, code))
         adopted = dossier.standing == "adopted"
@@ -181,6 +186,13 @@ def gone(connection: Connection) -> list[str]:
     return [name for name in connection.execute(owners).scalars() if is_gone(name)]
 
 
+def held_by_others(connection: Connection, owner: str) -> list[Lease]:
+    """Read the leases of all other workers."""
+    columns = (DOSSIERS.c.code, DOSSIERS.c.lease_owner, DOSSIERS.c.lease_until)
+    held = select(*columns).where(DOSSIERS.c.lease_owner.is_not(None), DOSSIERS.c.lease_owner != owner)
+    return [Lease(*row) for row in connection.execute(held)]
+
+
 def release(connection: Connection, owner: str, due_at: int) -> int:
     """Give up what a worker holds; tell how many dossiers.
 
@@ -200,6 +212,8 @@ def release_some(connection: Connection, owner: str, codes: Sequence[str], due_a
     connection.execute(_FREE, times)
 
 
+_FREE_NOW = DOSSIERS.c.lease_owner.is_(None)
+"""Whoever holds a lease gives it up, or another sees that it is over (`sync.watch`)."""
 _LATER = (
     update(DOSSIER_EVENTS)
     .where(

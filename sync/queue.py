@@ -108,7 +108,8 @@ class Queues:
             held = Held(*row)
             place = place_of(held)
             self._held[held.code, held.client_id, place] = held
-            stands = ordering.Held(place, held.accepted_at / 1000, held.state == "waiting")
+            since = held.accepted_at if held.due_at is None else held.due_at
+            stands = ordering.Held(place, since / 1000, held.state == "waiting")
             found.setdefault((held.code, held.client_id), []).append(stands)
         for (code, client_id), all_held in found.items():
             tracks = self.tracks[code]
@@ -201,7 +202,7 @@ class Queues:
         self._national.append({"the_position": event.position, "the_national": national})
         row = Held(
             event.position, code, client_id, event.agency, event.ordinal, event.behind, event.accepted_at, national,
-            "waiting",
+            "waiting", event.due_at,
         )  # fmt: skip
         self.tracks.setdefault(code, {})
         self.move(code, client_id, after)
@@ -332,7 +333,7 @@ class Queues:
         if state == "quarantined":
             self._aside.append(row.position)
             self.unsettled.add(row.code)
-        values = (state, reason, " ".join(flags), held, due_at)
+        values = (state, reason, " ".join(flags), held, row.due_at if held else due_at)
         change = dict(zip([f"the_{name}" for name in _CHANGED], values, strict=True))
         self._changes.append({"the_position": row.position, **change})
 

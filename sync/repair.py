@@ -29,6 +29,8 @@ _STATES: Final[Mapping[Act, tuple[str, ...]]] = {
     "retry": ("dead", "quarantined"),
     "discard": ("dead", "quarantined", "waiting", "queued", "late"),
 }
+MENDED: Final = _STATES["retry"]
+"""States in which something needs somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class Repair:
         if event.state not in _STATES[self._act]:
             return "untouched"
         if self._act == "discard":
-            changes.append(_changed(event, "discarded", "given-up", None))
+            # What fills a place goes on filling it since when it did.
+            changes.append(_changed(event, "discarded", "given-up", event.due_at if event.held else None))
             return "discarded"
         if event.state == "dead":
             changes.append(_changed(event, "queued", None, self._now))

@@ -93,6 +93,8 @@ class Held(NamedTuple):
     accepted_at: int
     national: str | None
     state: str
+    # Since when it waits, where that is not `accepted_at`.
+    due_at: int | None = None
 
 
 def place_of(row: Event | Held) -> Place:

@@ -20,9 +20,11 @@ from config.sync import Sync
 from schemas.errors import GatewayError
 from storage.engine import Storage
 from storage.errors import StorageError
+from sync.clock import Steps, is_behind, retime
 from sync.delivery import Courier
 from sync.destinations import condition
-from sync.leases import Claim, claim, gone, next_due, release, release_some
+from sync.leases import Claim, claim, gone, held_by_others, next_due, release, release_some
+from sync.watch import Watch
 
 log = structlog.get_logger()
 
@@ -47,6 +49,8 @@ class Worker:
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopping = False
+        self._watch = Watch(settings.lease)
+        self._steps = Steps()
         # The last claim found as much as it may take: there is more.
         self._more = False
         self._swept = float("-inf")
@@ -90,11 +94,10 @@ class Worker:
         """Do what can be done now; return the seconds until there may be more."""
         self._woken.clear()
         now = _now()
+        await self._follow_the_clock(now)
         if time.monotonic() - self._swept >= _SWEEP_S:
             self._swept = time.monotonic()
-            for name in await self._storage.read(gone):
-                freed = await self._storage.write(partial(release, owner=name, due_at=self._settled()))
-                log.info("leases-freed", dossiers=freed)
+            await self._sweep()
         if time.monotonic() - self._measured >= _MEASURE_S:
             self._measured = time.monotonic()
             await self._measure(now)
@@ -119,6 +122,30 @@ class Worker:
             self._under_way.add(task)
             task.add_done_callback(self._over)
         return 0.0
+
+    async def _follow_the_clock(self, now: int) -> None:
+        """Let nothing wait for a time that a clock before this one meant."""
+        first = self._swept == float("-inf")
+        went_back = self._steps.back(now / 1000, time.monotonic())
+        if not went_back and not (first and await self._storage.read(partial(is_behind, now=now))):
+            return
+        mended = await self._storage.write(
+            partial(retime, destination=self._destination, now=now, settings=self._settings)
+        )
+        log.warning("clock-set-back", dossiers=mended)
+
+    async def _sweep(self) -> None:
+        """Free what workers hold that are gone, or have not been heard of for as long as leases last."""
+        for name in await self._storage.read(gone):
+            freed = await self._storage.write(partial(release, owner=name, due_at=self._settled()))
+            log.info("leases-freed", dossiers=freed)
+        held = await self._storage.read(partial(held_by_others, owner=self._owner))
+        over: dict[str, list[str]] = {}
+        for lease in self._watch.over(held, time.monotonic()):
+            over.setdefault(lease.owner, []).append(lease.code)
+        for name, codes in over.items():
+            await self._storage.write(partial(release_some, owner=name, codes=codes, due_at=_now()))
+            log.info("leases-over", dossiers=len(codes))
 
     async def _deliver(self, claims: Sequence[Claim]) -> None:
         try:

@@ -42,7 +42,6 @@ async def test_a_lease_that_ran_out_lets_another_worker_look_and_go_on(post: Pos
     post.start(Double(post.handler, hanging(reached, applies=True)), name="elsewhere:1:1:x")
     await reached.wait()
     post.abandon()
-    await post.end_leases()
-    post.start()
+    post.end_leases(post.start())
     await post.drained()
     await post.is_exact({code: list(STATUSES)})

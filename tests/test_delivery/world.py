@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, update
-
 from adapters.portal import PORTAL
 from config.settings import Endpoint
 from config.sync import Sync
@@ -22,7 +20,8 @@ from sync.delivery import Courier
 from sync.liveness import owner
 from sync.opening import Opener
 from sync.sealing import DossierSealer
-from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS, DOSSIERS
+from sync.tables import DELIVERY_ATTEMPTS, DESTINATIONS
+from sync.watch import Watch
 from sync.worker import Worker
 from tests.test_audit.audit_world import a_world
 from tests.test_intake.world import Desk, a_desk, a_dossier, a_status
@@ -71,13 +70,9 @@ class Post:
         self.abandoned += self.running
         self.running.clear()
 
-    async def end_leases(self) -> None:
-        """Let as much time pass for the leases as they last."""
-
-        def now_over(connection: Connection) -> None:
-            connection.execute(update(DOSSIERS).where(DOSSIERS.c.lease_until.is_not(None)).values(next_due=0))
-
-        await self.desk.world.storage.write(now_over)
+    def end_leases(self, worker: Worker) -> None:
+        """Let a worker that has just started find leases of others over when it looks first."""
+        worker._watch = Watch(0.0)
 
     @staticmethod
     def now() -> int:
