@@ -14,6 +14,7 @@ from routes.openapi_responses import ANYWHERE, KNOWN_CALLER, answer, problems
 from schemas import errors as e
 from schemas.dossiers.models import DossierBody, DossierLine, StatusEvent, StatusLine
 from schemas.dossiers.statuses import Degree
+from schemas.dossiers.views import Delivery, WholeDossier
 from schemas.identifiers import DossierCode
 from sync.reading import STATES
 
@@ -27,7 +28,6 @@ JSON: Final = "application/json"
 TEXT: Final[Schema] = {"type": "string"}
 NULLABLE: Final[Schema] = {"type": ["string", "null"]}
 INTEGER: Final[Schema] = {"type": "integer"}
-_OPEN: Final[Schema] = {"type": "object"}
 _RESULT: Final[Schema] = {"type": "string", "enum": ["accepted", "duplicate", "waiting", "late", "quarantined"]}
 _PUSHED: Final = (
     *KNOWN_CALLER,
@@ -45,8 +45,21 @@ _SIGNED: Final = (*COMMON, "Receipt", "ContentDigest", "SignatureInput", "Signat
 
 def dossier_schemas() -> dict[str, Schema]:
     """Return the schemas of what is pushed and of deliveries."""
-    pushed = named_schemas("Dossiers", (DossierBody, StatusEvent, DossierLine, StatusLine))
-    return pushed | {"DossiersDelivery": _delivery(), "DossiersView": _view()}
+    models = (DossierBody, StatusEvent, DossierLine, StatusLine, Delivery, WholeDossier)
+    found = named_schemas("Dossiers", models)
+    whole, delivered = found["DossiersWholeDossier"], found["DossiersDeliveryOfDossier"]
+    _add(whole, "receipt", _receipt())
+    # Over SOAP, where an element has one type alone, it has two names.
+    del delivered["properties"]["dossier"]
+    pushed = [reference("DossiersStatusEvent"), reference("DossiersDossierBody"), {"type": "null"}]
+    _add(delivered, "event", delivered["properties"].pop("event") | {"anyOf": pushed})
+    delivered["properties"]["event"]["description"] = "What was pushed; null once the keys of its period are destroyed"
+    return found
+
+
+def _add(schema: Schema, name: str, member: Schema) -> None:
+    schema["properties"][name] = member
+    schema["required"].append(name)
 
 
 def dossier_paths(public_url: str) -> dict[str, Any]:
@@ -137,7 +150,10 @@ def _get(public_url: str) -> dict[str, Any]:
         "Everything about a dossier, for the agency that registered it: timeline, versions, deliveries with every "
         "attempt. For others it is not there",
         [_code(), *map(shared, (*COMMON, "Receipt"))],
-        {"200": answer("Hồ sơ · The dossier", JSON, reference("DossiersView")), **problems(trouble, public_url)},
+        {
+            "200": answer("Hồ sơ · The dossier", JSON, reference("DossiersWholeDossier")),
+            **problems(trouble, public_url),
+        },
     )
 
 
@@ -150,6 +166,11 @@ def _deliveries(public_url: str) -> dict[str, Any]:
         "The deliveries of the caller's agency in the order in which they were accepted",
         [
             _query("state", "Trạng thái · Only those in this state", state),
+            _query("code", "Mã hồ sơ · Only those of this dossier", TEXT),
+            _query("client", "Nguồn · Only those of this client", TEXT),
+            _query("reason", "Lý do · Only those with this reason", TEXT),
+            _query("fingerprint", "Dấu vân · Only those that failed alike", TEXT),
+            _query("status", "Trạng thái quốc gia · Only those of this national status", TEXT),
             _query("limit", "Số mục · How many", INTEGER | {"minimum": 1, "maximum": MOST}, example=LIMIT),
             _query("after", "Con trỏ `next` của trang trước · `next` of the page before", TEXT),
             *map(shared, COMMON),
@@ -175,56 +196,6 @@ def _public(public_url: str) -> dict[str, Any]:
             **problems((*ANYWHERE, e.Invalid, e.EvidenceUnavailable, e.TooManyRequests), public_url),
         },
         security=[],
-    )
-
-
-def _delivery() -> Schema:
-    attempt = {"number": INTEGER, "at": TEXT, "duration_ms": {"type": ["integer", "null"]}, "outcome": TEXT}
-    return closed(
-        {
-            "id": TEXT | {"title": "Mã sự kiện", "description": "Id of the event, as in its receipt's entry"},
-            "code": TEXT,
-            "kind": {"type": "string", "enum": ["registration", "status"]},
-            "version": {"type": ["integer", "null"]},
-            "sequence": {"type": ["integer", "null"]},
-            "vocabulary": NULLABLE,
-            "source_status": NULLABLE,
-            "status": NULLABLE | {"description": "National code"},
-            "at": TEXT,
-            "client": TEXT,
-            "state": {"type": "string", "enum": list(STATES)},
-            "step": TEXT | {"description": "The state more exactly: `queued`, `sending` and others"},
-            "reason": NULLABLE,
-            "flags": listed(TEXT),
-            "destination": TEXT,
-            "accepted_at": TEXT,
-            "due_at": NULLABLE,
-            "delivered_at": NULLABLE,
-            "receipt_index": INTEGER,
-            "attempts": listed(closed(attempt | {"code": NULLABLE, "reason": NULLABLE})),
-        }
-    )
-
-
-def _view() -> Schema:
-    return closed(
-        {
-            "code": TEXT,
-            "procedure": NULLABLE,
-            "agency": NULLABLE,
-            "client": NULLABLE,
-            "standing": {"type": "string", "enum": ["registered", "adopted"]},
-            "version": INTEGER,
-            "status": NULLABLE | {"description": "National status once everything accepted so far is delivered"},
-            "delivered_status": NULLABLE,
-            "registered_at": TEXT,
-            "changed_at": TEXT,
-            "deadlines": closed({"due_at": NULLABLE}),
-            "versions": listed(_OPEN),
-            "deliveries": listed(_OPEN),
-            "timeline": listed(_OPEN),
-            "receipt": _receipt(),
-        }
     )
 
 
