@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from adapters.transport import Message
 from sandbox.guide import Disappointed, Guide, Told, expect
+from sandbox.tour_soap import pushed_again
 
 # The same at every tour of a demo: a dossier of which nothing new is said.
 _CODE: Final = "000.00.00.H26-260105-0001"
@@ -106,6 +107,7 @@ async def dossiers_tour(guide: Guide) -> None:
 
     await guide.stop("dossiers: register", registered)
     await guide.stop("dossiers: status, twice", pushed)
+    await guide.stop("dossiers: through the other door", lambda: pushed_again(guide, _CODE, _KEY))
     await guide.stop("dossiers: at the portal", delivered)
     await guide.stop("dossiers: answer lost", lost)
     await guide.stop("dossiers: who sees what", seen)

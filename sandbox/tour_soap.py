@@ -12,6 +12,7 @@ from adapters.transport import Message, Reply
 from routes.soap.names import CONTENT_TYPES, GATEWAY, action_of, camel, element_of, namespace
 from routes.soap.types import ITEM
 from sandbox.guide import Guide, expect
+from schemas.dossiers.messages import PushStatus
 from schemas.exchange import Database, Operation
 from schemas.fields import Branch, Shape, shape_of
 from security.elements import accept_unsigned, elements_at
@@ -24,6 +25,7 @@ from security.trust import AnchoredTrust
 
 _NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _PERSON: Final = "population/person"
+_DOSSIERS: Final = "dossiers"
 
 
 async def soap_tour(guide: Guide) -> None:
@@ -44,18 +46,35 @@ async def soap_tour(guide: Guide) -> None:
     await guide.stop("WSDL", lambda: _contracts(guide))
 
 
+async def pushed_again(guide: Guide, code: str, key: str) -> str:
+    """Push the sample's status, which came over REST, through this door: it is known by its key."""
+    said = {"code": code, "key": key, **guide.described["samples"]["dossiers/status"]["body"]}
+    payload = _wrapper(_DOSSIERS, "PushStatus", shape_of(PushStatus), said)
+    for version in SOAP:
+        envelope = f'<e:Envelope xmlns:e="{SOAP[version]}"><e:Body>{payload}</e:Body></e:Envelope>'
+        reply = await _send(guide, _DOSSIERS, envelope.encode(), version, client="province")
+        expect(reply.status, 200)
+        (body,) = elements_at(accept_unsigned(reply.body), ("Body",), f"{{{SOAP[version]}}}")
+        (replayed,) = elements_at(body, ("PushStatusResponse", "replayed"), f"{{{namespace(_DOSSIERS)}}}")
+        expect(replayed.text, "true")
+    return "the same status over SOAP 1.1 and 1.2: the answer that REST gave, marked as replayed"
+
+
 def _operations(guide: Guide) -> list[tuple[str, Database, Operation]]:
     named = ((f"{each.name}/{one.name}", each, one) for each in DATABASES for one in each.operations)
     return [(name, database, operation) for name, database, operation in named if name in guide.described["samples"]]
 
 
 def _payload(guide: Guide, name: str, database: Database, operation: Operation) -> str:
-    body: Mapping[str, Any] = guide.described["samples"][name]["body"]
+    body = guide.described["samples"][name]["body"]
+    return _wrapper(database.name, element_of(operation), shape_of(operation.question), body)
+
+
+def _wrapper(service: str, element: str, shape: Shape, body: Mapping[str, Any]) -> str:
     # The contract's order, which is the declaration's.
-    named = [(camel(member.name), member.name) for member in shape_of(operation.question).members]
+    named = [(camel(member.name), member.name) for member in shape.members]
     inside = "".join(f"<{name}>{_text(body[member])}</{name}>" for name, member in named if member in body)
-    element = element_of(operation)
-    return f'<{element} xmlns="{namespace(database.name)}">{inside}</{element}>'
+    return f'<{element} xmlns="{namespace(service)}">{inside}</{element}>'
 
 
 def _asked(guide: Guide, name: str, database: Database, operation: Operation, version: SoapVersion) -> bytes:
