@@ -117,12 +117,13 @@ class InboxReader:
         trouble: str | None = None
         wait = every
         try:
-            await self._read(claimed.cursor)
+            # A page that cannot be read as a whole, one too large for example, may hold many that can.
+            await self._read(claimed.cursor, 1 if claimed.failures else self._settings.page)
         except ReaderReplaced:
             log.warning("lease-lost", portal=self._portal.name)
             return every
         except EvidenceUnavailable:
-            await self._rest(None, _FIRST_PAUSE_S, 0)
+            await self._rest("evidence-unavailable", _FIRST_PAUSE_S, claimed.failures + 1)
             raise
         except GatewayError as error:
             trouble = error.code
@@ -153,11 +154,11 @@ class InboxReader:
 
         await self._storage.write(write)
 
-    async def _read(self, cursor: str | None) -> None:
+    async def _read(self, cursor: str | None, limit: int) -> None:
         for _ in range(_PAGES):
             if self._stopping.is_set():
                 return
-            data = await self._ask(cursor)
+            data = await self._ask(cursor, limit)
             following = data.get("next")
             if data["dossiers"]:
                 await self._keep(data["dossiers"], following)
@@ -172,7 +173,7 @@ class InboxReader:
             raise ReaderReplaced
         go_on(connection, self._portal.name, cursor, _now() + _LEASE_MS)
 
-    async def _ask(self, cursor: str | None) -> Mapping[str, Any]:
+    async def _ask(self, cursor: str | None, limit: int) -> Mapping[str, Any]:
         operation = self._portal.operation("filed")
         if operation is None:
             raise TypeError("the portal has no operation filed")
@@ -180,7 +181,7 @@ class InboxReader:
             id=new_id(),
             database=self._portal,
             operation=operation,
-            question=FiledQuestion(after=cursor, limit=self._settings.page),
+            question=FiledQuestion(after=cursor, limit=limit),
             caller=self._caller,
             purpose=_PURPOSE,
             asked_at=datetime.now(UTC),

@@ -11,7 +11,7 @@ from aiohttp import web
 from standardwebhooks import WebhookVerificationError
 
 from sync.callback_tables import CALLBACK_RECEIVERS, CALLBACKS
-from sync.callbacks import Told, expire, switch
+from sync.callbacks import Callback, Sent, Told, claim, end, expire, switch
 from tests.test_callbacks.receiver import FORMER, SECRET, Receiver
 from tests.test_callbacks.world import CODE, Office, a_webhook, filed
 
@@ -122,6 +122,24 @@ async def test_one_that_is_down_delays_no_other_and_is_left_alone(office: Office
     at = await office.receiver("old")
     assert at["due_at"] > begun + 200_000
     assert sum(row["attempts"] for row in await office.rows() if row["client_id"] == "old") <= 4
+
+
+async def test_after_a_failure_one_shows_whether_the_others_may_follow(office: Office) -> None:
+    await office.configure(province=a_webhook("http://127.0.0.1:9/"))
+    await office.tell(*(filed(code=f"000.00.00.H26-261130-{number:04}") for number in range(3)))
+    now = time.time_ns() // 1_000_000
+
+    async def taken() -> list[Callback]:
+        found, _ = await office.storage.write(lambda connection: claim(connection, "province", "me", now, now + 1, 10))
+        return found
+
+    assert len(await taken()) == 3
+    failed = [Sent(each, "500", ok=False, due_at=now) for each in await taken()]
+    await office.storage.write(lambda connection: end(connection, "province", "me", failed, now, now))
+    (probe,) = await taken()
+    passed = [Sent(probe, "204", ok=True)]
+    await office.storage.write(lambda connection: end(connection, "province", "me", passed, now, now))
+    assert len(await taken()) == 2
 
 
 async def test_a_pause_that_is_asked_for_is_kept(local: Office, receiver: Receiver) -> None:

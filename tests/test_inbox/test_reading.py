@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import NotFound
+from schemas.errors import NotFound, UpstreamUnreadable
 from schemas.exchange import Answer, Exchange
 from sync import inbox
 from sync.inbox import visible
@@ -196,6 +196,32 @@ async def test_a_portal_that_misbehaves_is_read_when_it_does_so_no_more(local: B
     assert await local.states() == [(CODE, 1, "new")]
     await local.read_again()
     assert (await local.standing())["failures"] == 0
+
+
+async def test_what_is_too_much_at_once_is_fetched_one_by_one(local: Box) -> None:
+    asked: list[int] = []
+
+    async def handler(exchange: Exchange) -> Answer:
+        question: Any = exchange.question
+        asked.append(question.limit)
+        if question.limit > 1:
+            raise UpstreamUnreadable
+        return await local.handler(exchange)
+
+    codes = [f"H26-20261130-{number:07}" for number in range(1, 4)]
+    await local.file(*(filed(code) for code in codes))
+    local.start(handler, every=0.01)
+
+    async def failed() -> bool:
+        return bool((await local.standing()).get("failures"))
+
+    await local.until(failed)
+    await local.change(due_at=0)
+    await local.stop()
+    local.start(handler, every=600.0)
+    await local.holds(3)
+    assert [code for code, *_ in await local.states()] == codes
+    assert asked[0] == 3
 
 
 async def test_an_agency_sees_what_it_or_a_unit_below_it_is_to_handle(box: Box) -> None:
