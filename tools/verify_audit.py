@@ -922,7 +922,7 @@ RESULTS = (
 COMMANDS = (
     (r"certificates\.pem", "openssl verify -CAfile ROOT.pem -untrusted {0} {0}"),
     (r"revocation/", "openssl crl -inform DER -in {0} -noout -text -CAfile CA.pem"),
-    (r"revocation/", "openssl ocsp -respin {0} -resp_text -CAfile ROOT.pem"),
+    (r"revocation/", "openssl ocsp -respin {0} -resp_text -CAfile ROOT.pem -verify_other certificates.pem"),
     (r"timestamp\.tsr", "openssl ts -verify -in {0} -digest {1} -CAfile TSA.pem"),
 )
 
