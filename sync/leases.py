@@ -116,7 +116,8 @@ def _amendment(connection: Connection, code: str) -> list[Event]:
 def claim(connection: Connection, destination: str, owner: str, now: int, limit: int, settings: Sync) -> list[Claim]:
     """Take up to `limit` events that are due, each the next of its dossier, and hold them for `settings.lease`.
 
-    After a failure of the destination only one is taken: it shows whether the others may follow.
+    After a failure of the destination only one is taken, by one worker: it shows whether the others may follow. Nothing
+    else is sent until its outcome is kept, or for the longest pause where that never comes.
     """
     allowed = gate(connection, destination)
     if allowed.paused or allowed.due_at > now:
@@ -154,6 +155,9 @@ def claim(connection: Connection, destination: str, owner: str, now: int, limit:
     _doubted(connection, claims)
     sending = [("sending", each.event.position) for each in claims if each.event.state != "sending"]
     update_rows(connection, DOSSIER_EVENTS, ("state",), ("position",), sending)
+    if claims and allowed.failures:
+        alone = now + round(settings.longest_pause * 1000)
+        connection.execute(update(DESTINATIONS).where(DESTINATIONS.c.name == destination).values(due_at=alone))
     return claims
 
 
