@@ -4,6 +4,7 @@ A further database is declared in a module of its own (`adapters/NAME.py`, with 
 `schemas/NAME.py`) and gets one entry here; routes, OpenAPI, grants and evidence follow from the declaration.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from adapters import civil_status, enterprise, land, population, portal, social_insurance, tax
@@ -18,5 +19,12 @@ DATABASES: Final[tuple[Database, ...]] = (
     civil_status.DATABASE,
 )
 
-DESTINATIONS: Final[tuple[Database, ...]] = (portal.PORTAL,)
-"""Where the gateway itself sends what it was given to deliver: callers have no way there, and it may be left out."""
+
+def destinations(endpoints: Iterable[str]) -> tuple[Database, ...]:
+    """Return where the gateway itself sends what it was given to deliver: callers have no way there.
+
+    That is the national portal, and once more for each of these endpoints whose name begins with `portal-`: another
+    generation of its interface, or another account there. Any of them may be left out.
+    """
+    further = sorted(name for name in endpoints if name.startswith(f"{portal.PORTAL.name}-"))
+    return portal.PORTAL, *(portal.at_endpoint(name) for name in further)

@@ -10,6 +10,7 @@ of generation 2 are ours; `adapters.portal_login.DEFAULTS` marks each path, and 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from adapters.portal_binding import Portal, Way
@@ -201,3 +202,8 @@ PORTAL: Final = Database(
     ),
     logins={"portal": PortalLogin()},
 )
+
+
+def at_endpoint(name: str) -> Database:
+    """Return the portal as it is reached through another endpoint, by whose name it goes."""
+    return replace(PORTAL, name=name, logins={name: PortalLogin()})

@@ -37,6 +37,9 @@ Id = Annotated[str | None, typer.Option("--id", help="This one.")]
 Expect = Annotated[int | None, typer.Option("--expect", min=0, help="How many they are; without it: count only.")]
 
 
+Destination = Annotated[str, typer.Option("--destination", help="Which, where there are several.")]
+
+
 @app.command(name="show")
 def show_dossier(
     code: Annotated[str, typer.Argument(metavar="CODE", help="Code of the dossier.")],
@@ -140,27 +143,29 @@ def discard(
 
 @app.command()
 def destinations(config: Config = None, as_json: AsJson = False) -> None:
-    """Show how the national portal is, as far as delivering tells, and what waits for it."""
+    """Show how each destination is, as far as delivering tells, and what waits for it."""
     import time
     from dataclasses import asdict
 
     from sync.destinations import condition
-    from sync.queue import DESTINATION
 
-    async def work(at: Desk) -> dict[str, Any]:
+    async def work(at: Desk) -> list[dict[str, Any]]:
         now = time.time_ns() // 1_000_000
-        return asdict(await at.storage.read(lambda connection: condition(connection, DESTINATION, now)))
+        names = _destinations(at)
+        return await at.storage.read(lambda connection: [asdict(condition(connection, name, now)) for name in names])
 
     found = at_desk(work, config)
     if as_json:
-        show({"destinations": [found]})
+        show({"destinations": found})
     else:
-        pairs(found)
+        for one in found:
+            pairs(one)
 
 
 @app.command()
 def pause(
     why: Annotated[str, typer.Option("--why", help="Shown to the agencies whose events wait.")],
+    destination: Destination = "portal",
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -169,30 +174,41 @@ def pause(
 
     from config.logging import identifier_shaped
     from sync.destinations import paused
-    from sync.queue import DESTINATION
 
     if identifier_shaped(why):
         fail("--why must not hold a number that identifies a person", 2)
 
     async def work(at: Desk) -> None:
-        write = paused(DESTINATION, at.by, why, time.time_ns() // 1_000_000)
-        await at.make_with("destination-paused", {"destination": DESTINATION, "reason": why}, write)
+        _known(at, destination)
+        write = paused(destination, at.by, why, time.time_ns() // 1_000_000)
+        await at.make_with("destination-paused", {"destination": destination, "reason": why}, write)
 
     at_desk(work, config)
-    _held(DESTINATION, "paused", as_json)
+    _held(destination, "paused", as_json)
 
 
 @app.command()
-def resume(config: Config = None, as_json: AsJson = False) -> None:
+def resume(destination: Destination = "portal", config: Config = None, as_json: AsJson = False) -> None:
     """Let the portal be sent to again, at once."""
     from sync.destinations import resumed
-    from sync.queue import DESTINATION
 
     async def work(at: Desk) -> None:
-        await at.make_with("destination-resumed", {"destination": DESTINATION}, resumed(DESTINATION))
+        _known(at, destination)
+        await at.make_with("destination-resumed", {"destination": destination}, resumed(destination))
 
     at_desk(work, config)
-    _held(DESTINATION, "resumed", as_json)
+    _held(destination, "resumed", as_json)
+
+
+def _destinations(at: Desk) -> list[str]:
+    from adapters import destinations as declared
+
+    return [one.name for one in declared(at.settings.endpoints)]
+
+
+def _known(at: Desk, destination: str) -> None:
+    if destination not in (names := _destinations(at)):
+        fail(f"there is no destination {destination}; known are {', '.join(names)}", 2)
 
 
 def _held(destination: str, what: str, as_json: bool) -> None:

@@ -23,7 +23,7 @@ def serve(
     """Run the gateway until SIGTERM; SIGHUP or `lgsp reload` takes new keys, clients and certificates."""
     from aiohttp import web
 
-    from adapters import DATABASES, DESTINATIONS
+    from adapters import DATABASES, destinations
     from adapters.contract_check import hold_to_contracts
     from adapters.dispatch import served
     from config.settings import Settings, load
@@ -49,7 +49,7 @@ def serve(
             settings = settings.model_copy(update={"server": server})
         if not listens_on_loopback_only(settings) and (found := list(sandbox_material(settings))):
             fail("sandbox material is refused outside loopback:\n  " + "\n  ".join(found))
-        hold_to_contracts(served(DATABASES, settings.endpoints, DESTINATIONS))
+        hold_to_contracts(served(DATABASES, settings.endpoints, destinations(settings.endpoints)))
         with announced(settings):
             code = serve_until_told(settings, make)
     raise typer.Exit(code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -254,6 +254,13 @@ class Settings(BaseSettings):
     vocabularies: dict[str, Vocabulary] = Field(default_factory=dict)
     inbox: Inbox = Field(default_factory=Inbox)
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _destinations_are_there(self) -> Self:
+        for name, source in self.sync.sources.items():
+            if source.destination is not None and source.destination not in self.endpoints:
+                raise ValueError(f"sync.sources.{name}.destination: there is no [endpoints.{source.destination}]")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from config.sections import Section
 
+DESTINATION: Final = "portal"
+"""Where dossiers go unless their source says otherwise."""
 Mode = Literal["strict", "warn", "off"]
 
 
 class Source(Section):
-    """What holds for one source (client id): how strictly its transitions between statuses are judged."""
+    """What holds for one source (client id): how strictly its transitions between statuses are judged.
+
+    `destination` is where dossiers go that it registers: the endpoint `portal`, or one called `portal-` and a name.
+    """
 
     transitions: Mode | None = None
+    destination: str | None = Field(default=None, pattern=r"^portal(-[a-z0-9-]{1,32})?$")
 
 
 class Vocabulary(Section):
@@ -62,3 +68,8 @@ class Sync(Section):
         """How strictly transitions of this source are judged."""
         own = self.sources.get(source)
         return self.transitions if own is None or own.transitions is None else own.transitions
+
+    def destination(self, source: str) -> str:
+        """Where dossiers of this source go."""
+        own = self.sources.get(source)
+        return DESTINATION if own is None or own.destination is None else own.destination

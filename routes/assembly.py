@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from adapters import DESTINATIONS
+from adapters import destinations as declared_destinations
 from adapters.bindings import Codec
 from adapters.breakers import Breakers, SqlBreakerStore
 from adapters.carriage import login_for, scheme_of
@@ -128,8 +128,9 @@ def stages(trail: AuditTrail, limiter: Limiter, once: Stage, retrying: Stage) ->
 async def assembled(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[Gateway]:
     """Open everything a worker needs; raises ConfigurationError, StorageError, KeysUnusable, EvidenceUnavailable."""
     endpoints = settings.endpoints
-    destinations = served(DESTINATIONS, endpoints, databases)
-    databases = served(databases, endpoints, DESTINATIONS)
+    declared = declared_destinations(endpoints)
+    destinations = served(declared, endpoints, databases)
+    databases = served(databases, endpoints, declared)
     reached = (*databases, *destinations)
     async with AsyncExitStack() as opened:
         # First in, last out: a collector that hangs delays no evidence.

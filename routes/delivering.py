@@ -9,14 +9,16 @@ from typing import Final
 
 from aiohttp import web
 
+from adapters import destinations
+from adapters.dispatch import served
 from config.settings import Settings
+from config.sync import DESTINATION
 from routes.assembly import Gateway, assembled
 from routes.receiving import receiving
 from schemas.exchange import Database
 from sync.delivery import Courier, own_caller
 from sync.figure_filling import fill
 from sync.liveness import owner
-from sync.queue import DESTINATION
 from sync.reconciler import Reconciler
 from sync.worker import Worker
 
@@ -37,28 +39,39 @@ async def delivering(gateway: Gateway) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _delivering(gateway: Gateway) -> AsyncIterator[None]:
-    portal = next((each for each in gateway.destinations if each.name == DESTINATION), None)
-    if portal is None:
-        async with receiving(gateway):
-            yield
-        return
-    settings, me = gateway.settings.sync, owner()
-    endpoint = gateway.settings.endpoints[DESTINATION]
-    courier = Courier(gateway.handler, portal, endpoint, gateway.log, gateway.dossiers.opener, me, settings)
-    worker = Worker(gateway.storage, courier, DESTINATION, me, settings)
-    caller = own_caller(portal, endpoint, settings)
-    reconciler = Reconciler(gateway.storage, gateway.log, gateway.handler, portal, caller, owner(), settings)
-    running = [asyncio.create_task(worker.run()), asyncio.create_task(reconciler.run())]
+    workers = [_worker(gateway, portal) for portal in gateway.destinations]
+    reconcilers = [_reconciler(gateway, portal) for portal in gateway.destinations if portal.name == DESTINATION]
+    loops: list[Worker | Reconciler] = [*workers, *reconcilers]
+    running = [asyncio.create_task(one.run()) for one in loops]
+
+    def wake() -> None:
+        for worker in workers:
+            worker.wake()
+
     try:
-        async with gateway.dossiers.bell.heard_by(worker.wake), receiving(gateway):
+        async with gateway.dossiers.bell.heard_by(wake), receiving(gateway):
             yield
     finally:
-        worker.stop()
-        reconciler.stop()
-        await asyncio.wait(running, timeout=gateway.settings.server.grace)
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        for one in loops:
+            one.stop()
+        if running:
+            await asyncio.wait(running, timeout=gateway.settings.server.grace)
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+
+
+def _worker(gateway: Gateway, portal: Database) -> Worker:
+    settings, me = gateway.settings.sync, owner()
+    endpoint = gateway.settings.endpoints[portal.name]
+    courier = Courier(gateway.handler, portal, endpoint, gateway.log, gateway.dossiers.opener, me, settings)
+    return Worker(gateway.storage, courier, portal.name, me, settings)
+
+
+def _reconciler(gateway: Gateway, portal: Database) -> Reconciler:
+    settings = gateway.settings.sync
+    caller = own_caller(portal, gateway.settings.endpoints[portal.name], settings)
+    return Reconciler(gateway.storage, gateway.log, gateway.handler, portal, caller, owner(), settings)
 
 
 async def beside(app: web.Application) -> AsyncIterator[None]:
@@ -70,7 +83,7 @@ async def beside(app: web.Application) -> AsyncIterator[None]:
 @asynccontextmanager
 async def delivering_alone(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[None]:
     """Deliver while the block runs, in a process that answers nobody; raises as `assembled`."""
-    if DESTINATION not in settings.endpoints and not settings.webhooks:
+    if not served(destinations(settings.endpoints), settings.endpoints, databases) and not settings.webhooks:
         yield
         return
     async with assembled(settings, databases) as gateway, delivering(gateway):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters import DESTINATIONS
+from adapters import destinations
 from adapters.carriage import compiled, doubt, scheme_of
 from adapters.dispatch import endpoint_of
 from adapters.schemes import Scheme, secret_of
@@ -34,7 +34,9 @@ def endpoint_findings(settings: Settings, databases: Sequence[Database]) -> Iter
     needed: dict[str, list[tuple[Database, str]]] = {}
     # Where nothing is delivered to needs no section.
     reached = [
-        one for one in DESTINATIONS if settings.endpoints.keys() & {endpoint_of(one, each) for each in one.operations}
+        one
+        for one in destinations(settings.endpoints)
+        if settings.endpoints.keys() & {endpoint_of(one, each) for each in one.operations}
     ]
     everything = (*databases, *reached)
     for database in everything:

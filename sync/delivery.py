@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from sync import wording
 from sync.leases import Claim, Try
 from sync.opening import Opener
 from sync.outbox import Beginning, Ended, Ending, LeaseLost
-from sync.verdicts import FOUND, Verdict, answered, bounded, pause, unanswered
+from sync.verdicts import FOUND, NOT_OFFERED, Verdict, answered, bounded, pause, unanswered
 
 log = structlog.get_logger()
 
@@ -173,6 +173,10 @@ class Courier:
             verdicts = answered(answer.data, len(letters), registers=operation == "register")
         except GatewayError as error:
             verdicts = unanswered(error, len(letters))
+            if operation == "register" and updating and not turns:
+                verdicts = [
+                    _already_there(verdict, letter.claim) for letter, verdict in zip(letters, verdicts, strict=True)
+                ]
         took = round((time.monotonic() - started) * 1000)
         ends: list[Ended] = []
         other: list[_Letter] = []
@@ -273,6 +277,16 @@ class Courier:
             attempts=event.attempts,
             details=details,
         )
+
+
+def _already_there(verdict: Verdict, claim: Claim) -> Verdict:
+    """What becomes of a dossier that cannot be created, for it is there, where the portal offers no way to replace it.
+
+    Where an earlier attempt has no known end it is that one which is there.
+    """
+    if verdict.reason != NOT_OFFERED:
+        return verdict
+    return FOUND if claim.in_doubt else replace(verdict, reason="already-exists")
 
 
 def _told(each: Try, looked: Verdict) -> Verdict:

@@ -48,8 +48,11 @@ def _first_of(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[
 
 
 _LISTED: Final = ", ".join(f'e."{column.name}"' for column in EVENT_COLUMNS)
+# A portal that offers no way to amend a dossier still takes its statuses.
+_UNTELLABLE: Final = "state = 'dead' AND kind = 'registration' AND version > 1 AND coalesce(reason, '') = 'not-offered'"
 _FIRST: Final = (
-    f"WHERE {OPEN} AND e.code = {{code}} AND e.client_id = {{client}} ORDER BY ordinal, behind, position LIMIT 1"
+    f"WHERE {OPEN} AND e.code = {{code}} AND e.client_id = {{client}} AND NOT ({_UNTELLABLE})"
+    " ORDER BY ordinal, behind, position LIMIT 1"
 )
 _FIRST_POSTGRESQL: Final = (
     f"SELECT {_LISTED} FROM unnest($1::text[], $2::text[]) AS w(code, client_id) CROSS JOIN LATERAL"  # noqa: S608

@@ -149,7 +149,9 @@ def claim(connection: Connection, destination: str, owner: str, now: int, limit:
         held.append((owner, until, until, code))
         adopted = dossier.standing == "adopted"
         standing = dossier.delivered_status or (dossier.status if adopted else None)
-        claims.append(Claim(event, adopted or (event.version or 1) > 1, standing, in_doubt=False))
+        # A version of a dossier that the portal never took creates it there.
+        held_there = adopted or ((event.version or 1) > 1 and dossier.delivered_position is not None)
+        claims.append(Claim(event, held_there, standing, in_doubt=False))
     queues.save()
     update_rows(connection, DOSSIERS, HOLD, ("code",), held)
     _doubted(connection, claims)

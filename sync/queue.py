@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
 
-from config.sync import Sync
+from config.sync import DESTINATION, Sync
 from schemas.dossiers import ordering
 from schemas.dossiers.ordering import FIRST, Decision, Earlier, Place, Track, Waits
 from schemas.dossiers.transitions import judge
@@ -39,13 +39,16 @@ from sync.rows import (
 from sync.tables import DOSSIER_EVENTS, DOSSIER_TRACKS, DOSSIERS
 from sync.tellings import set_aside
 
-DESTINATION: Final = "portal"
-
 _CHANGED = ("state", "reason", "flags", "held", "due_at")
 _CHANGE = (
     update(DOSSIER_EVENTS)
     .where(DOSSIER_EVENTS.c.position == bindparam("the_position"))
     .values({name: bindparam(f"the_{name}") for name in _CHANGED})
+)
+_ELSEWHERE = (
+    update(DOSSIER_EVENTS)
+    .where(DOSSIER_EVENTS.c.code == bindparam("the_code"))
+    .values(destination=bindparam("the_destination"))
 )
 _NATIONAL = (
     update(DOSSIER_EVENTS)
@@ -115,13 +118,13 @@ class Queues:
             tracks = self.tracks[code]
             tracks[client_id] = replace(tracks[client_id], held=tuple(sorted(all_held, key=lambda one: one.place)))
 
-    def dossier(self, code: str) -> Dossier:
-        """Return a dossier, which comes into being unregistered with the first event about it."""
+    def dossier(self, code: str, destination: str = DESTINATION) -> Dossier:
+        """Return a dossier, which comes into being unregistered with the first event about it, bound for there."""
         found = self.dossiers.get(code)
         if found is None:
             now, none = self.now, None
             found = self.dossiers[code] = Dossier(
-                code, "unknown", none, none, none, 0, now, now, none, none, none, DESTINATION, none, none, none
+                code, "unknown", none, none, none, 0, now, now, none, none, none, destination, none, none, none
             )
         return found
 
@@ -167,6 +170,16 @@ class Queues:
         self.move(event.code, event.client_id, ordering.kept(track, decision, now))
         self._release(dossier, event.client_id)
         return decision
+
+    def send_to(self, dossier: Dossier, destination: str) -> None:
+        """Have a dossier and everything that was handed in for it sent there."""
+        if dossier.destination == destination:
+            return
+        dossier.destination = destination
+        self.connection.execute(_ELSEWHERE, {"the_code": dossier.code, "the_destination": destination})
+        for event in self.fresh:
+            if event.code == dossier.code:
+                event.destination = destination
 
     def register(self, dossier: Dossier, event: Event | None) -> None:
         """Let the statuses go that waited for a dossier, registered now; `event` is what tells the portal, if any."""

@@ -15,7 +15,7 @@ from schemas.errors import Conflict, Flaw, Refused, Text
 from storage.together import Rows
 from sync.figures import said_of
 from sync.pushes import Push
-from sync.queue import DESTINATION, Queues
+from sync.queue import Queues
 from sync.recall import Earlier, Known, Version, answered, repeated, versions
 from sync.rows import Dossier, Event
 from sync.tables import DOSSIER_VERSIONS, IDEMPOTENCY
@@ -120,7 +120,7 @@ class GroupOfPushes:
         return self._dossier(group, push, push.body, index)
 
     def _status(self, group: _Group, push: Push, body: StatusEvent, index: int) -> Accepted:
-        dossier = group.queues.dossier(push.code)
+        dossier = group.queues.dossier(push.code, self._destination(push))
         trouble: str | None = push.meaning.reason if isinstance(push.meaning, NoMeaning) else None
         if dossier.registered and dossier.agency != push.caller.agency:
             trouble = "other-agency"
@@ -129,7 +129,7 @@ class GroupOfPushes:
         earlier: ordering.Earlier | None = None
         if before is not None:
             earlier = "same" if before.body_tag == push.body_tag else "other"
-        event = self._event(push, index)
+        event = self._event(push, index, dossier.destination)
         event.sequence, event.at = body.sequence, push.at
         event.vocabulary, event.source_status, event.national = body.vocabulary, push.shown_status, push.national
         decision = group.queues.accept(event, earlier=earlier, trouble=trouble)
@@ -144,7 +144,7 @@ class GroupOfPushes:
 
     def _dossier(self, group: _Group, push: Push, body: DossierBody, index: int) -> Accepted:
         queues = group.queues
-        dossier = queues.dossier(push.code)
+        dossier = queues.dossier(push.code, self._destination(push))
         if dossier.registered and dossier.agency != push.caller.agency:
             raise Refused(_OTHER, reason="other-agency")
         newest = group.newest.get(push.code)
@@ -153,7 +153,10 @@ class GroupOfPushes:
         first = not dossier.registered
         dossier.version += 1
         dossier.procedure, dossier.changed_at = body.procedure, self._now
-        event = self._event(push, index)
+        if first:
+            # Where it goes is its owner's to say.
+            queues.send_to(dossier, self._destination(push))
+        event = self._event(push, index, dossier.destination)
         event.version, event.at = dossier.version, self._now
         if first:
             self._own(dossier, push, body)
@@ -172,14 +175,17 @@ class GroupOfPushes:
         # What the portal holds of an adopted dossier is not known unless its owner says so.
         dossier.status = first_status(body) if body.deliver else body.status
 
-    def _event(self, push: Push, index: int) -> Event:
+    def _destination(self, push: Push) -> str:
+        return self._settings.destination(push.caller.client_id)
+
+    def _event(self, push: Push, index: int, destination: str) -> Event:
         sealed = push.sealed
         if sealed is None:
             raise TypeError("a push is sealed before it is written")
         caller, none = push.caller, None
         return Event(
             index, push.event_id, push.code, caller.client_id, caller.agency, push.kind, none, none, 0, 0, 0, 0,
-            self._now, none, none, none, "waiting", none, "", DESTINATION, 0, none, none, push.body_tag,
+            self._now, none, none, none, "waiting", none, "", destination, 0, none, none, push.body_tag,
             sealed.period, sealed.slot, sealed.sealed,
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import DATABASES, DESTINATIONS
+from adapters import DATABASES, destinations
 from adapters.dispatch import served
 from config.settings import ConfigurationError, Endpoint, Settings, load
 from routes.diagnosis import configuration
@@ -47,8 +47,19 @@ def test_it_may_be_left_out(tmp_path: Path) -> None:
 
 def test_it_is_served_beside_the_databases_that_are_asked() -> None:
     endpoints = {"tax": ANYWHERE, "portal": ANYWHERE}
-    assert [one.name for one in served(DATABASES, endpoints, DESTINATIONS)] == ["tax"]
-    assert [one.name for one in served(DESTINATIONS, endpoints, DATABASES)] == ["portal"]
-    assert served(DESTINATIONS, {"tax": ANYWHERE}, DATABASES) == ()
+    assert [one.name for one in served(DATABASES, endpoints, destinations(endpoints))] == ["tax"]
+    assert [one.name for one in served(destinations(endpoints), endpoints, DATABASES)] == ["portal"]
+    assert served(destinations(()), {"tax": ANYWHERE}, DATABASES) == ()
     with pytest.raises(ConfigurationError, match=r"\[endpoints\.portall\]: no operation uses it; known are .*portal"):
-        served(DATABASES, {"portall": ANYWHERE}, DESTINATIONS)
+        served(DATABASES, {"portall": ANYWHERE}, destinations(("portall",)))
+
+
+def test_another_generation_of_it_is_another_destination(tmp_path: Path) -> None:
+    endpoints = {"portal-2": ANYWHERE, "portal": ANYWHERE}
+    assert [one.name for one in served(destinations(endpoints), endpoints)] == ["portal", "portal-2"]
+    section = f"[endpoints.portal-2]\n{SOUND}"
+    ((level, _),) = found(tmp_path, section + "params = { generation = '2' }\n")
+    assert level == "ok"
+    assert found(tmp_path, section) == [
+        ("problem", "[endpoints.portal-2]: needs params.madonvi: the code of the unit in whose name is sent")
+    ]
