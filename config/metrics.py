@@ -43,6 +43,7 @@ class Metrics:
     audit_batch: Histogram
     audit_append_seconds: Histogram
     log_size: Gauge
+    pushes: Counter
     deliveries: Counter
     deliveries_waiting: Gauge
     deliveries_oldest: Gauge
@@ -106,6 +107,12 @@ def metrics() -> Metrics:
             "lgsp_audit_append_seconds", "One commit of the log, waiting for the lock included.", buckets=_SECONDS
         ),
         log_size=Gauge("lgsp_audit_log_entries", "Entries in the log.", multiprocess_mode="max"),
+        pushes=Counter(
+            "lgsp_pushes",
+            "Dossiers and statuses handed in; door is `rest`, `stream` or `soap`, result a word of the answer or "
+            "`refused`, reason why, or the error code.",
+            ("door", "result", "reason"),
+        ),
         deliveries=Counter(
             "lgsp_deliveries",
             "Attempts to deliver an event, ending is `delivered`, `again` (later) or `dead`.",

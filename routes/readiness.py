@@ -1,17 +1,20 @@
-"""What readiness depends on: storage, clients, keys, clock, disk. A source never makes the gateway unready."""
+"""What readiness depends on: storage, clients, keys, clock, disk; no source and no destination makes it fail."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from adapters.portal import PORTAL
 from config.settings import Settings
+from routes.dossiers.views import shown_time
 from routes.health import Check, Verdict, free_space
 from security.audit.reading import AuditReader, NoEntry
 from security.keys import KeyRing
 from security.registry import ClientRegistry
 from security.signature import utc_now
 from storage.engine import Storage, directory_of
+from sync.destinations import troubled
 
 # Clients are read every second; a revocation has to be in force within ten.
 _STALE_SECONDS = 10.0
@@ -67,11 +70,19 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
             return Verdict(ok=True, hint="the keys are marked LGSP SANDBOX: never use them outside this machine")
         return Verdict(ok=True)
 
+    async def delivery() -> Verdict:
+        # For whoever looks: what waits for a destination that is down is safe, and this process has nothing to mend.
+        held = await storage.read(troubled)
+        said = ", ".join(f"{name} is {state} since {shown_time(since)}" for name, state, since in held)
+        return Verdict(ok=True, hint=f"{said}: see `lgsp dossiers destinations`" if held else None)
+
     checks = [
         Check("storage", writable),
         Check("clients", clients),
         Check("keys", own_keys),
         clock_check(AuditReader(storage)),
     ]
+    if any(name.startswith(PORTAL.name) for name in settings.endpoints):
+        checks.append(Check("delivery", delivery))
     directory = directory_of(settings.storage.url)
     return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks

@@ -65,6 +65,21 @@ def condition(connection: Connection, name: str, now: int, agency: str | None = 
     )
 
 
+def troubled(connection: Connection) -> list[tuple[str, str, int]]:
+    """Name the destinations that are paused or down, and since when (POSIX ms)."""
+    columns = DESTINATIONS.c
+    query = select(columns.name, columns.paused_at, columns.down_since).order_by(columns.name)
+    held = query.where(columns.paused_at.is_not(None) | columns.down_since.is_not(None))
+    return [
+        (
+            row.name,
+            "down" if row.paused_at is None else "paused",
+            row.down_since if row.paused_at is None else row.paused_at,
+        )
+        for row in connection.execute(held)
+    ]
+
+
 def _agencies(connection: Connection) -> list[str]:
     """Every agency that handed something in, from one to the next along the index: they are few."""
     found: list[str] = []

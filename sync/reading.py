@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from storage.bulk import rows_among
+from sync.repair import Filter, selected
 from sync.rows import DOSSIER_COLUMNS, EVENT_COLUMNS, Dossier, Event
 from sync.tables import DELIVERY_ATTEMPTS, DOSSIER_EVENTS, DOSSIER_VERSIONS, DOSSIERS
 
@@ -114,21 +115,17 @@ def attempts(connection: Connection, positions: Sequence[int]) -> dict[int, list
     return found
 
 
-def deliveries(connection: Connection, agency: str, state: str | None, after: int, limit: int) -> list[Event]:
-    """Read up to `limit` deliveries of an agency behind a position, in the order in which they were accepted.
+def deliveries(connection: Connection, wanted: Filter, after: int, limit: int) -> list[Event]:
+    """Read up to `limit` deliveries that a filter means behind a position, in the order in which they were accepted.
 
-    `state` is one of `STATES`. Each state is read by itself, along the index, however many there are.
+    Its state is one of `STATES`. Each state is read by itself, along the index, however many there are.
     """
-    states = _SHOWN if state is None else STATES[state]
+    states = _SHOWN if wanted.state is None else STATES[wanted.state]
     listed: list[list[Event]] = []
     for one in states:
-        query = (
-            select(*EVENT_COLUMNS)
-            .where(DOSSIER_EVENTS.c.agency == agency, DOSSIER_EVENTS.c.state == one, DOSSIER_EVENTS.c.position > after)
-            .order_by(DOSSIER_EVENTS.c.position)
-            .limit(limit)
-        )
-        listed.append([Event(*row) for row in connection.execute(query)])
+        for query in selected(connection, wanted, one):
+            page = query.where(DOSSIER_EVENTS.c.position > after).order_by(DOSSIER_EVENTS.c.position).limit(limit)
+            listed.append([Event(*row) for row in connection.execute(page)])
     return list(heapq.merge(*listed, key=_position))[:limit]
 
 

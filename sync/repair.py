@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from config.sync import Sync
 from schemas.dossiers.vocabularies import Meaning, Vocabulary, meaning
@@ -58,15 +58,21 @@ class Done:
 
 def fingerprint(event: Event) -> str:
     """The same for all deliveries that failed for the same reason with the same kind of contents."""
-    said = "\0".join((event.destination, event.kind, event.national or "", event.state, event.reason or ""))
+    return _print(event.destination, event.kind, event.national, event.state, event.reason)
+
+
+def _print(destination: str, kind: str, national: str | None, state: str, reason: str | None) -> str:
+    said = "\0".join((destination, kind, national or "", state, reason or ""))
     return sha256(said.encode()).hexdigest()[:12]
 
 
-def matching(connection: Connection, wanted: Filter, act: Act) -> list[Event]:
-    """Read what a filter means, of what this act can be done to, in the order of acceptance; at most `MOST`."""
+def selected(connection: Connection, wanted: Filter, state: str) -> list[Select[Any]]:
+    """Make what reads the events in this state of the table that a filter means, whatever state that names.
+
+    A fingerprint is none of a column: which kinds of failures have it is looked up.
+    """
     columns = DOSSIER_EVENTS.c
-    states = [each for each in _STATES[act] if wanted.state in (None, each)]
-    query = select(*EVENT_COLUMNS).where(columns.state.in_(states))
+    asked = [columns.state == state]
     for column, value in (
         (columns.agency, wanted.agency),
         (columns.code, wanted.code),
@@ -76,11 +82,28 @@ def matching(connection: Connection, wanted: Filter, act: Act) -> list[Event]:
         (columns.event_id, wanted.event_id),
     ):
         if value is not None:
-            query = query.where(column == value)
-    found = [Event(*row) for row in connection.execute(query.order_by(columns.position).limit(MOST))]
+            asked.append(column == value)
+    query = select(*EVENT_COLUMNS).where(*asked)
     if wanted.fingerprint is None:
-        return found
-    return [event for event in found if fingerprint(event) == wanted.fingerprint]
+        return [query]
+    alike = (columns.destination, columns.kind, columns.national, columns.reason)
+    kinds = connection.execute(select(*alike).where(*asked).distinct()) if state in MENDED else ()
+    return [
+        query.where(*(column.is_not_distinct_from(value) for column, value in zip(alike, kind, strict=True)))
+        for kind in kinds
+        if _print(kind[0], kind[1], kind[2], state, kind[3]) == wanted.fingerprint
+    ]
+
+
+def matching(connection: Connection, wanted: Filter, act: Act) -> list[Event]:
+    """Read what a filter means, of what this act can be done to, in the order of acceptance; at most `MOST`."""
+    found: list[Event] = []
+    for state in _STATES[act]:
+        if wanted.state in (None, state):
+            for query in selected(connection, wanted, state):
+                page = query.order_by(DOSSIER_EVENTS.c.position).limit(MOST)
+                found += [Event(*row) for row in connection.execute(page)]
+    return sorted(found, key=lambda event: event.position)[:MOST]
 
 
 class Repair:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from routes.dossiers.counting import Door, count
 from schemas.errors import EvidenceUnavailable, GatewayError, Internal
 from schemas.exchange import Caller
 from sync.intake import Intake, Taken
@@ -27,7 +28,14 @@ class Line:
 
 
 async def take_lines(
-    intake: Intake, caller: Caller, request_id: str, lines: Sequence[Line], refused: Refused, *, begun: bool
+    intake: Intake,
+    caller: Caller,
+    request_id: str,
+    lines: Sequence[Line],
+    refused: Refused,
+    *,
+    begun: bool,
+    door: Door,
 ) -> list[Taken | GatewayError]:
     """Make at most `GROUP` lines durable in one commit; return what became of each, in order.
 
@@ -44,6 +52,7 @@ async def take_lines(
             raise
         results = {push.event_id: failure for push in pushes}
     ended = [line.error or Internal() if line.push is None else results[line.push.event_id] for line in lines]
+    count(door, ended)
     errors = Counter(result.code for result in ended if isinstance(result, GatewayError))
     if errors:
         try:
@@ -52,8 +61,3 @@ async def take_lines(
             if not begun:
                 raise
     return ended
-
-
-def word_of(taken: Taken) -> str:
-    """What the result of a line is called: one that was answered before is a duplicate, whatever it was then."""
-    return "duplicate" if taken.replayed else taken.result

@@ -14,6 +14,7 @@ from routes.bodies import read_json
 from routes.context import REQUEST_ID
 from routes.direct import Whole
 from routes.dossiers.asking import dossier_code, pusher, wants_full
+from routes.dossiers.counting import Door, count, counted_refusals
 from routes.exchanges import Prove
 from routes.flaws import flaws_of
 from routes.signed import SIGNATURE, SIGNATURE_INPUT, Signatures, read_signed_json
@@ -49,9 +50,10 @@ def put_dossier(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
     async def put(request: web.Request) -> web.Response:
         caller, code, full = pusher(request), dossier_code(request), wants_full(request)
         key = _key(request) if HEADER in request.headers else None
-        async with means.intake.working_on(caller, key):
-            body = await _body(request, means, DossierBody)
-            about, taken = await registered(means.intake, caller, request[REQUEST_ID], code, key, body)
+        with counted_refusals("rest"):
+            async with means.intake.working_on(caller, key):
+                body = await _body(request, means, DossierBody)
+                about, taken = await registered(means.intake, caller, request[REQUEST_ID], code, key, body, door="rest")
         return await _answer(means, about, taken, full=full)
 
     return put
@@ -62,36 +64,39 @@ def post_status(means: Means) -> Callable[[web.Request], Awaitable[web.Response]
 
     async def post(request: web.Request) -> web.Response:
         caller, code, full = pusher(request), dossier_code(request), wants_full(request)
-        key = _key(request)
-        # The first request with a key is under way from its head on, however long its body takes.
-        async with means.intake.working_on(caller, key):
-            body = await _body(request, means, StatusEvent)
-            about, taken = await pushed(means.intake, caller, request[REQUEST_ID], code, key, body)
+        with counted_refusals("rest"):
+            key = _key(request)
+            # The first request with a key is under way from its head on, however long its body takes.
+            async with means.intake.working_on(caller, key):
+                body = await _body(request, means, StatusEvent)
+                about, taken = await pushed(means.intake, caller, request[REQUEST_ID], code, key, body, door="rest")
         return await _answer(means, about, taken, full=full)
 
     return post
 
 
 async def registered(
-    intake: Intake, caller: Caller, request_id: str, code: str, key: str | None, body: DossierBody
+    intake: Intake, caller: Caller, request_id: str, code: str, key: str | None, body: DossierBody, *, door: Door
 ) -> tuple[dict[str, Any], Taken]:
     """Take a dossier; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`.
 
     The caller works on its key (`Intake.working_on`).
     """
     taken = await intake.take_one(request_id, intake.prepare(caller, code, key, body))
+    count(door, [taken])
     delivery = taken.event_id if body.deliver else None
     return {"code": code, "version": taken.version, "delivery": delivery, "result": taken.result}, taken
 
 
 async def pushed(
-    intake: Intake, caller: Caller, request_id: str, code: str, key: str, body: StatusEvent
+    intake: Intake, caller: Caller, request_id: str, code: str, key: str, body: StatusEvent, *, door: Door
 ) -> tuple[dict[str, Any], Taken]:
     """Take one status; return what is told beside its receipt, and what became of it. Raises as `Intake.take_one`.
 
     The caller works on its key (`Intake.working_on`).
     """
     taken = await intake.take_one(request_id, intake.prepare(caller, code, key, body))
+    count(door, [taken])
     return {"code": code, "delivery": taken.event_id, "result": taken.result, "reason": taken.reason}, taken
 
 

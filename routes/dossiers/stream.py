@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from routes.bodies import single
 from routes.context import BASE_URL, REQUEST_ID
 from routes.dossiers.asking import pusher
-from routes.dossiers.lines import Line, Refused, take_lines, word_of
+from routes.dossiers.counting import word_of
+from routes.dossiers.lines import Line, Refused, take_lines
 from routes.errors import problem
 from routes.flaws import flaws_of
 from routes.frame import finish
@@ -220,7 +221,9 @@ async def _take(stream: _Stream, group: list[Line], refused: Refused) -> None:
     if not group:
         return
     begun = stream.response.prepared
-    ended = await take_lines(stream.intake, stream.caller, stream.request[REQUEST_ID], group, refused, begun=begun)
+    ended = await take_lines(
+        stream.intake, stream.caller, stream.request[REQUEST_ID], group, refused, begun=begun, door="stream"
+    )
     for line, result in zip(group, ended, strict=True):
         stream.pending += _rendered(stream, line, result)
     await _begin(stream)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from routes.context import REQUEST_ID
 from routes.direct import Whole
 from routes.dossiers.asking import asked, dossier_code, limit_of, pusher, wants_full
 from routes.dossiers.views import delivery, full
 from routes.exchanges import Prove
+from routes.flaws import flaws_of
 from schemas.dossiers.models import DossierBody
+from schemas.dossiers.repairs import RepairFilter
 from schemas.errors import EvidenceUnavailable, Flaw, Invalid, NotFound, Text
 from schemas.exchange import Caller
 from schemas.fields import Finder, Found, shape_of, subjects
@@ -31,10 +34,12 @@ from storage.errors import StorageError
 from sync.intake import T
 from sync.opening import Opener
 from sync.reading import STATES, attempts, deliveries, whole
+from sync.repair import Filter
 
 _JSON = {"Content-Type": "application/json"}
 _STATE = Text(f"phải là một trong: {', '.join(STATES)}", f"must be one of: {', '.join(STATES)}")
 CURSOR = Text("không phải con trỏ của danh sách này", "is no cursor of this list")
+_FILTERS = ("code", "client", "reason", "fingerprint", "status")
 _SEEN = Outcome("ok", 200)
 
 
@@ -67,7 +72,7 @@ async def dossier_shown(looks: Looks, caller: Caller, code: str, request_id: str
     if found is None:
         raise NotFound
     bodies = await looks.opener.bodies([*found.versions, *found.events])
-    told = full(found, bodies)
+    told = full(found, bodies, datetime.now(UTC))
     return told, await looks.log.record(_evidence(caller, code, request_id, told))
 
 
@@ -76,20 +81,31 @@ def get_deliveries(looks: Looks) -> Callable[[web.Request], Awaitable[web.Respon
 
     async def get(request: web.Request) -> web.Response:
         caller = pusher(request)
-        query = asked(request, ("state", "limit", "after"))
-        state, limit, after = query.get("state"), limit_of(query), _after(query)
-        if state is not None and state not in STATES:
-            raise Invalid(flaws=[Flaw("", _STATE, parameter="state")])
-        return _answer(await deliveries_page(looks, caller, state, limit, after))
+        query = asked(request, ("state", "limit", "after", *_FILTERS))
+        limit, after = limit_of(query), _after(query)
+        return _answer(await deliveries_page(looks, _wanted(caller, query), limit, after))
 
     return get
 
 
-async def deliveries_page(looks: Looks, caller: Caller, state: str | None, limit: int, after: int) -> dict[str, Any]:
-    """Return up to `limit` deliveries of the caller's agency behind a position, and the cursor of the next page."""
+def _wanted(caller: Caller, query: Mapping[str, str]) -> Filter:
+    state = query.get("state")
+    if state is not None and state not in STATES:
+        raise Invalid(flaws=[Flaw("", _STATE, parameter="state")])
+    try:
+        said = RepairFilter.model_validate({name: query[name] for name in _FILTERS if name in query})
+    except ValidationError as error:
+        # What was sent is not repeated.
+        flaws = [Flaw("", flaw.detail, parameter=flaw.pointer.removeprefix("/")) for flaw in flaws_of(error)]
+        raise Invalid(flaws=flaws) from None
+    return Filter(caller.agency, state, **said.model_dump(exclude_none=True))
+
+
+async def deliveries_page(looks: Looks, wanted: Filter, limit: int, after: int) -> dict[str, Any]:
+    """Return up to `limit` deliveries that a filter means behind a position, and the cursor of the next page."""
 
     def look(connection: Any) -> tuple[list[Any], dict[int, Any]]:
-        listed = deliveries(connection, caller.agency, state, after, limit)
+        listed = deliveries(connection, wanted, after, limit)
         return listed, attempts(connection, [event.position for event in listed])
 
     listed, tried = await _read(looks, look)

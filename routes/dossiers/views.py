@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from routes.dossiers.deadlines import deadlines
 from security.audit.entries import instant
 from sync.reading import Attempt, StoredVersion, Whole, shown_state
+from sync.repair import MENDED, fingerprint
 from sync.rows import Event
 
 
@@ -32,6 +34,7 @@ def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "state": shown_state(event),
         "step": event.state,
         "reason": event.reason,
+        "fingerprint": fingerprint(event) if event.state in MENDED else None,
         "flags": event.flags.split(),
         "destination": event.destination,
         "accepted_at": shown_time(event.accepted_at),
@@ -53,10 +56,9 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def full(found: Whole, bodies: Mapping[str, Any]) -> dict[str, Any]:
+def full(found: Whole, bodies: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Everything about a dossier; `bodies` by the id of their event, absent where they were destroyed."""
     dossier = found.dossier
-    newest = bodies.get(found.versions[-1].event_id) or {}
     deliveries = [
         delivery(event, found.attempts.get(event.position, ())) | {"event": bodies.get(event.event_id)}
         for event in found.events
@@ -72,7 +74,7 @@ def full(found: Whole, bodies: Mapping[str, Any]) -> dict[str, Any]:
         "delivered_status": dossier.delivered_status,
         "registered_at": shown_time(found.versions[0].accepted_at),
         "changed_at": shown_time(dossier.changed_at),
-        "deadlines": {"due_at": newest.get("due_at")},
+        "deadlines": deadlines(found, bodies, now),
         "versions": [_version(version, bodies) for version in found.versions],
         "deliveries": deliveries,
         "timeline": _timeline(found),
@@ -100,13 +102,16 @@ def _timeline(found: Whole) -> list[dict[str, Any]]:
     for event in found.events:
         about = {"delivery": event.event_id, "status": event.national}
         steps.append((event.accepted_at, {"what": "received", **about}))
-        if event.state not in ("waiting", "quarantined", "late"):
-            steps.append((event.accepted_at, {"what": "validated", **about}))
         tried = found.attempts.get(event.position, ())
+        if event.state not in ("waiting", "quarantined", "late") or tried:
+            steps.append((event.accepted_at, {"what": "validated", **about}))
+            # When it was let go is not kept: at the latest when it was first sent.
+            queued = tried[0].started_at if tried else event.due_at or event.accepted_at
+            steps.append((queued, {"what": "queued", **about}))
         steps += [(attempt.started_at, {"what": "attempt", **about, **_attempt(attempt)}) for attempt in tried]
         if event.delivered_at is not None:
             steps.append((event.delivered_at, {"what": "delivered", **about}))
-        elif event.state != "delivered":
+        elif event.state not in ("delivered", "queued"):
             last = max([event.accepted_at, *(attempt.started_at for attempt in tried)])
             steps.append((last, {"what": event.state, **about, "reason": event.reason}))
     return [{"at": shown_time(at), **step} for at, step in sorted(steps, key=lambda each: each[0])]

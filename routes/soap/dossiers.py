@@ -18,6 +18,7 @@ from adapters.offloading import in_thread
 from routes.context import BASE_URL, CALLER, REQUEST_ID
 from routes.direct import Whole
 from routes.dossiers.asking import LIMIT, pusher
+from routes.dossiers.counting import counted_refusals
 from routes.dossiers.lines import Line, Refused, take_lines
 from routes.dossiers.published import Parts, refusing
 from routes.dossiers.pushing import REPLAYED, pushed, registered
@@ -38,6 +39,7 @@ from schemas.dossiers.messages import GetDossier, ListDeliveries, PushStatus, Re
 from schemas.errors import Flaw, GatewayError, Invalid, Malformed, Overloaded, Text
 from security.xml import MESSAGE
 from sync.intake import GROUP, Taken
+from sync.repair import Filter
 
 _BREATH: Final = 32
 """Events that are read or made ready at a stretch, before others have their turn."""
@@ -119,8 +121,11 @@ class _Service:
         question: RegisterDossier = await self._question(call, "RegisterDossier")
         _check_header(call.request, question.key)
         caller = call.request[CALLER]
-        async with self._intake.working_on(caller, question.key):
-            told, taken = await registered(self._intake, caller, call.id, question.code, question.key, question.dossier)
+        with counted_refusals("soap"):
+            async with self._intake.working_on(caller, question.key):
+                told, taken = await registered(
+                    self._intake, caller, call.id, question.code, question.key, question.dossier, door="soap"
+                )
         return await self._taken(call, "RegisterDossier", told, taken)
 
     async def _push(self, call: _Call) -> Answer:
@@ -128,8 +133,11 @@ class _Service:
         _check_header(call.request, question.key)
         caller = call.request[CALLER]
         try:
-            async with self._intake.working_on(caller, question.key):
-                told, taken = await pushed(self._intake, caller, call.id, question.code, question.key, question)
+            with counted_refusals("soap"):
+                async with self._intake.working_on(caller, question.key):
+                    told, taken = await pushed(
+                        self._intake, caller, call.id, question.code, question.key, question, door="soap"
+                    )
         except GatewayError as error:
             raise placed(error, "PushStatus") from None
         return await self._taken(call, "PushStatus", told, taken)
@@ -151,7 +159,7 @@ class _Service:
         for start in range(0, len(lines), GROUP):
             group = lines[start : start + GROUP]
             # What earlier groups made durable has to be told, whatever becomes of the others.
-            ended += await take_lines(self._intake, caller, call.id, group, self._refused, begun=start > 0)
+            ended += await take_lines(self._intake, caller, call.id, group, self._refused, begun=start > 0, door="soap")
         language = preferred(call.request.headers.get("Accept-Language"))
         write = partial(written_lines, request_id=call.id, language=language, base_url=call.request.app[BASE_URL])
         if len(lines) > _BREATH:
@@ -178,7 +186,7 @@ class _Service:
         except ValueError:
             raise Invalid(flaws=[Flaw("/ListDeliveries/after", CURSOR)]) from None
         limit = LIMIT if question.limit is None else question.limit
-        told = await deliveries_page(self._looks, call.request[CALLER], question.state, limit, after)
+        told = await deliveries_page(self._looks, Filter(call.request[CALLER].agency, question.state), limit, after)
         return self._write["ListDeliveries"](told, ""), False
 
     async def _question(self, call: _Call, element: str) -> Any:

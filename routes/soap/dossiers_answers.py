@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from routes.dossiers.lines import Line, word_of
+from routes.dossiers.counting import word_of
+from routes.dossiers.lines import Line
 from routes.language import Language
 from routes.soap.answers import receipt_members, record_writer
 from routes.soap.dossiers_contract import OFFERED, SERVICE

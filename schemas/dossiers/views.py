@@ -98,6 +98,9 @@ class Delivery(Shown):
     state: DeliveryState = said("Trạng thái gửi", "State of the delivery", required=True)
     step: str = said("Bước", "The state more exactly: queued, sending and others", required=True)
     reason: str | None = said("Lý do", "Why it is in that state", required=True)
+    fingerprint: str | None = said(
+        "Dấu vân", "The same for what failed alike; null for what needs no repair", required=True
+    )
     flags: list[str] = said("Cờ", "What was odd about the transition", required=True)
     destination: str = said("Nơi nhận", "Where it is delivered", required=True)
     accepted_at: str | None = said("Thời điểm tiếp nhận", "When it was durable", required=True)
@@ -150,10 +153,27 @@ class Step(Shown):
     reason: str | None = said("Lý do", "Why")
 
 
-class Deadlines(Shown):
-    """When what is due."""
+class Deadline(Shown):
+    """When something is due, and whether that was kept."""
 
-    due_at: str | None = said("Ngày hẹn trả", "When the result is due, as the source wrote it", required=True)
+    due_at: str | None = said("Thời hạn", "When it is due, as the source wrote it", required=True)
+    due_on: str | None = said("Ngày đến hạn", "The day of that in Vietnam", required=True)
+    overdue: bool | None = said(
+        "Quá hạn", "Whether it ended after that, or is not over and the time has passed", required=True
+    )
+
+
+class StepDeadline(Deadline):
+    """When a step of the process is due."""
+
+    delivery: str = said("Mã sự kiện", "The status that began the step", required=True)
+    status: str | None = said("Trạng thái quốc gia", "Its national code", required=True)
+
+
+class Deadlines(Deadline):
+    """When the result is due, and each step that has a time of its own (thời hạn giải quyết)."""
+
+    steps: list[StepDeadline] = said("Thời hạn từng bước", "In order of acceptance", required=True)
 
 
 class WholeDossier(Shown):

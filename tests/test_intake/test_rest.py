@@ -161,7 +161,7 @@ def test_the_owner_sees_everything(province: Source) -> None:
     pushed = province.push(code, a_status("9", sequence=2, officer="Trần Văn Bé"), key=f"{code}-2").json
     seen = province.ask("GET", f"/v1/dossiers/{code}").json
     assert {"code": code, "agency": "H26", "version": 2, "standing": "registered"}.items() <= seen.items()
-    assert seen["deadlines"] == {"due_at": "2026-12-12T17:00:00+07:00"}
+    assert seen["deadlines"]["due_at"] == "2026-12-12T17:00:00+07:00"
     assert [version["dossier"]["due_at"][:10] for version in seen["versions"]] == ["2026-12-10", "2026-12-12"]
     assert seen["versions"][0]["dossier"]["owner_name"] == NAME
     assert [one["kind"] for one in seen["deliveries"]] == ["registration", "registration", "status"]
@@ -241,6 +241,11 @@ def test_deliveries_are_listed_page_by_page(province: Source) -> None:
         ("after=7", "after"),
         ("after=d07", "after"),
         ("limit=1&limit=2", "limit"),
+        ("code=x", "code"),
+        ("reason=%20", "reason"),
+        (f"client={PERSON}%20", "client"),
+        ("fingerprint=?", "fingerprint"),
+        ("status=11", "status"),
         (f"{PERSON}=1", None),
     ],
 )
