@@ -19,7 +19,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from bench import intake, machine, report, waiting
+from bench import delivery, intake, machine, report, waiting
 from bench.gateways import signings
 from bench.measuring import CONNECTIONS, Stage, interleaved
 from bench.pieces import measured as measured_pieces
@@ -30,7 +30,8 @@ from bench.subjects import ORDER, Ground, started
 LATENCY: Final = "latency"
 PIECES: Final = "pieces"
 INTAKE: Final = "intake"
-PARTS: Final = (*ORDER, LATENCY, PIECES, INTAKE)
+DELIVERY: Final = "delivery"
+PARTS: Final = (*ORDER, LATENCY, PIECES, INTAKE, DELIVERY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,13 @@ def main() -> int:
         found["intake"] = intake.measured(2_000 if plan.quick else 10_000)
         print(intake.table(found["intake"]))
         judged = intake.judged(found["intake"])
+        found["judged"] |= judged
+        found["ratios"] |= {name: figure["value"] for name, figure in judged.items()}
+        print(report.verdicts(judged))
+    if DELIVERY in plan.parts:
+        found["delivery"] = delivery.measured(*((2_000, 100_000, 2) if plan.quick else (5_000, 1_000_000, 5)))
+        print(delivery.table(found["delivery"]))
+        judged = delivery.judged(found["delivery"])
         found["judged"] |= judged
         found["ratios"] |= {name: figure["value"] for name, figure in judged.items()}
         print(report.verdicts(judged))

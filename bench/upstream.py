@@ -22,7 +22,7 @@ from security.soap_signing import sign_soap_parts
 _BEFORE, _AFTER = payload()
 _OPEN = b'<?xml version="1.0" encoding="UTF-8"?>\n<env:Envelope xmlns:env="http://www.w3.org/2003/05/soap-envelope"><env:Body>'
 _CLOSE = b"</env:Body></env:Envelope>"
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
 
 Answer = Callable[[bytes], bytes]
 
@@ -55,8 +55,9 @@ def signed(key: SigningKey) -> Answer:
 class Connection(asyncio.Protocol):
     """One connection of a server under test; keep-alive, one question after the other."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, kind: bytes = b"application/soap+xml") -> None:
         self._answer = answer
+        self._kind = kind
         self._held = b""
         self._transport: asyncio.Transport | None = None
 
@@ -77,7 +78,7 @@ class Connection(asyncio.Protocol):
             question, self._held = self._held[end + 4 : end + 4 + length], self._held[end + 4 + length :]
             body = self._answer(question)
             assert self._transport is not None
-            self._transport.write(_HEAD % (len(body), body))
+            self._transport.write(_HEAD % (self._kind, len(body), body))
             if b"connection: close" in head:
                 self._transport.close()
                 return
