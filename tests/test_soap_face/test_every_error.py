@@ -100,7 +100,7 @@ def test_retries_are_promised_as_over_rest(version: Any) -> None:
         error = made(kind, full=True)
         payload = fault(error, version, request_id="x", language="vi", base_url="")[1]
         promised = b"retryAfter>3<" in payload
-        assert promised == (error.status == 429 or (error.status in (502, 503) and error.retryable))
+        assert promised == (error.status == 429 or (error.status in (409, 502, 503) and error.retryable))
 
 
 def test_there_is_one_for_every_code() -> None:
