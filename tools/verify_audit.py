@@ -671,7 +671,7 @@ class Run:
 
     def receipt(self, file, receipt, answer):
         """A receipt, short or full, with the answer that it came in or alone."""
-        is_full = "entry" in receipt or "proof" in receipt
+        is_full = "entry" in receipt
         has_members(receipt, (*RECEIPT, "entry", "proof") if is_full else RECEIPT)
         note, index = read_note(receipt["checkpoint"], self.keys), number(receipt["index"])
         leaf = unpacked(receipt["leaf"], 32)

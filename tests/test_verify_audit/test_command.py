@@ -8,7 +8,8 @@ from string import Formatter
 
 import pytest
 
-from tests.test_verify_audit.made import TOOL, refused, run
+from tests.test_verify_audit.made import TOOL, judged, refused, run
+from tools import verify_audit
 from tools.verify_audit import LABELS, RESULTS, TEXTS
 
 WRONG_USE = {
@@ -38,6 +39,13 @@ def test_without_good_keys_nothing_is_looked_at(made: Path, tmp_path: Path, cont
     done = run(made / "answer.json", "--lang", "en", folder=tmp_path)
     assert done.returncode == 2
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["UNREADABLE", "RESULT"]
+
+
+def test_a_file_that_is_no_archive_has_a_largest_size(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (made / "answer.json").stat().st_size
+    for largest, expected in ((size, 0), (size - 1, 2)):
+        monkeypatch.setattr(verify_audit, "LARGEST_FILE", largest)
+        assert judged(made / "answer.json", key=made / "keys.txt")[0] == expected
 
 
 def test_one_bad_file_is_not_hidden_by_good_ones(made: Path) -> None:

@@ -215,6 +215,17 @@ def test_a_bundle_of_many_large_members_is_not_read(
     assert judged(file, key=made / "keys.txt") == (2, [("unreadable", "malformed: bundle")])
 
 
+def test_an_archive_has_only_so_many_members(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = members((made / "small.zip").read_bytes())
+    for most, expected in ((len(content), 0), (len(content) - 1, 2)):
+        monkeypatch.setattr(verify_audit, "MOST_MEMBERS", most)
+        assert judged(made / "small.zip", key=made / "keys.txt")[0] == expected
+    monkeypatch.undo()
+    many = {f"{n:04}-{'x' * 240}": b"" for n in range(5000)}
+    (tmp_path / "many.zip").write_bytes(packed(many))
+    assert judged(tmp_path / "many.zip", key=made / "keys.txt")[1] == [("unreadable", "malformed: ZIP")]
+
+
 def test_memory_does_not_grow_with_the_entries(made: Path, tmp_path: Path) -> None:
     """Entries are looked at block by block: a member of many blocks passes through `blocks` one at a time."""
     file = tmp_path / "long.zip"

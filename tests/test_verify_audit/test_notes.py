@@ -114,6 +114,18 @@ def test_odd_sizes_are_refused_even_when_signed(size: str) -> None:
         opened(note, [a_signer().verifier])
 
 
+@pytest.mark.parametrize(("length", "is_taken"), [(60_000, True), (70_000, False)])
+def test_a_checkpoint_has_a_largest_size(length: int, is_taken: bool) -> None:
+    text = f"{ORIGIN}\n7\n{b64(ROOT)}\n{'x' * length}\n"
+    blob = a_signer().verifier.key_id + Ed25519PrivateKey.from_private_bytes(bytes(range(32))).sign(text.encode())
+    note = f"{text}\n— {ORIGIN} {b64(blob)}\n"
+    if is_taken:
+        assert read_note(note, KEYS).tree.size == 7
+    else:
+        with pytest.raises(Unreadable):
+            read_note(note, KEYS)
+
+
 WRONG_KEYS = {
     "no-parts": "name",
     "two-parts": "name+00000000",
