@@ -114,6 +114,29 @@ def test_odd_sizes_are_refused_even_when_signed(size: str) -> None:
         opened(note, [a_signer().verifier])
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "— w AAAAAA==",
+        "— w ",
+        "— w",
+        "- w AAAAAAA=",
+        "— AAAAAAA=",
+        "— a+b AAAAAAA=",
+        "— a b AAAAAAA=",
+        "—  AAAAAAA=",
+        "",
+    ],
+)
+def test_a_signature_line_is_read_strictly(line: str) -> None:
+    note = a_signer().sign(7, ROOT)
+    assert read_note(f"{note}— w AAAAAAA=\n", KEYS).unknown == ["w"]
+    with pytest.raises((Unreadable, ValueError)):
+        read_note(f"{note}{line}\n", KEYS)
+    with pytest.raises(CheckpointRejected):
+        opened(f"{note}{line}\n", [a_signer().verifier])
+
+
 @pytest.mark.parametrize(("length", "is_taken"), [(60_000, True), (70_000, False)])
 def test_a_checkpoint_has_a_largest_size(length: int, is_taken: bool) -> None:
     text = f"{ORIGIN}\n7\n{b64(ROOT)}\n{'x' * length}\n"
