@@ -2,11 +2,12 @@
 
 import json
 
+from schemas.exchange import Answer, Exchange
 from tests.test_callbacks.world import Office, a_webhook, add_clients
 from tests.test_delivery.doubles import Double, refusing
 from tests.test_delivery.world import Post, a_code, a_dossier, a_status
 from tests.test_intake.world import CODE, OTHER_CODE
-from tests.test_portal.visitor import record
+from tests.test_portal.visitor import dossier, record
 from tests.test_reconciliation.clerk import a_reconciler, begun, ended, found, lost, reconciled, restated, working
 
 
@@ -101,3 +102,27 @@ async def test_receivers_of_the_agency_are_told_that_it_ended(local: Post) -> No
         "findings": 1,
         "link": f"/v1/reconciliations/{one.id}",
     }
+
+
+async def test_what_is_delivered_while_the_portal_is_asked_is_no_finding(local: Post) -> None:
+    await delivered(local, CODE, "4")
+    await local.desk.push(a_status("9", sequence=2))
+
+    async def slow(exchange: Exchange) -> Answer:
+        answer = await local.handler(exchange)
+        local.start()
+        await local.drained()
+        await local.stop()
+        return answer
+
+    assert await reconciled(local, handler=slow) == []
+    assert [line[1:] for line in await local.told()] == [(1, "4", 1), (2, "9", 1)]
+
+
+async def test_steps_from_before_an_adoption_are_not_foreign(local: Post) -> None:
+    await local.portal.register(dossier(CODE, TrangThaiHoSo="2"))
+    await local.portal.advance(record(None, "4", CODE))
+    await local.desk.put(a_dossier(deliver=False, status="4"))
+    assert await reconciled(local) == []
+    await local.portal.advance(record(None, "9", CODE, ThoiDiemXuLy="29990101000000"))
+    assert await reconciled(local) == [("foreign-step", None, "9", None)]

@@ -9,13 +9,17 @@ import pytest
 from aiohttp import ClientSession
 from typer.testing import CliRunner
 
+from adapters import DATABASES
 from commands import app
+from routes.openapi import document
 from tests.test_delivery.test_in_a_demo import Province
 from tests.test_delivery.world import a_code
 from tests.test_gateway.live import Live, lgsp
+from tests.test_openapi.test_published import conforms
 from tests.test_reconciliation.clerk import today
 
 PATIENCE_S = 60.0
+PUBLISHED = document(DATABASES, "http://gateway.example")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,7 @@ async def test_owners_find_and_repair_what_the_portal_lost(demo: Live) -> None:
         begun = await province.as_province("POST", "/v1/reconciliations", {"day": today(), "repair": True})
         location = begun.headers["Location"]
         assert (begun.status, location) == (202, f"/v1/reconciliations/{begun.json['id']}")
+        conforms(PUBLISHED, "/v1/reconciliations", "post", begun)
         told = await over(province, location)
         assert (told["state"], told["day"], told["repair"]) == ("done", today(), True)
         assert (told["counts"]["dossiers"], told["counts"]["checked"], told["counts"]["findings"]) == (2, 2, 2)
@@ -77,8 +82,10 @@ async def test_owners_find_and_repair_what_the_portal_lost(demo: Live) -> None:
         first = (await province.as_province("GET", f"{location}?limit=1", None)).json
         second = (await province.as_province("GET", f"{location}?limit=1&after={first['next']}", None)).json
         assert [*first["items"], *second["items"]] == told["items"]
-        listed = (await province.as_province("GET", "/v1/reconciliations", None)).json["items"]
-        assert begun.json["id"] in [each["id"] for each in listed]
+        conforms(PUBLISHED, "/v1/reconciliations/{id}", "get", await province.as_province("GET", location, None))
+        page = await province.as_province("GET", "/v1/reconciliations", None)
+        conforms(PUBLISHED, "/v1/reconciliations", "get", page)
+        assert begun.json["id"] in [each["id"] for each in page.json["items"]]
         ministry = {"Authorization": f"Bearer {await province.token('ministry')}"}
         assert (await province.send("GET", location, headers=ministry)).status == 403
         assert (await province.as_province("GET", "/v1/reconciliations/nobody", None)).status == 404
@@ -152,8 +159,10 @@ async def test_figures_of_the_year_are_those_of_what_was_pushed(demo: Live) -> N
         assert (told["satisfaction"], told["deliveries"]) == (None, None)
         (only,) = told["procedures"]
         assert (only["procedure"], only["total"]) == (procedure, told["total"])
-        everything = (await province.as_province("GET", f"/v1/statistics?year={today()[:4]}", None)).json
-        assert sum(everything["deliveries"].values()) >= 1
+        conforms(PUBLISHED, "/v1/statistics", "get", answer)
+        everything = await province.as_province("GET", f"/v1/statistics?year={today()[:4]}", None)
+        conforms(PUBLISHED, "/v1/statistics", "get", everything)
+        assert sum(everything.json["deliveries"].values()) >= 1
         assert told["receipt"]["log"]
         for query in ("year=1999", "year=2999", "until=2025-01-01", "until=20260101", "procedure=x", "what=1"):
             refused = await province.as_province("GET", f"/v1/statistics?{query}", None)
