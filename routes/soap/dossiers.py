@@ -186,7 +186,8 @@ class _Service:
         except ValueError:
             raise Invalid(flaws=[Flaw("/ListDeliveries/after", CURSOR)]) from None
         limit = LIMIT if question.limit is None else question.limit
-        told = await deliveries_page(self._looks, Filter(call.request[CALLER].agency, question.state), limit, after)
+        said = question.model_dump(exclude={"limit", "after"}, exclude_none=True)
+        told = await deliveries_page(self._looks, Filter(call.request[CALLER].agency, **said), limit, after)
         return self._write["ListDeliveries"](told, ""), False
 
     async def _question(self, call: _Call, element: str) -> Any:

@@ -10,7 +10,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from schemas.dossiers.idempotency import check_key
-from schemas.dossiers.models import DossierBody, StatusEvent
+from schemas.dossiers.models import DossierBody, NationalCode, StatusEvent
+from schemas.dossiers.repairs import Client, Word
 from schemas.fields import Question, said
 from schemas.identifiers import DossierCode
 
@@ -64,6 +65,11 @@ class ListDeliveries(Question):
     """Asks for the deliveries of one's own agency, page by page (danh sách sự kiện gửi Cổng)."""
 
     state: DeliveryState | None = said("Trạng thái", "Only those in this state")
+    code: DossierCode | None = said("Mã hồ sơ", "Only those of this dossier")
+    client: Client | None = said("Ứng dụng", "Only those that this client pushed")
+    reason: Word | None = said("Lý do", "Only those in their state for this reason")
+    fingerprint: Word | None = said("Dấu vân", "Only those that failed alike")
+    status: NationalCode | None = said("Trạng thái quốc gia", "Only those with this national code")
     limit: Annotated[int, Field(ge=1, le=MOST)] | None = said(
         "Số mục", f"How many, 1 to {MOST}", note=f"{LIMIT} where it is absent"
     )

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from tests.test_intake.world import a_status
 from tests.test_openapi.deployment import Deployment
 from tests.test_soap_face.messages import MEDIA, answer_of, envelope, fault_of, told
 
@@ -76,6 +77,10 @@ def ordered(kind: str, members: dict[str, Any]) -> dict[str, Any]:
     """The members in the order of the contract, what it does not have last."""
     known = {name: members[name] for name in ORDER[kind] if name in members}
     return known | members
+
+
+def an_event(code: str, key: str, status: str = "4", **said: Any) -> dict[str, Any]:
+    return {"code": code, "key": f"{code}-{key}", **a_status(status, **said)}
 
 
 def message(element: str, **members: Any) -> str:
