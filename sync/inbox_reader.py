@@ -109,8 +109,10 @@ class InboxReader:
         """Read what there is, if it is time; return the seconds until it is again."""
         now, every = _now(), self._settings.every
         standing = await self._storage.read(partial(_standing, portal=self._portal.name, owner=self._owner, now=now))
-        if not standing.free or standing.due_at > now:
-            return min(every, max((standing.due_at - now) / 1000, _FIRST_PAUSE_S / 10))
+        if not standing.free:
+            return min(every, _FIRST_PAUSE_S)
+        if standing.due_at > now:
+            return min(every, (standing.due_at - now) / 1000)
         claimed = await self._storage.write(partial(_claim, portal=self._portal.name, owner=self._owner, now=now))
         if claimed is None:
             return every
