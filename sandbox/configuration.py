@@ -86,6 +86,11 @@ secret = {secret}
 params = {{ madonvi = "H26" }}       # the unit in whose name is sent; {{ generation = "2" }} for the other interface
 timeout = {{ connect = 2.0, read = 8.0, total = 8.0 }}
 breaker = {{ failures = 5, window = 30.0, open_for = 5.0 }}
+# Another generation or account beside it is another destination, and each source may have its own:
+#   [endpoints.portal-2]
+#   params = {{ generation = "2" }}
+#   [sync.sources.one-stop]
+#   destination = "portal-2"
 """
 
 _INBOX = """
