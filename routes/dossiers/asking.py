@@ -8,6 +8,7 @@ from aiohttp import web
 
 from routes.bodies import once
 from routes.context import CALLER
+from routes.flaw_texts import VIETNAMESE
 from routes.recorded import wants_full_receipt
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import Flaw, Invalid, Refused, Text
@@ -34,7 +35,8 @@ def dossier_code(request: web.Request) -> str:
     try:
         return check_dossier_code(request.match_info["code"])
     except ValueError as error:
-        raise Invalid(flaws=[Flaw("", Text("giá trị không hợp lệ", str(error)), parameter="code")]) from None
+        wrong = Text(VIETNAMESE.get(str(error), "giá trị không hợp lệ"), str(error))
+        raise Invalid(flaws=[Flaw("", wrong, parameter="code")]) from None
 
 
 def wants_full(request: web.Request) -> bool:
