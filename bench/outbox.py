@@ -15,6 +15,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from bench.growth import widen
 from config.settings import Settings, load
 from schemas.dossiers.ordering import Track
 from schemas.ids import new_id
@@ -88,6 +89,7 @@ async def fill(settings: Settings, events: int) -> None:
     sealer = DossierSealer(open_sealer(KeyRing(settings.keys.directory), settings.keys.vault))
     storage = await open_storage(settings.storage.url)
     try:
+        await storage.write(widen)
         begin = await storage.read(lambda connection: connection.execute(_HOW_MANY).scalar_one())
         for first in range(begin, begin + events, _COMMIT):
             many = range(first, min(first + _COMMIT, begin + events))

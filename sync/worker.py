@@ -32,6 +32,8 @@ BATCH: Final = 100
 """Events that one batch takes at most."""
 _SWEEP_S: Final = 5.0
 _MEASURE_S: Final = 15.0
+_MEASURE_SHARE: Final = 0.01
+"""Of the time, at most, goes into counting what waits."""
 _GATHER_S: Final = 0.05
 """Between two batches that are not full: each costs several commits, however little is in it."""
 _AFTER_FAILURE_S: Final = 1.0
@@ -54,7 +56,9 @@ class Worker:
         # The last claim found as much as it may take: there is more.
         self._more = False
         self._swept = float("-inf")
+        # When to look at how much waits, by the monotonic clock; it is done beside delivery.
         self._measured = float("-inf")
+        self._measuring: asyncio.Task[None] | None = None
         self._rested = float("-inf")
 
     def wake(self) -> None:
@@ -83,10 +87,11 @@ class Worker:
             if self._under_way:
                 await asyncio.wait(self._under_way)
         finally:
-            for task in self._under_way:
+            left = [*self._under_way, *([self._measuring] if self._measuring is not None else [])]
+            for task in left:
                 task.cancel()
-            if self._under_way:
-                await asyncio.wait(self._under_way)
+            if left:
+                await asyncio.wait(left)
             with suppress(StorageError):
                 await self._storage.write(partial(release, owner=self._owner, due_at=self._settled()))
 
@@ -98,9 +103,8 @@ class Worker:
         if time.monotonic() - self._swept >= _SWEEP_S:
             self._swept = time.monotonic()
             await self._sweep()
-        if time.monotonic() - self._measured >= _MEASURE_S:
-            self._measured = time.monotonic()
-            await self._measure(now)
+        if self._measuring is None and time.monotonic() >= self._measured:
+            self._measuring = asyncio.create_task(self._measure(now))
         rest = self._rested - time.monotonic()
         if rest > 0:
             return rest
@@ -165,8 +169,17 @@ class Worker:
             await self._sleep(_AFTER_FAILURE_S)
 
     async def _measure(self, now: int) -> None:
-        """Show how much waits."""
-        found = await self._storage.read(lambda connection: condition(connection, self._destination, now))
+        """Show how much waits; the more that is, the longer it takes to count, and the less often it is done."""
+        begun = time.monotonic()
+        self._measured = begun + _MEASURE_S
+        try:
+            found = await self._storage.read(lambda connection: condition(connection, self._destination, now))
+        except StorageError as failure:
+            log.warning("waiting-not-counted", hint=str(failure))
+            return
+        finally:
+            self._measuring = None
+        self._measured = begun + max(_MEASURE_S, (time.monotonic() - begun) / _MEASURE_SHARE)
         waited = 0.0 if found.oldest is None else max(now - found.oldest, 0) / 1000
         shown = metrics()
         shown.deliveries_waiting.labels(self._destination).set(found.waiting)
