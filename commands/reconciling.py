@@ -93,7 +93,7 @@ async def _begun(at: Desk, agency: str, day: date, *, repair: bool) -> Reconcili
 
     from schemas.ids import new_id
     from sync import reconciliations as rows
-    from sync.reconciler import begin
+    from sync.reconciliation_acts import begin
 
     now = time.time_ns() // 1_000_000
     new = rows.new(new_id(), agency, day.isoformat(), now, repair=repair, asked_by=at.by)

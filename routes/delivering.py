@@ -12,7 +12,6 @@ from aiohttp import web
 from adapters import destinations
 from adapters.dispatch import served
 from config.settings import Settings
-from config.sync import DESTINATION
 from routes.assembly import Gateway, assembled
 from routes.receiving import receiving
 from schemas.exchange import Database
@@ -40,8 +39,7 @@ async def delivering(gateway: Gateway) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _delivering(gateway: Gateway) -> AsyncIterator[None]:
     workers = [_worker(gateway, portal) for portal in gateway.destinations]
-    reconcilers = [_reconciler(gateway, portal) for portal in gateway.destinations if portal.name == DESTINATION]
-    loops: list[Worker | Reconciler] = [*workers, *reconcilers]
+    loops: list[Worker | Reconciler] = [*workers, *([_reconciler(gateway)] if workers else [])]
     running = [asyncio.create_task(one.run()) for one in loops]
 
     def wake() -> None:
@@ -68,10 +66,10 @@ def _worker(gateway: Gateway, portal: Database) -> Worker:
     return Worker(gateway.storage, courier, portal.name, me, settings)
 
 
-def _reconciler(gateway: Gateway, portal: Database) -> Reconciler:
-    settings = gateway.settings.sync
-    caller = own_caller(portal, gateway.settings.endpoints[portal.name], settings)
-    return Reconciler(gateway.storage, gateway.log, gateway.handler, portal, caller, owner(), settings)
+def _reconciler(gateway: Gateway) -> Reconciler:
+    settings, endpoints = gateway.settings.sync, gateway.settings.endpoints
+    portals = [(portal, own_caller(portal, endpoints[portal.name], settings)) for portal in gateway.destinations]
+    return Reconciler(gateway.storage, gateway.log, gateway.handler, portals, owner(), settings)
 
 
 async def beside(app: web.Application) -> AsyncIterator[None]:

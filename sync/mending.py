@@ -17,13 +17,14 @@ from schemas.dossiers.ordering import FIRST
 from schemas.dossiers.statuses import NATIONAL
 from schemas.portal import mark_of
 from security.audit.canonical import JSON
+from storage.bulk import rows_among
 from sync.comparison import Snapshot
 from sync.heads import settle
 from sync.leases import sendable
 from sync.queue import Queues
-from sync.reconciliations import snapshots
-from sync.rows import Event
-from sync.tables import DOSSIER_EVENTS
+from sync.reading import events_of
+from sync.rows import DOSSIER_COLUMNS, Dossier, Event
+from sync.tables import DOSSIER_EVENTS, DOSSIERS
 
 REASON: Final = "reconciled"
 """Of an event that is sent again because the portal does not have it any more."""
@@ -53,6 +54,12 @@ class Plan:
         before: list[JSON] = [{"event": event.event_id, "state": event.state} for event in self.events]
         after: list[JSON] = [{"event": event.event_id, "state": "queued"} for event in self.events]
         return {"before": before, "after": after}
+
+
+def snapshots(connection: Connection, codes: Sequence[str]) -> dict[str, Snapshot]:
+    """Read these dossiers with their events."""
+    dossiers = (Dossier(*row) for row in rows_among(connection, DOSSIER_COLUMNS, DOSSIERS.c.code, codes))
+    return {each.code: Snapshot(each, tuple(events_of(connection, each.code))) for each in dossiers}
 
 
 def dossier_again(after: Snapshot) -> Plan | None:

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -22,9 +21,7 @@ from schemas.errors import GatewayError, NoRecord
 from schemas.exchange import Caller, Database, Exchange, Handler
 from schemas.ids import new_id
 from schemas.portal import LookUpQuestion
-from security.audit import entries
 from security.audit.canonical import JSON
-from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 from storage.engine import Storage
 from storage.errors import StorageError
@@ -32,8 +29,9 @@ from sync import reconciliations as rows
 from sync.comparison import Finding, Snapshot, compared, repaired, unsettled
 from sync.delivery import PURPOSE
 from sync.leases import gate
-from sync.mending import Mending, Moved, Plan, dossier_again, steps_again
+from sync.mending import Mending, Moved, Plan, dossier_again, snapshots, steps_again
 from sync.outbox import LeaseLost
+from sync.reconciliation_acts import act
 from sync.reconciliations import Reconciliation
 from sync.verdicts import pause
 
@@ -50,23 +48,24 @@ _Held = Mapping[str, Any] | None
 
 
 class Reconciler:
-    """Works on reconciliations as `owner` until it is told to stop. `handler` is what every exchange passes."""
+    """Works on reconciliations as `owner` until it is told to stop. `handler` is what every exchange passes.
+
+    `portals` are all destinations, each with who asks it: a dossier is looked up where it is delivered to.
+    """
 
     def __init__(
         self,
         storage: Storage,
         record: AuditLog,
         handler: Handler,
-        portal: Database,
-        caller: Caller,
+        portals: Sequence[tuple[Database, Caller]],
         owner: str,
         settings: Sync,
     ) -> None:
         self._storage = storage
         self._log = record
         self._handler = handler
-        self._portal = portal
-        self._caller = caller
+        self._portals = {portal.name: (portal, caller) for portal, caller in portals}
         self._owner = owner
         self._settings = settings
         self._looking = asyncio.Semaphore(_AT_ONCE)
@@ -140,22 +139,26 @@ class Reconciler:
     async def _chunk(self, one: Reconciliation, codes: Sequence[str]) -> int | None:
         """Compare these dossiers; return when to go on where the portal has to be left alone."""
         started = time.monotonic()
-        before = await self._storage.read(partial(rows.snapshots, codes=codes))
-        allowed = await self._storage.read(partial(gate, destination=self._portal.name))
-        asked = [code for code in codes if code in before and before[code].dossier.registered]
-        if asked and (allowed.paused or allowed.due_at > _now()):
-            return await self._back_off(one, allowed.due_at)
-        answers = dict(zip(asked, await asyncio.gather(*(self._look(code) for code in asked)), strict=True))
+        before = await self._storage.read(partial(snapshots, codes=codes))
+        shut = await self._shut({each.dossier.destination for each in before.values() if each.dossier.registered})
+        wanted = [code for code in codes if code in before and before[code].dossier.registered]
+        asked = [code for code in wanted if before[code].dossier.destination not in shut]
+        answers = dict(zip(asked, await asyncio.gather(*(self._look(before[code]) for code in asked)), strict=True))
         failed = {code: answer for code, answer in answers.items() if isinstance(answer, GatewayError)}
-        if failed and len(failed) == len(asked):
-            patience = max(error.retry_after or 0.0 for error in failed.values())
-            return await self._back_off(one, _now() + round(patience * 1000))
-        after = await self._storage.read(partial(rows.snapshots, codes=codes))
+        if failed:
+            through = {before[code].dossier.destination for code in asked if code not in failed}
+            for code, error in failed.items():
+                if (name := before[code].dossier.destination) not in through:
+                    shut[name] = max(shut.get(name, 0), _now() + round((error.retry_after or 0.0) * 1000))
+        if shut and (wait := await self._back_off(one, shut)) is not None:
+            return wait
+        left_alone = {code for code in wanted if before[code].dossier.destination in shut}
+        after = await self._storage.read(partial(snapshots, codes=codes))
         done: list[str] = []
         found: list[Finding] = []
         mending: list[tuple[Snapshot, list[Finding], Plan]] = []
         for code in codes:
-            if code in failed:
+            if code in failed or code in left_alone:
                 continue
             open_ones = unsettled(before[code], after[code]) if code in before else []
             differing: list[Finding] = []
@@ -169,30 +172,41 @@ class Reconciler:
                         continue
             done.append(code)
             found += [*open_ones, *differing]
-        await self._storage.write(
-            lambda connection: rows.keep(connection, one.position, self._owner, _now(), self._until(), done, found)
-        )
+        if done:
+            await self._storage.write(
+                lambda connection: rows.keep(connection, one.position, self._owner, _now(), self._until(), done, found)
+            )
         for snapshot, findings, repair in mending:
             await self._mend(one, snapshot, findings, repair)
-        if failed:
+        if single := [code for code in failed if code not in left_alone]:
             later = _now() + round(pause(1, self._settings.pause, self._settings.longest_pause) * 1000)
-            await self._later(one, list(failed), later)
+            await self._later(one, single, later)
         # So many a second at most: delivery goes first.
         await self._sleep(len(asked) / self._settings.reconcile_rate - (time.monotonic() - started))
         return None
 
-    async def _look(self, code: str) -> _Held | GatewayError:
-        """Ask the portal for a dossier; None where it has none."""
-        declared = self._portal.operation("look-up")
+    async def _shut(self, names: set[str]) -> dict[str, int]:
+        """Which destinations may not be asked now, and until when at least: held, left alone, or not configured."""
+        shut: dict[str, int] = {}
+        for name in names:
+            allowed = await self._storage.read(partial(gate, destination=name))
+            if name not in self._portals or allowed.paused or allowed.due_at > _now():
+                shut[name] = allowed.due_at
+        return shut
+
+    async def _look(self, snapshot: Snapshot) -> _Held | GatewayError:
+        """Ask for a dossier where it is delivered to; None where there is none."""
+        portal, caller = self._portals[snapshot.dossier.destination]
+        declared = portal.operation("look-up")
         if declared is None:
-            raise TypeError("the portal has no operation look-up")
+            raise TypeError("a portal has no operation look-up")
         async with self._looking:
             exchange = Exchange(
                 id=new_id(),
-                database=self._portal,
+                database=portal,
                 operation=declared,
-                question=LookUpQuestion(code=code),
-                caller=self._caller,
+                question=LookUpQuestion(code=snapshot.dossier.code),
+                caller=caller,
                 purpose=PURPOSE,
                 asked_at=datetime.now(UTC),
                 deadline=asyncio.get_running_loop().time() + min(_LOOK_S, self._settings.lease / 6),
@@ -212,7 +226,7 @@ class Reconciler:
 
         write = Mending(plan, snapshot, _now(), self._settings, beside)
         try:
-            await self._log.record(_evidence(one, "reconciliation-repair", plan.details, plan.code), writes=(write,))
+            await self._log.record(act(one, "reconciliation-repair", plan.details, plan.code), writes=(write,))
         except Moved:
             await self._later(one, [plan.code], _now() + _AGAIN_MS)
 
@@ -221,26 +235,29 @@ class Reconciler:
             lambda connection: rows.put_off(connection, one.position, self._owner, codes, due_at, self._until())
         )
 
-    async def _back_off(self, one: Reconciliation, due_at: int) -> int:
-        """Count one more failure in a row; return when to ask the portal again."""
+    async def _back_off(self, one: Reconciliation, shut: Mapping[str, int]) -> int | None:
+        """Leave destinations alone; where there is no other, return when to go on with the whole."""
 
-        def fail(connection: Any) -> int:
+        def fail(connection: Any) -> int | None:
             failures = rows.held(connection, one.position, self._owner).failures + 1
             rows.failed(connection, one.position, failures)
-            return failures
+            now = _now() + round(pause(failures, self._settings.pause, self._settings.longest_pause) * 1000)
+            if self._portals.keys() <= shut.keys():
+                return max(now, *shut.values())
+            for name, due_at in shut.items():
+                rows.put_off_all(connection, one.position, name, max(now, due_at))
+            return None
 
-        failures = await self._storage.write(fail)
-        wait = pause(failures, self._settings.pause, self._settings.longest_pause)
-        return max(due_at, _now() + round(wait * 1000))
+        return await self._storage.write(fail)
 
     async def _end(self, one: Reconciliation) -> None:
-        state = await self._storage.read(partial(rows.ending, position=one.position))
-        details: dict[str, JSON] = {"state": state.name, "dossiers": state.dossiers, "findings": dict(state.kinds)}
+        state, dossiers, kinds = await self._storage.read(partial(rows.ending, position=one.position))
+        details: dict[str, JSON] = {"state": state, "dossiers": dossiers, "findings": dict(kinds)}
 
         def write(connection: Any, index: int) -> None:
             rows.end(connection, one.position, self._owner, _now())
 
-        await self._log.record(_evidence(one, "reconciliation-ended", details), writes=(write,))
+        await self._log.record(act(one, "reconciliation-ended", details), writes=(write,))
 
     async def _sleep(self, seconds: float) -> None:
         if seconds > 0:
@@ -263,48 +280,6 @@ def _plan(after: Snapshot, found: list[Finding], held: _Held) -> tuple[list[Find
     plan = steps_again(after, missing, held)
     again = {event.event_id for event in plan.steps}
     return repaired(found, {event: event in again for event in missing}), plan if again else None
-
-
-def started(one: Reconciliation) -> Evidence:
-    """The entry that stands for the beginning of one."""
-    return _evidence(one, "reconciliation-started", {"repair": bool(one.repair)})
-
-
-def _evidence(one: Reconciliation, action: str, details: Mapping[str, JSON], dossier: str | None = None) -> Evidence:
-    said: dict[str, JSON] = {
-        "action": action,
-        "reconciliation": one.id,
-        "day": one.day,
-        "agency": one.agency,
-        **details,
-    }
-    caller = None
-    if one.client_id is not None and one.credential is not None:
-        caller = entries.Caller(one.client_id, one.agency, one.credential)
-    elif one.asked_by is not None:
-        said["by"] = one.asked_by
-    return Evidence(
-        id=new_id(),
-        kind="admin",
-        at=datetime.now(UTC),
-        caller=caller,
-        database="dossiers",
-        operation="reconciliation",
-        dossier=dossier,
-        details=said,
-    )
-
-
-async def begin(record: AuditLog, new: Reconciliation) -> Reconciliation:
-    """Begin one, with its evidence in the same commit; raises rows.Running, EvidenceUnavailable."""
-    positions: list[int] = []
-
-    def write(connection: Any, index: int) -> None:
-        positions[:] = [index]
-        rows.begun(connection, replace(new, position=index))
-
-    await record.record(started(new), writes=(write,))
-    return replace(new, position=positions[0])
 
 
 def _now() -> int:

@@ -17,10 +17,9 @@ from sqlalchemy import Connection, Row, delete, func, insert, literal, select, t
 from security.audit.canonical import JSON
 from storage.bulk import insert_rows, rows_among
 from sync.callbacks import Told, tell
-from sync.comparison import Finding, Snapshot
+from sync.comparison import Finding
 from sync.liveness import is_gone
 from sync.outbox import LeaseLost
-from sync.reading import events_of
 from sync.reconciled_days import of_agency, page, span
 from sync.reconciliation_tables import (
     RECONCILIATION_DOSSIERS,
@@ -28,7 +27,6 @@ from sync.reconciliation_tables import (
     RECONCILIATIONS,
     RUNNING,
 )
-from sync.rows import DOSSIER_COLUMNS, Dossier
 from sync.tables import DOSSIERS
 
 _ROW = RECONCILIATIONS.c
@@ -215,12 +213,6 @@ def due(connection: Connection, position: int, now: int, limit: int) -> tuple[li
     return [row.code for row in rows if row.due_at <= now], rows[0].due_at if rows else None
 
 
-def snapshots(connection: Connection, codes: Sequence[str]) -> dict[str, Snapshot]:
-    """Read these dossiers with their events."""
-    dossiers = (Dossier(*row) for row in rows_among(connection, DOSSIER_COLUMNS, DOSSIERS.c.code, codes))
-    return {each.code: Snapshot(each, tuple(events_of(connection, each.code))) for each in dossiers}
-
-
 def keep(
     connection: Connection,
     position: int,
@@ -253,22 +245,20 @@ def put_off(connection: Connection, position: int, owner: str, codes: Sequence[s
     connection.execute(update(RECONCILIATIONS).where(_ROW.position == position).values(lease_until=until))
 
 
+def put_off_all(connection: Connection, position: int, destination: str, due_at: int) -> None:
+    """Have all dossiers of a destination compared later."""
+    theirs = select(DOSSIERS.c.code).where(DOSSIERS.c.code == _LEFT.code, DOSSIERS.c.destination == destination)
+    later = update(RECONCILIATION_DOSSIERS).where(_LEFT.reconciliation == position, theirs.exists())
+    connection.execute(later.values(due_at=due_at))
+
+
 def failed(connection: Connection, position: int, failures: int) -> None:
     """Keep how often in a row the portal could not be asked."""
     connection.execute(update(RECONCILIATIONS).where(_ROW.position == position).values(failures=failures))
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How one ends: its state, how many dossiers there were, what was found by kind."""
-
-    name: str
-    dossiers: int
-    kinds: dict[str, int]
-
-
-def ending(connection: Connection, position: int) -> End:
-    """Say how one ends if it ends now."""
+def ending(connection: Connection, position: int) -> tuple[str, int, dict[str, int]]:
+    """Say how one ends if it ends now: its state, how many dossiers there were, what was found by kind."""
     left = connection.execute(select(func.count()).where(_LEFT.reconciliation == position)).scalar_one()
     collected, dossiers = connection.execute(
         select(_ROW.collected, _ROW.dossiers).where(_ROW.position == position)
@@ -276,7 +266,7 @@ def ending(connection: Connection, position: int) -> End:
     kinds, _ = counts(connection, position)
     if left:
         kinds["portal-unavailable"] = left
-    return End("incomplete" if left or not collected else "done", dossiers, kinds)
+    return ("incomplete" if left or not collected else "done"), dossiers, kinds
 
 
 def end(connection: Connection, position: int, owner: str, now: int) -> None:

@@ -36,7 +36,7 @@ from sync import reconciliations as rows
 from sync.comparison import KINDS
 from sync.figures import VIETNAM
 from sync.intake import T
-from sync.reconciler import begin
+from sync.reconciliation_acts import begin
 from sync.reconciliations import Reconciliation
 
 Route = Callable[[web.Request], Awaitable[web.Response]]

@@ -11,13 +11,14 @@ from typing import Any
 
 from adapters.portal import PORTAL
 from config.sync import Sync
-from schemas.exchange import Handler
+from schemas.exchange import Database, Handler
 from schemas.ids import new_id
 from sync import reconciliations as rows
 from sync.delivery import own_caller
 from sync.figures import VIETNAM
 from sync.liveness import owner
-from sync.reconciler import Reconciler, begin
+from sync.reconciler import Reconciler
+from sync.reconciliation_acts import begin
 from sync.reconciliations import Reconciliation
 from tests.test_delivery.world import Post
 
@@ -35,11 +36,18 @@ async def begun(post: Post, *, repair: bool = False, agency: str = "H26", day: s
     return await begin(post.desk.world.log, new)
 
 
-def a_reconciler(post: Post, handler: Handler | None = None, name: str | None = None, **settings: Any) -> Reconciler:
+def a_reconciler(
+    post: Post,
+    handler: Handler | None = None,
+    name: str | None = None,
+    more: tuple[Database, ...] = (),
+    **settings: Any,
+) -> Reconciler:
     held = Sync(**{**post.settings.model_dump(), "reconcile_rate": 1000.0, **settings})
     world = post.desk.world
     caller = own_caller(PORTAL, post.endpoint, held)
-    return Reconciler(world.storage, world.log, handler or post.handler, PORTAL, caller, name or owner(), held)
+    portals = [(portal, caller) for portal in (PORTAL, *more)]
+    return Reconciler(world.storage, world.log, handler or post.handler, portals, name or owner(), held)
 
 
 @asynccontextmanager

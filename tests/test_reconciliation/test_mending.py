@@ -1,16 +1,19 @@
 """What the portal lost is sent again where that is allowed, with evidence, and nothing else is touched."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from adapters.portal import PORTAL
 from adapters.transport import Undelivered
 from schemas.exchange import Answer, Exchange
 from sync import reconciliations as rows
 from sync.destinations import paused, resumed
 from sync.reconciliation_tables import RECONCILIATION_DOSSIERS, RECONCILIATIONS
+from sync.tables import DOSSIERS
 from tests.test_delivery.doubles import Double, failing, hanging
 from tests.test_delivery.world import Post, a_code, a_dossier, a_status
 from tests.test_intake.world import CODE, OTHER_CODE
@@ -73,6 +76,7 @@ async def test_a_dossier_is_registered_again_as_it_is_now_and_its_steps_follow(p
     await delivering(post)
     await lost(post, CODE)
     assert await reconciled(post, repair=True) == [("missing-dossier", "4", None, "queued")]
+    assert [row["delivered_status"] for row in await post.desk.rows(DOSSIERS)] == [None]
     await delivering(post)
     assert await post.told() == [(CODE, 1, "4", 1), (CODE, 2, "5", 1), (CODE, 3, "4", 1)]
     (held,) = await post.portal.look_up(CODE)
@@ -142,6 +146,27 @@ async def test_a_portal_that_is_held_is_not_asked(local: Post) -> None:
         assert double.asked == []
         await storage.write(lambda connection: resumed("portal")(connection, 0))
         assert (await ended(local, one)).state == "done"
+
+
+async def test_one_destination_that_is_held_keeps_no_other_waiting(local: Post) -> None:
+    for code in (CODE, OTHER_CODE):
+        await delivered(local, code)
+    await lost(local, OTHER_CODE, 2)
+    storage = local.desk.world.storage
+    elsewhere = update(DOSSIERS).where(DOSSIERS.c.code == CODE).values(destination="portal-2")
+    await storage.write(lambda connection: connection.execute(elsewhere))
+    await storage.write(lambda connection: paused("portal-2", "tester", "works", now())(connection, 0))
+    one = await begun(local)
+    async with working(a_reconciler(local, more=(replace(PORTAL, name="portal-2"),))):
+
+        async def compared() -> bool:
+            return (await read(local, one)).checked == 1
+
+        await local.until(compared, "the other is compared")
+        assert await found(local, one) == [("missing-step", "9", None, None)]
+        back = update(DOSSIERS).where(DOSSIERS.c.code == CODE).values(destination="portal")
+        await storage.write(lambda connection: connection.execute(back))
+        assert (await ended(local, one)).checked == 2
 
 
 async def test_one_is_worked_on_once_and_gone_on_with_after_a_crash(post: Post) -> None:

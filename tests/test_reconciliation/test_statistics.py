@@ -27,7 +27,7 @@ def a_dossier(**said: Any) -> dict[str, Any]:
         "owner_name": "Nguyễn Thị Mẫu",
         "owner_kind": "citizen",
         "received_at": DAY.format(1),
-        "due_at": DAY.format(10),
+        "due_at": "2026-03-10T17:00:00+07:00",
         **said,
     }
 
