@@ -61,6 +61,35 @@ def in_directory(offset: int, form: str, value: int) -> Callable[[bytes], bytes]
     return change
 
 
+def extra_in_headers_only(raw: bytes) -> bytes:
+    """Something that the directory does not tell of."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members(raw).items():
+            info = zipfile.ZipInfo(name)
+            info.extra = b"\xfe\xca\0\0"
+            archive.writestr(info, content)
+            info.extra = b""
+    return out.getvalue()
+
+
+def extra_in_directory_only(raw: bytes) -> bytes:
+    """Something that only the directory tells of."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members(raw).items():
+            info = zipfile.ZipInfo(name)
+            archive.writestr(info, content)
+            info.extra = b"\xfe\xca\0\0"
+    return out.getvalue()
+
+
+def gap(raw: bytes) -> bytes:
+    """Something hidden before the directory, and the end of the archive says where that is now."""
+    at, end = raw.index(b"PK\1\2"), len(raw) - 6
+    return raw[:at] + b"hidden" + raw[at:end] + struct.pack("<L", at + 6) + raw[-2:]
+
+
 def twice(raw: bytes) -> bytes:
     out = BytesIO(raw)
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(out, "a") as archive:
@@ -117,6 +146,10 @@ HOSTILE: dict[str, Callable[[bytes], bytes]] = {
     "manifest-empty": lambda raw: packed({**members(raw), "manifest.json": b""}),
     "encrypted": in_directory(8, "<H", 1),
     "patched": in_directory(8, "<H", 32),
+    "utf-8-names": in_directory(8, "<H", 0x800),
+    "extra-in-headers-only": extra_in_headers_only,
+    "extra-in-directory-only": extra_in_directory_only,
+    "gap": gap,
     "bzip2": lambda raw: packed(members(raw), lambda info: setattr(info, "compress_type", zipfile.ZIP_BZIP2)),
     "lzma": lambda raw: packed(members(raw), lambda info: setattr(info, "compress_type", zipfile.ZIP_LZMA)),
     "method-99": in_directory(10, "<H", 99),
@@ -213,6 +246,18 @@ def test_a_bundle_of_many_large_members_is_not_read(
     assert judged(file, key=made / "keys.txt")[0] == 0
     monkeypatch.setattr(verify_audit, "LARGEST_FILE", 10_000)
     assert judged(file, key=made / "keys.txt") == (2, [("unreadable", "malformed: bundle")])
+
+
+@pytest.mark.parametrize("name", ["..\\x", "-rf", "a b", "é", "\u202e", "\x1b[2J", "a\tb", ".hidden", "C:"])
+def test_no_member_has_a_name_that_harms_whoever_unpacks_it(made: Path, tmp_path: Path, name: str) -> None:
+    content, member = members((made / "bundle.zip").read_bytes()), f"revocation/{name}.der"
+    manifest = json.loads(content["manifest.json"])
+    manifest["files"][member] = {"sha256": sha256(b"").hexdigest(), "size": 0}
+    encoded = json.dumps(manifest, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    file = tmp_path / "named.zip"
+    file.write_bytes(packed({**content, member: b"", "manifest.json": encoded}))
+    status, facts = judged(file, key=made / "keys.txt")
+    assert (status, [kind for kind, _ in facts]) == (2, ["unreadable"])
 
 
 def test_an_archive_has_only_so_many_members(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,17 @@ def test_signatures_of_others_are_named_and_do_not_count() -> None:
     assert read_note(note, KEYS).unknown == [WITNESS]
     with pytest.raises(Wrong, match="unsigned"):
         read_note(a_signer(seed=b"x" * 32).sign(7, ROOT), KEYS)
+
+
+def test_a_known_log_cannot_speak_for_another() -> None:
+    other = a_signer(name="other.example")
+    known = {**KEYS, **read_keys(other.verifier.encode().encode())}
+    text = f"{ORIGIN}\n7\n{b64(ROOT)}\n"
+    blob = other.verifier.key_id + Ed25519PrivateKey.from_private_bytes(bytes(range(32))).sign(text.encode())
+    line = f"— other.example {b64(blob)}\n"
     with pytest.raises(Wrong, match="unsigned"):
-        read_note(a_signer(name="other.example").sign(7, ROOT), {**KEYS, **dict([read_key(vkey("other", 1, ROOT))])})
+        read_note(f"{text}\n{line}", known)
+    assert read_note(a_signer().sign(7, ROOT) + line, known).tree.origin == ORIGIN
 
 
 def test_a_wrong_cosignature_spoils_the_checkpoint() -> None:
@@ -135,6 +144,14 @@ def test_a_signature_line_is_read_strictly(line: str) -> None:
         read_note(f"{note}{line}\n", KEYS)
     with pytest.raises(CheckpointRejected):
         opened(f"{note}{line}\n", [a_signer().verifier])
+
+
+@pytest.mark.parametrize("line", ["a\tb", "a\0", "a\r", "\x1b[2J"])
+def test_no_control_characters_even_when_signed(line: str) -> None:
+    text = f"{ORIGIN}\n7\n{b64(ROOT)}\n{line}\n"
+    blob = a_signer().verifier.key_id + Ed25519PrivateKey.from_private_bytes(bytes(range(32))).sign(text.encode())
+    with pytest.raises(Unreadable, match="malformed"):
+        read_note(f"{text}\n— {ORIGIN} {b64(blob)}\n", KEYS)
 
 
 @pytest.mark.parametrize(("length", "is_taken"), [(60_000, True), (70_000, False)])
