@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, literal, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, delete, func, insert, literal, or_, select, text, update
 
 from security.audit.canonical import JSON
 from storage.bulk import insert_rows, rows_among
@@ -32,6 +32,8 @@ from sync.tables import DOSSIERS
 _ROW = RECONCILIATIONS.c
 _LEFT = RECONCILIATION_DOSSIERS.c
 _FOUND = RECONCILIATION_FINDINGS.c
+_FAR_MS = 7_200_000
+"""Nothing waits so long: a time further ahead is of a clock that was set back since, and over."""
 _LEFT_NAMES = ("reconciliation", "code", "due_at")
 _FOUND_NAMES = tuple(column.name for column in RECONCILIATION_FINDINGS.columns)
 
@@ -150,12 +152,16 @@ def counts(connection: Connection, position: int) -> tuple[dict[str, int], dict[
 
 def free(connection: Connection, now: int) -> list[str]:
     """Name those under way that nobody is at and that are due, the longest waiting first."""
-    query = select(_ROW.id, _ROW.lease_owner, _ROW.lease_until).where(text(RUNNING), _ROW.due_at <= now)
+    query = select(_ROW.id, _ROW.lease_owner, _ROW.lease_until).where(text(RUNNING), _is_due(_ROW.due_at, now))
     return [
         row.id
         for row in connection.execute(query.order_by(_ROW.due_at))
-        if row.lease_owner is None or row.lease_until <= now or is_gone(row.lease_owner)
+        if row.lease_owner is None or not now < row.lease_until < now + _FAR_MS or is_gone(row.lease_owner)
     ]
+
+
+def _is_due(column: Column[int], now: int) -> ColumnElement[bool]:
+    return or_(column <= now, column > now + _FAR_MS)
 
 
 def taken(connection: Connection, owner: str, now: int, until: int) -> Reconciliation | None:
@@ -210,7 +216,7 @@ def due(connection: Connection, position: int, now: int, limit: int) -> tuple[li
     """The next dossiers to compare, and when there are more, None where none is left."""
     query = select(_LEFT.code, _LEFT.due_at).where(_LEFT.reconciliation == position).order_by(_LEFT.due_at, _LEFT.code)
     rows = connection.execute(query.limit(limit)).all()
-    return [row.code for row in rows if row.due_at <= now], rows[0].due_at if rows else None
+    return [row.code for row in rows if not now < row.due_at <= now + _FAR_MS], rows[0].due_at if rows else None
 
 
 def keep(

@@ -215,3 +215,14 @@ async def test_one_of_the_same_day_is_under_way_once(local: Post) -> None:
         await ended(local, one)
     await begun(local)
     assert OTHER_CODE not in [row["code"] for row in await local.desk.rows()]
+
+
+async def test_a_clock_that_is_set_back_keeps_none_waiting(local: Post) -> None:
+    await delivered(local)
+    one = await begun(local)
+    hours = now() + 10 * 3_600_000
+    values = {"due_at": hours, "lease_owner": "elsewhere:1:1:a", "lease_until": hours}
+    ahead = update(RECONCILIATIONS).values(values)
+    await local.desk.world.storage.write(lambda connection: connection.execute(ahead))
+    async with working(a_reconciler(local)):
+        assert (await ended(local, one)).checked == 1
