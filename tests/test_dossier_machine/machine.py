@@ -169,7 +169,11 @@ class Dossiers(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-7200.0, -30.0, 90.0, 7200.0]))
     def set_the_clock(self, seconds: float) -> None:
+        """Workers that live look at the clock twice a second."""
         self.clock.step(seconds)
+        for worker in self.workers.values():
+            self.runner.run(worker._follow_the_clock(self.clock.wall))
+        self._observe_sent()
 
     # Delivery
 
@@ -342,6 +346,9 @@ class Dossiers(RuleBasedStateMachine):
 
     def _rows(self) -> dict[str, dict[str, Any]]:
         return {row["event_id"]: row for row in self.runner.run(self.desk.rows())}
+
+    def _rows_in(self, state: str) -> int:
+        return sum(row["state"] == state for row in self._rows().values())
 
     def _observe_sent(self) -> None:
         """Take over what workers did: which events they took, which numbers they gave up, which waits are over."""
