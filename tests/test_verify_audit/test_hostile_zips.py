@@ -61,6 +61,11 @@ def in_directory(offset: int, form: str, value: int) -> Callable[[bytes], bytes]
     return change
 
 
+def in_header(offset: int) -> Callable[[bytes], bytes]:
+    """One bit of the first member's own header: version, flags, method, time, date, checksum, sizes."""
+    return lambda raw: raw[:offset] + bytes([raw[offset] ^ 1]) + raw[offset + 1 :]
+
+
 def extra_in_headers_only(raw: bytes) -> bytes:
     """Something that the directory does not tell of."""
     out = BytesIO()
@@ -146,6 +151,7 @@ HOSTILE: dict[str, Callable[[bytes], bytes]] = {
     "manifest-empty": lambda raw: packed({**members(raw), "manifest.json": b""}),
     "encrypted": in_directory(8, "<H", 1),
     "patched": in_directory(8, "<H", 32),
+    **{f"header-differs-at-{at}": in_header(at) for at in (4, 6, 8, 10, 12, 14, 18, 22)},
     "utf-8-names": in_directory(8, "<H", 0x800),
     "extra-in-headers-only": extra_in_headers_only,
     "extra-in-directory-only": extra_in_directory_only,

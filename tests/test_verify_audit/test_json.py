@@ -41,6 +41,10 @@ def test_numbers_that_the_gateway_does_not_write_are_refused(text: str) -> None:
         read_json(f'{{"a":{text}}}'.encode())
 
 
+def test_the_largest_integers_are_read() -> None:
+    assert read_json(b"[9007199254740991,-9007199254740991,0]") == [2**53 - 1, 1 - 2**53, 0]
+
+
 NOT_JSON = {
     "name-twice": b'{"a":1,"a":1}',
     "inner-name-twice": b'{"a":{"b":1,"b":2}}',

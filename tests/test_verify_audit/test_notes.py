@@ -146,8 +146,8 @@ def test_a_signature_line_is_read_strictly(line: str) -> None:
         opened(f"{note}{line}\n", [a_signer().verifier])
 
 
-@pytest.mark.parametrize("line", ["a\tb", "a\0", "a\r", "\x1b[2J"])
-def test_no_control_characters_even_when_signed(line: str) -> None:
+@pytest.mark.parametrize("line", ["a\tb", "a\0", "a\r", "\x1b[2J", "a\n\nb", ""])
+def test_no_control_characters_and_empty_lines_even_when_signed(line: str) -> None:
     text = f"{ORIGIN}\n7\n{b64(ROOT)}\n{line}\n"
     blob = a_signer().verifier.key_id + Ed25519PrivateKey.from_private_bytes(bytes(range(32))).sign(text.encode())
     with pytest.raises(Unreadable, match="malformed"):
