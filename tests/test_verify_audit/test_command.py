@@ -53,6 +53,10 @@ def test_one_bad_file_is_not_hidden_by_good_ones(made: Path) -> None:
     assert run("short.json", "missing", folder=made).returncode == 1
 
 
+def test_a_run_that_shows_nothing_is_no_success() -> None:
+    assert verify_audit.Run({}, 1).status() == 2
+
+
 def test_a_reader_that_goes_away_sees_no_traceback(made: Path) -> None:
     command = f"{sys.executable} -I {TOOL} answer.json whole.zip --key keys.txt | true"
     done = subprocess.run(["bash", "-c", command], cwd=made, capture_output=True, text=True)
