@@ -45,7 +45,7 @@ def sentences() -> Iterator[None]:
     from security.administration import ChangeRefused
     from security.client_store import Stale, Taken
     from security.keys import KeysUnusable
-    from storage.errors import StorageError
+    from storage.errors import StorageError, StorageMoved, StorageUnavailable
 
     try:
         yield
@@ -54,7 +54,8 @@ def sentences() -> Iterator[None]:
     except EvidenceUnavailable as failure:
         fail(f"nothing was done, because it could not be recorded in the audit log: {failure}; see `lgsp doctor`")
     except (ConfigurationError, KeysUnusable, StorageError, Stale, Taken, OSError) as failure:
-        fail(str(failure))
+        bare = isinstance(failure, StorageUnavailable) and not isinstance(failure, StorageMoved)
+        fail(f"the database could not be used: {failure}; see `lgsp doctor`" if bare else str(failure))
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]], log_level: str = "error") -> T:

@@ -35,7 +35,7 @@ async def test_a_server_that_crashes_while_a_file_is_pushed_and_answers_come(pos
         assert (await site.ask("GET", "/v1/destinations")).status == 503
         done = await site.lgsp("dossiers", "destinations")
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("lgsp: "), done.stderr
+        assert done.stderr.startswith("lgsp: the database could not be used: "), done.stderr
     finally:
         await asyncio.to_thread(postgres.start)
     await site.misbehave(None)
