@@ -148,7 +148,10 @@ async def test_a_portal_that_is_held_is_not_asked(local: Post) -> None:
         assert (await ended(local, one)).state == "done"
 
 
-async def test_one_destination_that_is_held_keeps_no_other_waiting(local: Post) -> None:
+async def test_one_destination_that_is_held_keeps_no_other_waiting(
+    local: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.reconciler._CHUNK", 1)
     for code in (CODE, OTHER_CODE):
         await delivered(local, code)
     await lost(local, OTHER_CODE, 2)
