@@ -11,7 +11,7 @@ from security.audit.tables import CHECKPOINTS, ENTRIES
 from sync.intake import Taken
 from sync.pushes import Push
 from sync.writing import GroupOfPushes
-from tests.test_intake.world import NEIGHBOUR, OTHER_CODE, PROVINCE, Desk, a_status
+from tests.test_intake.world import CODE, NEIGHBOUR, OTHER_CODE, PROVINCE, Desk, a_status
 
 
 async def test_pushes_of_several_sources_share_commits_and_stay_their_own(desk: Desk) -> None:
@@ -51,15 +51,10 @@ async def test_what_one_push_breaks_does_not_end_the_others(desk: Desk, monkeypa
         return whole(self, group, push, index)
 
     monkeypatch.setattr(GroupOfPushes, "_one", broken)
-    codes = [OTHER_CODE if number == 3 else None for number in range(8)]
-    results = await asyncio.gather(
-        *(
-            desk.push(a_status(), key=f"k-{number}", **({"code": code} if code else {}))
-            for number, code in enumerate(codes)
-        ),
-        return_exceptions=True,
-    )
-    assert [isinstance(result, Internal) for result in results] == [code is not None for code in codes]
+    codes = [OTHER_CODE if number == 3 else CODE for number in range(8)]
+    pushed = [desk.push(a_status(), code=code, key=f"k-{number}") for number, code in enumerate(codes)]
+    results = await asyncio.gather(*pushed, return_exceptions=True)
+    assert [isinstance(result, Internal) for result in results] == [code == OTHER_CODE for code in codes]
     assert sum(isinstance(result, Taken) and result.result == "accepted" for result in results) == 7
     # The registration and seven statuses.
     assert len(await desk.rows()) == 8

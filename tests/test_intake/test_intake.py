@@ -188,7 +188,7 @@ async def test_a_group_is_one_commit_and_a_repetition_in_it_is_seen(desk: Desk) 
     replayed = results[3]
     assert isinstance(replayed, Taken)
     assert replayed.replayed
-    assert replayed.receipt == results[1].receipt  # type: ignore[union-attr]
+    assert replayed.receipt == results[1].receipt
     sizes = {one.receipt.size for one in results if isinstance(one, Taken)}
     assert len(sizes) == 1
     assert all(one.replayed for one in await desk.all(pushes[:6]) if isinstance(one, Taken))

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, insert, update
 
 from routes.readiness import health_checks
+from security.registry import ClientRegistry
 from sync.tables import DESTINATIONS
 from tests.test_intake.world import Desk
 from tests.test_openapi.deployment import Deployment
@@ -11,7 +12,7 @@ from tests.test_openapi.deployment import Deployment
 async def test_a_destination_that_is_down_is_a_warning(desk: Desk, deployed: Deployment) -> None:
     storage, gateway = desk.world.storage, deployed.gateway
     settings = gateway.settings.model_copy(update={"endpoints": {"portal": gateway.settings.endpoints["population"]}})
-    checks = health_checks(settings, storage, gateway.keys, None)  # type: ignore[arg-type] - no client is read
+    checks = health_checks(settings, storage, gateway.keys, ClientRegistry(storage))
     (delivery,) = (check for check in checks if check.name == "delivery")
     assert (await delivery.probe()).hint is None
 
