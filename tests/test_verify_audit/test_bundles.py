@@ -1,0 +1,97 @@
+"""A bundle whose manifest is right and whose parts do not belong together is not taken."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from security.audit.packing import Package
+from tests.test_verify_audit.made import b64, cosigned, judged
+
+Content = dict[str, bytes]
+
+
+def opened(change: Callable[[list[dict[str, Any]]], object]) -> Callable[[Path, Content], None]:
+    def apply(_: Path, content: Content) -> None:
+        document = json.loads(content["openings.json"])
+        change(document["openings"])
+        content["openings.json"] = json.dumps(document).encode()
+
+    return apply
+
+
+def put(name: str, make: Callable[[Path, Content], bytes]) -> Callable[[Path, Content], None]:
+    def apply(made: Path, content: Content) -> None:
+        content[name] = make(made, content)
+
+    return apply
+
+
+WRONG: dict[str, Callable[[Path, Content], object]] = {
+    "other-entry": put("entry.json", lambda made, content: content["entry.json"].replace(b"ministry", b"province")),
+    "other-proof": put("proof.json", lambda made, content: (made / "proof.json").read_bytes()),
+    "other-checkpoint": put("checkpoint.txt", lambda made, content: (made / "new.txt").read_bytes()),
+    "bad-cosignature": put(
+        "checkpoint.txt",
+        lambda made, content: (
+            cosigned(content["checkpoint.txt"].decode().rpartition("— ")[0]).replace("A", "B", 1).encode()
+        ),
+    ),
+    "no-entry": lambda made, content: content.pop("entry.json"),
+    "no-proof": lambda made, content: content.pop("proof.json"),
+    "no-checkpoint": lambda made, content: content.pop("checkpoint.txt"),
+    "other-salt": opened(lambda openings: openings[0].update(salt=b64(bytes(32)))),
+    "other-content": opened(lambda openings: openings[3].update(content=b64(b"001090123458"))),
+    "other-name": opened(lambda openings: openings[0].update(name="question")),
+    "unknown-name": opened(lambda openings: openings[0].update(name="answer_messages/9")),
+    "opened-twice": opened(lambda openings: openings.append(openings[0])),
+    "more-in-an-opening": opened(lambda openings: openings[0].update(more=1)),
+    "other-openings-format": put("openings.json", lambda made, content: b'{"format":"x","openings":[]}'),
+}
+MANIFESTS: dict[str, dict[str, Any]] = {
+    "other-index": {"index": 0},
+    "index-as-text": {"index": "1"},
+    "other-origin": {"origin": "other.example/log"},
+    "absent-and-there": {"absent": {"entry.json": "lost"}},
+    "absent-of-no-bundle": {"absent": {"everything": "holds"}},
+    "more": {"more": 1},
+}
+
+
+def written(made: Path, path: Path, change: Callable[[Path, Content], object], about: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(made / "bundle.zip") as archive:
+        content = {name: archive.read(name) for name in archive.namelist() if name != "manifest.json"}
+    change(made, content)
+    with path.open("wb") as out, Package(out) as package:
+        for name, raw in content.items():
+            package.add(name, raw)
+        package.finish({"format": "lgsp-audit-bundle/1", "index": 1, **about})
+    return path
+
+
+def test_the_same_parts_in_a_new_archive_hold(made: Path, tmp_path: Path) -> None:
+    about = {"origin": "lgsp.example/log", "absent": {"revocation/answer.der": "no responder"}}
+    file = written(made, tmp_path / "same.zip", lambda made, content: None, about)
+    assert judged(file, key=made / "keys.txt")[0] == 0
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_parts_that_do_not_belong_together(made: Path, tmp_path: Path, name: str) -> None:
+    file = written(made, tmp_path / "wrong.zip", WRONG[name], {})
+    assert judged(file, key=made / "keys.txt")[0] in (1, 2)
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_that_says_something_else(made: Path, tmp_path: Path, name: str) -> None:
+    file = written(made, tmp_path / "wrong.zip", lambda made, content: None, MANIFESTS[name])
+    assert judged(file, key=made / "keys.txt")[0] in (1, 2)
+
+
+def test_a_bundle_without_openings_names_what_it_does_not_open(made: Path, tmp_path: Path) -> None:
+    file = written(made, tmp_path / "closed.zip", lambda made, content: content.pop("openings.json"), {})
+    status, facts = judged(file, key=made / "keys.txt")
+    assert status == 0
+    assert ("note", "data: this commitment is not opened here") in facts
