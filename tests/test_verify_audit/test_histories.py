@@ -208,3 +208,13 @@ def test_a_checkpoint_of_another_log_is_not_agreed_with(tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text(other.sign(9, root_of(log.leaves[:9])))
     status, facts = judged(log.proof(2, 9), key=tmp_path / "keys", checkpoint=tmp_path / "other.txt")
     assert (status, facts[-1]) == (1, ("unshown", "no FILE is of the log of this checkpoint"))
+
+
+def test_a_proof_names_the_size_of_its_checkpoint(tmp_path: Path) -> None:
+    log, _, key = two(tmp_path)
+    path = log.proof(2, 9)
+    document = json.loads(path.read_text())
+    for change in ({"size": 8}, {"size": 10}, {"index": 3}, {"index": 9}, {"leaf": b64(log.leaves[3])}, {"proof": []}):
+        path.write_text(json.dumps({**document, **change}))
+        status, facts = judged(path, key=key)
+        assert (status, kinds(facts) & {"fails", "unreadable"}) == (1, {"fails"}), change
