@@ -61,9 +61,13 @@ class Beginning:
         events, now, none = [each.event for each in self._claims], self._now, None
         rows = [(event.position, event.attempts, now, none, "unknown", none, none, none) for event in events]
         insert_rows(connection, DELIVERY_ATTEMPTS, _ATTEMPT, rows)
-        aged = [code for code, _, end in held if end is None or end < self._until - _FRESH_MS]
+        aged = [code for code, _, end in held if not self._is_fresh(end)]
         longer = [(self._until, self._until, code) for code in aged]
         update_rows(connection, DOSSIERS, ("lease_until", "next_due"), ("code",), longer)
+
+    def _is_fresh(self, end: int | None) -> bool:
+        """Tell whether a lease was taken lately; one that ends later than it may is of a clock that was set back."""
+        return end is not None and self._until - _FRESH_MS <= end <= self._until
 
 
 class Ending:
