@@ -159,8 +159,10 @@ class Run:
     async def kill_while_answers_are_held(self) -> None:
         """Let the portal hold its answers back, wait until it has applied more than before, kill what waits for it."""
         async with self.weather:
-            if await self.misbehave(HELD):
-                await self._waited(partial(self._more_applied, await self._applied()), 6.0, 0.05)
+            # One that failed a moment ago is only probed.
+            for fault in (None, HELD):
+                await self.misbehave(fault)
+                await self._waited(partial(self._more_applied, await self._applied()), 10.0, 0.05)
             if self.dice.random() < 0.5:
                 self._kill("everything that delivers", *self.delivering)
             else:
