@@ -144,7 +144,7 @@ chaos: .venv/.dev ## 10,000 dossier events, a portal that misbehaves, everything
 .PHONY: machine
 machine: .venv/.dev ## the state machine of intake, outbox and portal for longer (EXAMPLES=1000 STEPS=60)
 	@LGSP_MACHINE_EXAMPLES=$(or $(EXAMPLES),1000) LGSP_MACHINE_STEPS=$(or $(STEPS),60) $(BIN)/python -m pytest \
-	  tests/test_dossier_machine/test_machine.py --timeout 0 -q
+	  tests/test_dossier_machine/test_machine.py -q
 
 .PHONY: wheel
 wheel: .venv/.runtime ## build the wheel into dist/

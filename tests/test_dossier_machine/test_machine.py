@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 import sync.database  # noqa: F401 - declares every table
@@ -9,6 +10,8 @@ from tests.test_dossier_machine.machine import Dossiers
 
 _EXAMPLES = int(os.environ.get("LGSP_MACHINE_EXAMPLES", "25"))
 _STEPS = int(os.environ.get("LGSP_MACHINE_STEPS", "40"))
+# What fails is made small before it is shown; a long run ends when it is done.
+pytestmark = pytest.mark.timeout(1200 if _EXAMPLES <= 100 else 0)
 
 TestDossiers = Dossiers.TestCase
 TestDossiers.settings = settings(
