@@ -4,8 +4,7 @@ One signature a request, over all that the published contract lists and whatever
 
 - `@method` `@authority` `@path` `@query`, always;
 - `content-type` and `content-digest`, where there is a body;
-- `lgsp-purpose` `lgsp-dossier` `lgsp-officer` `idempotency-key`, each where it is sent: under another key the same push
-  would be another event.
+- `lgsp-purpose` `lgsp-dossier` `lgsp-officer`, each where it is sent.
 
 `created`, `expires`, `nonce` and `keyid` are needed; `alg` may be given and must then fit the key. `tag` and all other
 parameters are refused: a signature that was made for another use is none for this one. Two signatures in one request
@@ -49,7 +48,7 @@ P256_ALGORITHMS: Final[Mapping[str, Algorithm]] = {"ecdsa-p256-sha256": ECDSA_SH
 P384_ALGORITHMS: Final[Mapping[str, Algorithm]] = {"ecdsa-p384-sha384": ECDSA_SHA384}
 
 WITH_BODY: Final = ("content-type", "content-digest")
-WHERE_SENT: Final = ("lgsp-purpose", "lgsp-dossier", "lgsp-officer", "idempotency-key")
+WHERE_SENT: Final = ("lgsp-purpose", "lgsp-dossier", "lgsp-officer")
 
 _LONGEST = 4096
 _MOST_COMPONENTS = 32

@@ -134,24 +134,30 @@ class Quota:
         _QUOTA.reset(self._before)
 
     def headers(self) -> dict[str, str]:
-        """`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11) for the response.
-
-        `q` requests in `w` seconds is the burst and the time in which it grows back; `r` is what is left of it and `t`
-        when it is whole again or, with nothing left, when the next request is admitted.
-        """
+        """What `rate_limit` says of it for the response."""
         grant, verdict = self.grant, self.verdict
         if grant is None or verdict is None:
             return {}
-        name, policy = _policy(grant.database, grant.operation, grant.rate, grant.burst)
-        return {"RateLimit-Policy": policy, "RateLimit": f"{name};r={verdict.remaining};t={ceil(verdict.reset)}"}
+        return rate_limit(f"{grant.database}/{grant.operation}", grant.rate, grant.burst, verdict)
+
+
+def rate_limit(name: str, rate: float, burst: int, verdict: Verdict) -> dict[str, str]:
+    """Return `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11) of the limit `name`.
+
+    `q` requests in `w` seconds is the burst and the time in which it grows back; `r` is what is left of it and `t`
+    when it is whole again or, with nothing left, when the next request is admitted.
+    """
+    return {
+        "RateLimit-Policy": _policy(name, rate, burst),
+        "RateLimit": f'"{name}";r={verdict.remaining};t={ceil(verdict.reset)}',
+    }
 
 
 # Grants differ by what they limit to far less than by whose they are.
 @lru_cache(maxsize=4096)
-def _policy(database: str, operation: str, rate: float, burst: int) -> tuple[str, str]:
-    """Return the name under which callers know a limit, and `RateLimit-Policy`."""
-    name, quota = f'"{database}/{operation}"', burst + 1
-    return name, f"{name};q={quota};w={ceil(quota / rate)}"
+def _policy(name: str, rate: float, burst: int) -> str:
+    quota = burst + 1
+    return f'"{name}";q={quota};w={ceil(quota / rate)}'
 
 
 _QUOTA: ContextVar[Quota | None] = ContextVar("quota", default=None)

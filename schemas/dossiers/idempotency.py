@@ -22,29 +22,30 @@ _ESCAPED: Final = re.compile(r'\\(["\\])')
 
 check_key = shaped(_KEY, "an idempotency key has 1 to 255 printable ASCII characters")
 
-IdempotencyKey = Annotated[str, AfterValidator(check_key), WithJsonSchema({"type": "string", "pattern": f"^{_KEY}$"})]
-"""A key in JSON: the characters themselves, never quoted a second time."""
-
 
 class KeyMissing(ValueError):
     """No header, or an empty one."""
 
 
 class KeyUnreadable(ValueError):
-    """A header that is no key, or more than one; the text says why without quoting any of it."""
+    """A text that is no key, or more than one header; the text says why without quoting any of it."""
 
 
 def key_from_header(values: Sequence[str]) -> str:
-    """Read the key from the values of the header's fields; raises KeyMissing or KeyUnreadable.
-
-    What begins with a quotation mark must be a whole string of a structured field; anything else is the key as it is.
-    """
+    """Read the key from the values of the header's fields; raises KeyMissing or KeyUnreadable."""
     stripped = [value.strip(" \t") for value in values]
     if not any(stripped):
         raise KeyMissing("the header is missing or empty")
     if len(stripped) > 1:
         raise KeyUnreadable("the header was sent more than once")
-    (text,) = stripped
+    return key_from_text(stripped[0])
+
+
+def key_from_text(text: str) -> str:
+    """Read a key, bare or as a quoted string, which are the same key; raises KeyMissing or KeyUnreadable.
+
+    What begins with a quotation mark must be a whole string of a structured field; anything else is the key as it is.
+    """
     if text.startswith('"'):
         match = _QUOTED.fullmatch(text)
         if match is None:
@@ -56,3 +57,9 @@ def key_from_header(values: Sequence[str]) -> str:
         return check_key(text)
     except ValueError as error:
         raise KeyUnreadable(str(error)) from None
+
+
+IdempotencyKey = Annotated[
+    str, AfterValidator(key_from_text), WithJsonSchema({"type": "string", "pattern": "^[ -~]{1,512}$"})
+]
+"""A key in JSON: bare or as a quoted string, as in the header."""

@@ -73,6 +73,16 @@ def test_sending_everything_again_changes_nothing(province: Source) -> None:
     assert single.headers["Idempotency-Replayed"] == "true"
 
 
+def test_a_key_in_quotation_marks_is_the_same_key_at_every_door(province: Source) -> None:
+    code = a_code()
+    province.put(code)
+    first = province.push(code, a_status("4"), key=f'"{code}-q"').json
+    again = [{"code": code, "key": key, **a_status("4")} for key in (f"{code}-q", f'"{code}-q"', f'"{code}-q')]
+    results = province.stream(again)
+    assert [result["result"] for result in results] == ["duplicate", "duplicate", "refused"]
+    assert {result["delivery"] for result in results[:2]} == {first["delivery"]}
+
+
 def test_refused_lines_leave_evidence(province: Source) -> None:
     answer = province.stream([b"{", {"code": a_code(), "key": "k"}, b"{"])
     assert [result["problem"]["code"] for result in answer] == ["malformed", "invalid", "malformed"]
