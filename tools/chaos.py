@@ -90,7 +90,8 @@ def _shown(plan: Plan, found: Found) -> str:
     lines = [
         f"{found.accepted} statuses of {plan.dossiers} dossiers accepted, {found.delivered} in the ledger",
         f"{found.seconds[0]:.0f} s until all was pushed and every kill done, {found.seconds[1]:.0f} s until delivered",
-        f"{found.refused} answers that said: later; {found.answers_lost} answers lost after what they answered for",
+        f"{found.answers_lost} answers lost after what they answered for was accepted",
+        *(f"{times:3} times answered {what}" for what, times in sorted(found.refused.items())),
         *(f"{times:3} times {what}" for what, times in sorted(found.done.items())),
         f"{found.before_answer} of the kills hit between a commit and its answer",
         f"{found.in_doubt} hit intents without an outcome ({found.attempts_in_doubt} attempts)",

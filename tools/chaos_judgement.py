@@ -29,7 +29,7 @@ class Found:
 
     accepted: int = 0
     delivered: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     answers_lost: int = 0
     before_answer: int = 0

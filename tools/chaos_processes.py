@@ -119,6 +119,8 @@ url = {json.dumps(redis)}
 directory = "keys"
 vault = "vault"
 origin = "localhost/chaos"
+[tokens]
+issuer = "http://localhost/chaos"
 [sync]
 settle = 2.0
 longest_pause = 3.0

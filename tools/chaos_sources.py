@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -42,7 +43,7 @@ class Told:
     """
 
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     lost: list[float] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
 
@@ -114,7 +115,7 @@ class Sources:
             elif status not in (401, 409, 429) and status < 500:
                 raise AssertionError(f"{method} {path}: {status} {told}")
             else:
-                self.told.refused += 1
+                self.told.refused[f"{status} {told['code']}"] += 1
             await asyncio.sleep(self.dice.uniform(0.02, 0.3))
 
     async def _until_whole(self, lines: Sequence[dict[str, Any]]) -> None:
@@ -133,6 +134,8 @@ class Sources:
                             self._read(json.loads(text), unseen, broke_at)
                     elif answer.status not in (401, 429) and answer.status < 500:
                         raise AssertionError(f"stream: {answer.status} {await answer.text()}")
+                    else:
+                        self.told.refused[f"{answer.status} {(await answer.json())['code']}"] += 1
             except (ClientError, TimeoutError, OSError, ValueError):
                 broke_at = time.time()
             if unseen:
@@ -146,7 +149,7 @@ class Sources:
             unseen.discard(key)
             self.told.keep(key, line, again=again, broke_at=broke_at)
         elif line["result"] == "refused" and line["problem"]["retryable"]:
-            self.told.refused += 1
+            self.told.refused[f"line {line['problem']['code']}"] += 1
         else:
             self.told.flaws.append(f"{key}: {line}")
             unseen.discard(key)
