@@ -191,6 +191,19 @@ def visible(agency: str) -> ColumnElement[bool]:
     return or_(INBOX_DOSSIERS.c.agency == own, INBOX_DOSSIERS.c.agency.startswith(f"{own}.", autoescape=True))
 
 
+def is_within(handling_agency: str | None, agency: str) -> bool:
+    """Whether what `handling_agency` is to handle is `agency`'s to take over, as `visible` has it; nobody's is."""
+    own = plain_agency(agency)
+    return handling_agency is None or handling_agency == own or handling_agency.startswith(f"{own}.")
+
+
+def handling(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
+    """Read which agency is to handle each of these dossiers, as the newest readable version that was filed says."""
+    columns = (INBOX_DOSSIERS.c.version, INBOX_DOSSIERS.c.code, INBOX_DOSSIERS.c.agency)
+    found = sorted(tuple(row) for row in rows_among(connection, columns, INBOX_DOSSIERS.c.code, codes) if row[2])
+    return {code: agency for version, code, agency in found if version > 0}
+
+
 def waiting(connection: Connection, agency: str, after: int, limit: int) -> list[Filed]:
     """Read up to `limit` dossiers that an agency has not acknowledged, behind a position, in order of arrival."""
     query = (

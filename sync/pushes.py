@@ -64,6 +64,15 @@ class Push:
         known = not isinstance(self.meaning, NoMeaning) or self.meaning.reason == "no-national-meaning"
         return said if known or (_CODE.fullmatch(said) and not identifier_shaped(said)) else None
 
+    @property
+    def shown_vocabulary(self) -> str | None:
+        """The vocabulary that its source names, unless that is a name that nobody knows and could be of a person."""
+        if not isinstance(self.body, StatusEvent):
+            return None
+        said = self.body.vocabulary
+        unknown = isinstance(self.meaning, NoMeaning) and self.meaning.reason == "unknown-vocabulary"
+        return None if unknown and identifier_shaped(said) else said
+
 
 def prepared(
     caller: Caller,

@@ -128,6 +128,11 @@ class Queues:
             )
         return found
 
+    def registered(self, code: str) -> bool:
+        """Whether somebody has registered the dossier."""
+        found = self.dossiers.get(code)
+        return found is not None and found.registered
+
     def highest(self, code: str, client_id: str) -> int:
         """The highest sequence that this source has given for a dossier: up to it, an event may be a repetition."""
         found = self.tracks.get(code, {}).get(client_id)

@@ -49,11 +49,15 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of one delivery: its state now, or `untouched` where it may not be acted upon as it is."""
+    """What became of one delivery: its state now, or `untouched` where it may not be acted upon as it is.
+
+    `reason` is why it was where it was.
+    """
 
     event_id: str
     code: str
     state: str
+    reason: str | None
 
 
 def fingerprint(event: Event) -> str:
@@ -133,7 +137,8 @@ class Repair:
         queues = Queues.load(connection, codes, self._now, self._settings)
         changes: list[dict[str, Any]] = []
         for event in events:
-            self.done.append(Done(event.event_id, event.code, self._one(queues, event, changes)))
+            reason = event.reason
+            self.done.append(Done(event.event_id, event.code, self._one(queues, event, changes), reason))
         queues.save()
         if changes:
             connection.execute(_CHANGE, changes)

@@ -14,6 +14,7 @@ from schemas.dossiers.vocabularies import NoMeaning
 from schemas.errors import Conflict, Flaw, Refused, Text
 from storage.together import Rows
 from sync.figures import said_of
+from sync.inbox import handling, is_within
 from sync.pushes import Push
 from sync.queue import Queues
 from sync.recall import Earlier, Known, Version, answered, repeated, versions
@@ -24,6 +25,7 @@ _VERSION_NAMES = tuple(column.name for column in DOSSIER_VERSIONS.columns)
 _KEY_NAMES = tuple(column.name for column in IDEMPOTENCY.columns)
 _RESULTS = {"queued": "accepted"}
 _OTHER = Text("Hồ sơ do cơ quan khác đăng ký", "The dossier was registered by another agency")
+_TO_ANOTHER = Text("Hồ sơ nộp tại Cổng cho cơ quan khác", "The dossier was filed at the portal for another agency")
 _REUSED = Text("Số thứ tự đã dùng cho sự kiện khác", "The sequence was used for another event of the dossier")
 
 
@@ -58,6 +60,8 @@ class _Group:
     # By source, dossier and sequence.
     events: dict[tuple[str, str, int], Earlier]
     newest: dict[str, Version]
+    # Who is to handle what was filed at the portal, by code.
+    filed: dict[str, str]
     key_rows: list[tuple[object, ...]] = field(default_factory=list)
     version_rows: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -109,7 +113,8 @@ class GroupOfPushes:
             found = repeated(connection, client_id, list(old))
             events |= {(client_id, *numbered): earlier for numbered, earlier in found.items()}
         dossiers = list(dict.fromkeys(push.code for push in pushes if push.kind == "registration"))
-        return _Group(queues, answered(connection, tags), events, versions(connection, dossiers))
+        filed = handling(connection, [code for code in dossiers if not queues.registered(code)])
+        return _Group(queues, answered(connection, tags), events, versions(connection, dossiers), filed)
 
     def _one(self, group: _Group, push: Push, index: int) -> Accepted:
         known = None if push.key_tag is None else group.keys.get(push.key_tag)
@@ -131,7 +136,11 @@ class GroupOfPushes:
             earlier = "same" if before.body_tag == push.body_tag else "other"
         event = self._event(push, index, dossier.destination)
         event.sequence, event.at = body.sequence, push.at
-        event.vocabulary, event.source_status, event.national = body.vocabulary, push.shown_status, push.national
+        event.vocabulary, event.source_status, event.national = (
+            push.shown_vocabulary,
+            push.shown_status,
+            push.national,
+        )
         decision = group.queues.accept(event, earlier=earlier, trouble=trouble)
         if before is not None:
             if decision.result == "duplicate":
@@ -147,6 +156,8 @@ class GroupOfPushes:
         dossier = queues.dossier(push.code, self._destination(push))
         if dossier.registered and dossier.agency != push.caller.agency:
             raise Refused(_OTHER, reason="other-agency")
+        if not dossier.registered and not is_within(group.filed.get(push.code), push.caller.agency):
+            raise Refused(_TO_ANOTHER, reason="other-agency")
         newest = group.newest.get(push.code)
         if newest is not None and newest.body_tag == push.body_tag:
             raise Repeated(newest.position, newest.event_id, status=200)

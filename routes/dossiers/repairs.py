@@ -35,6 +35,7 @@ from sync.repairs import Miscounted, Repairs
 _JSON = {"Content-Type": "application/json"}
 _PERSONAL = Text("không được chứa số định danh", "must not hold a number that identifies a person")
 _NOT_NOW = Text("Sự kiện không ở trạng thái có thể gửi lại", "The delivery is in no state to be sent again")
+_OF_ANOTHER = Text("Hồ sơ do cơ quan khác đăng ký", "The dossier was registered by another agency")
 Route = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -59,6 +60,8 @@ def post_retry_one(mending: Mending) -> Route:
             done = await _done(mending, "retry", wanted, 1, caller, None)
         except Miscounted:
             raise await _why_not(mending, wanted) from None
+        if done[0].state == "untouched" and done[0].reason == "other-agency":
+            raise Conflict(_OF_ANOTHER, reason="other-agency")
         if done[0].state == "untouched":
             raise Conflict(_NOT_NOW, reason="still-not-understood")
         return _answer({"id": done[0].event_id, "code": done[0].code, "step": done[0].state})

@@ -14,7 +14,7 @@ from aiohttp import ClientSession
 
 from tests.test_callbacks.receiver import PATIENCE_S, SECRET, Receiver, listening
 from tests.test_gateway.live import Caller, Live, Reply, lgsp
-from tests.test_intake.world import a_status
+from tests.test_intake.world import a_dossier, a_status
 
 
 @pytest.fixture
@@ -130,6 +130,11 @@ async def test_from_the_portal_to_the_province_and_back(demo: Live, receiver: Re
         }
         (aside,) = await told(receiver, "dossier.quarantined")
         assert (aside["data"]["sequence"], aside["data"]["reason"]) == (2, "unknown-status")
+        # What is another agency's to handle is not ours to register; what is filed later is read later.
+        await province.file(count=1, agency="H26.18")
+        await province.has(4)
+        taken = await province.ask("PUT", f"/v1/dossiers/{other[0]}", a_dossier())
+        assert (taken.status, taken.problem["code"], taken.problem["reason"]) == (403, "refused", "other-agency")
 
 
 def entry_index(reply: Reply) -> int:

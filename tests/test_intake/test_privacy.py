@@ -15,6 +15,7 @@ OFFICER = "Lê Quang Bình Minh"
 NOTE = "Công dân ở số 12 phố Hàng Than"
 FREE = "Anh Ba nộp thiếu giấy"
 NUMBER = "079085123456"
+UNKNOWN = "079188776655"
 KEY = f"push-{PERSON}-7"
 
 
@@ -24,8 +25,9 @@ async def test_nothing_personal_is_stored_in_plain_text(sqlite_url: str, tmp_pat
         await desk.push(a_status(officer=OFFICER, note=NOTE), key=KEY)
         await desk.push(a_status(FREE))
         await desk.push(a_status(NUMBER))
+        await desk.push(a_status(vocabulary=f"v{UNKNOWN}"))
         await desk.push(a_status("4", sequence=9, note=NOTE))
-        texts = (NAME, PERSON, OFFICER, NOTE, FREE, NUMBER, KEY, "0912345678", "anh@example.vn")
+        texts = (NAME, PERSON, OFFICER, NOTE, FREE, NUMBER, UNKNOWN, KEY, "0912345678", "anh@example.vn")
         spellings = [spelling for text in texts for spelling in (text.encode(), base64.b64encode(text.encode()))]
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert any(path.suffix == ".db-wal" or path.name.endswith("-wal") for path in files)
