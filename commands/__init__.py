@@ -19,6 +19,7 @@ from commands import (
     serving,
     signature,
     storage,
+    witness,
 )
 
 app = typer.Typer(
@@ -39,5 +40,6 @@ app.add_typer(keys.app)
 app.add_typer(pki.app)
 app.add_typer(storage.app)
 app.add_typer(audit.app)
+witness.add_to(app)
 app.add_typer(signature.app)
 contracts.add_to(app)

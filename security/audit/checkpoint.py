@@ -12,12 +12,15 @@ import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import ClassVar, NamedTuple, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ED25519 = b"\x01"
-_PREFIX = "— "
+PREFIX = "— "
+# What every database keeps as a whole number.
+_MOST = 2**63 - 1
 
 
 class CheckpointRejected(ValueError):
@@ -28,28 +31,30 @@ class CheckpointRejected(ValueError):
 class VerifierKey:
     """A public log key in the C2SP vkey form `name+hex(key id)+base64(0x01 ‖ public key)`; the name is the origin."""
 
+    KIND: ClassVar[bytes] = ED25519
+
     name: str
     public: bytes
 
     @property
     def key_id(self) -> bytes:
         """The first four bytes of SHA-256(name ‖ LF ‖ 0x01 ‖ public key)."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
+        return sha256(self.name.encode() + b"\n" + self.KIND + self.public).digest()[:4]
 
     def encode(self) -> str:
         """The vkey on one line."""
-        return f"{self.name}+{self.key_id.hex()}+{_b64(ED25519 + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{b64(self.KIND + self.public)}"
 
     @classmethod
-    def decode(cls, text: str) -> "VerifierKey":
+    def decode(cls, text: str) -> Self:
         """Read a vkey; raises ValueError when it is malformed, of another algorithm, or its key id does not fit."""
         parts = text.strip().split("+", 2)
         if len(parts) != 3:
             raise ValueError("verifier key: expected name+id+key")
         name, key_id, packed = parts
-        raw = _unb64(packed)
-        if not is_key_name(name) or raw[:1] != ED25519 or len(raw) != 33:
-            raise ValueError("verifier key: not an Ed25519 key with a valid name")
+        raw = unb64(packed)
+        if not is_key_name(name) or raw[:1] != cls.KIND or len(raw) != 33:
+            raise ValueError(f"verifier key: not an Ed25519 key of type {cls.KIND.hex()} with a valid name")
         key = cls(name, raw[1:])
         if key.key_id.hex() != key_id:
             raise ValueError("verifier key: the key id does not belong to the key")
@@ -75,7 +80,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """What is signed: three lines."""
-        return f"{self.origin}\n{self.size}\n{_b64(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{b64(self.root)}\n"
 
 
 class Signer:
@@ -97,7 +102,7 @@ class Signer:
         """Return the signed note for this tree head."""
         text = Checkpoint(self.origin, size, root).text
         signature = self._private.sign(text.encode())
-        return f"{text}\n{_PREFIX}{self.origin} {_b64(self._key_id + signature)}\n"
+        return f"{text}\n{PREFIX}{self.origin} {b64(self._key_id + signature)}\n"
 
 
 def opened(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
@@ -106,30 +111,64 @@ def opened(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
     One signature by a given key must hold and none by a given key may fail; signatures by unknown keys (witnesses) are
     skipped, as C2SP signed-note demands.
     """
+    checkpoint, text, lines = taken_apart(note)
+    by_log, _ = verified(text, lines, keys)
+    if not any(line.name == checkpoint.origin for line in by_log):
+        raise CheckpointRejected("no signature by a known key of this log")
+    return checkpoint
+
+
+class SignatureLine(NamedTuple):
+    """One signature of a note: the name of its key, the id of that and the signature, and the line with its end."""
+
+    name: str
+    blob: bytes
+    line: str
+
+
+def taken_apart(note: str) -> tuple[Checkpoint, str, list[SignatureLine]]:
+    """Read a note without believing it: what it says, its text, its signatures; raises `CheckpointRejected`."""
     text, gap, signatures = note.partition("\n\n")
     if not gap or not signatures.endswith("\n"):
         raise CheckpointRejected("not a signed note")
     text += "\n"
-    known = {(key.name, key.key_id): key for key in keys}
-    valid: set[str] = set()
+    if any(each < " " and each != "\n" for each in note):
+        raise CheckpointRejected("a note holds no control characters")
+    return _parsed(text), text, signature_lines(signatures)
+
+
+def signature_lines(signatures: str) -> list[SignatureLine]:
+    """Read what stands behind the empty line of a note; raises `CheckpointRejected`."""
+    if not signatures.endswith("\n"):
+        raise CheckpointRejected("not a signed note")
+    read = []
     for line in signatures[:-1].split("\n"):
-        name, space, packed = line.removeprefix(_PREFIX).partition(" ")
+        name, space, packed = line.removeprefix(PREFIX).partition(" ")
         try:
-            blob = _unb64(packed)
+            blob = unb64(packed)
         except ValueError as failure:
             raise CheckpointRejected("a signature line cannot be read") from failure
-        if not line.startswith(_PREFIX) or not space or not is_key_name(name) or len(blob) < 5:
+        if not line.startswith(PREFIX) or not space or not is_key_name(name) or len(blob) < 5:
             raise CheckpointRejected("a signature line cannot be read")
-        key = known.get((name, blob[:4]))
+        read.append(SignatureLine(name, blob, line + "\n"))
+    return read
+
+
+def verified(
+    text: str, lines: Iterable[SignatureLine], keys: Iterable[VerifierKey]
+) -> tuple[list[SignatureLine], list[SignatureLine]]:
+    """Return the lines of logs and those of witnesses among them that known keys made; raises `CheckpointRejected`."""
+    known = {(key.name, key.key_id): key for key in keys}
+    by_logs: list[SignatureLine] = []
+    by_witnesses: list[SignatureLine] = []
+    for line in lines:
+        key = known.get((line.name, line.blob[:4]))
         if key is None:
             continue
-        if not key.verify(text.encode(), blob[4:]):
+        if not key.verify(text.encode(), line.blob[4:]):
             raise CheckpointRejected("a signature does not hold")
-        valid.add(name)
-    checkpoint = _parsed(text)
-    if checkpoint.origin not in valid:
-        raise CheckpointRejected("no signature by a known key of this log")
-    return checkpoint
+        (by_logs if key.KIND == ED25519 else by_witnesses).append(line)
+    return by_logs, by_witnesses
 
 
 def is_key_name(name: str) -> bool:
@@ -142,10 +181,11 @@ def _parsed(text: str) -> Checkpoint:
     if len(lines) < 4 or not lines[0] or "" in lines[3:-1]:
         raise CheckpointRejected("not a checkpoint")
     origin, size, root = lines[:3]
-    if not (size.isascii() and size.isdigit()) or (size != "0" and size[0] == "0") or len(size) > 19:
+    canonical = size.isascii() and size.isdigit() and (size == "0" or size[0] != "0") and len(size) <= 19
+    if not canonical or int(size) > _MOST:
         raise CheckpointRejected("the size is not a canonical decimal number")
     try:
-        raw = _unb64(root)
+        raw = unb64(root)
     except ValueError as failure:
         raise CheckpointRejected("the root is not base64") from failure
     if len(raw) != 32:
@@ -153,15 +193,17 @@ def _parsed(text: str) -> Checkpoint:
     return Checkpoint(origin, int(size), raw)
 
 
-def _b64(raw: bytes) -> str:
+def b64(raw: bytes) -> str:
+    """Base64 as notes and vkeys have it."""
     return base64.b64encode(raw).decode()
 
 
-def _unb64(text: str) -> bytes:
+def unb64(text: str) -> bytes:
+    """Read base64 in its only spelling; raises ValueError."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as failure:
         raise ValueError("not base64") from failure
-    if _b64(raw) != text:
+    if b64(raw) != text:
         raise ValueError("not canonical base64")
     return raw

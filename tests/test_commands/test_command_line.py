@@ -17,7 +17,7 @@ from tests.test_commands.conftest import lgsp, quick
 
 ROOT = Path(__file__).parents[2]
 # These run until they are stopped, or print a document of their own.
-WITHOUT_JSON = {"demo", "serve", "worker", "sandbox dump", "openapi", "wsdl"}
+WITHOUT_JSON = {"demo", "serve", "worker", "sandbox dump", "openapi", "wsdl", "witness"}
 GROUPS = {"clients", "dossiers", "keys", "pki", "storage", "audit", "sandbox", "signature"}
 
 

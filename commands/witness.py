@@ -1,0 +1,79 @@
+"""`lgsp witness`: a witness for the logs of others (nhân chứng); it needs no gateway, no database, no service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.common import Config, fail, run, sentences
+
+if TYPE_CHECKING:
+    from security.audit.checkpoint import VerifierKey
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(witness)
+
+
+def witness(
+    state: Annotated[Path, typer.Option(file_okay=False, help="Where its key and what it cosigned are kept.")],
+    log: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VKEY|FILE", help="Key of a log, or a file of keys; several of one log are generations."),
+    ] = None,
+    listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 picks a free one.")] = "127.0.0.1:8390",
+    name: Annotated[
+        str | None, typer.Option(help="Its name in cosignatures, for ever; default: that of this machine.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Cosign checkpoints, each only if it continues the one before (C2SP tlog-witness), until SIGTERM."""
+    import socket
+    import sqlite3
+
+    from config.settings import load
+    from routes.listening import bind
+    from routes.witness import serve
+    from security.audit.assembly import log_verifiers
+    from security.audit.witness import open_witness
+    from security.keys import KeyRing
+    from security.private_files import KeyRefused
+
+    with sentences():
+        known = [key for text in log or [] for key in _keys(text)]
+        if config is not None:
+            settings = load(config)
+            known += log_verifiers(KeyRing(settings.keys.directory), settings.keys.origin)
+        if not known:
+            fail("which log? name its key with --log, or --config on the machine of the gateway", 2)
+        try:
+            opened = open_witness(state, known, name, f"{socket.gethostname()}/witness")
+        except (ValueError, KeyRefused) as refused:
+            fail(str(refused), 2)
+        except sqlite3.Error as failure:
+            fail(f"{state}: what was cosigned cannot be read: {failure}")
+        listening = bind(listen)
+    host, port = listening.getsockname()[:2]
+    # Only for whoever starts it; the log goes on standard error.
+    typer.echo(opened.key.encode())
+    typer.echo(f"http://{host}:{port}")
+    try:
+        run(lambda: serve(opened, listening), "info")
+    finally:
+        listening.close()
+        opened.close()
+
+
+def _keys(text: str) -> list[VerifierKey]:
+    """Read a vkey, or the file of vkeys of this name: one a line, those with # are skipped."""
+    from security.audit.checkpoint import VerifierKey
+
+    path = Path(text)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else [text]
+    try:
+        return [VerifierKey.decode(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    except ValueError as failure:
+        fail(f"--log {text}: {failure}; it must be the key of a log, as `lgsp audit verifier` takes it", 2)

@@ -1,0 +1,56 @@
+"""A witness on a socket, and the log that it knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+
+from routes.listening import bind
+from routes.witness import serving
+from security.audit.witness import Witness, open_witness, origin_hash
+from tests.test_audit.audit_world import ORIGIN, a_signer
+from tests.test_witnesses.logs import MemoryLog
+
+NAME = "witness.example/one"
+
+
+@dataclass
+class Office:
+    """A witness that answers at `url`, and somebody who asks it."""
+
+    witness: Witness
+    url: str
+    session: ClientSession
+    state: Path
+
+    async def post(self, body: bytes) -> tuple[int, str, str]:
+        async with self.session.post(f"{self.url}/add-checkpoint", data=body) as answer:
+            return answer.status, await answer.text(), answer.headers["Content-Type"]
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self.session.get(self.url + path) as answer:
+            return answer.status, await answer.text()
+
+    async def newest(self, origin: str = ORIGIN) -> tuple[int, str]:
+        return await self.get(f"/{origin_hash(origin)}/checkpoint")
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    state = tmp_path / "witness"
+    witness = open_witness(state, [a_signer().verifier, a_signer("other.example/log").verifier], NAME, "x")
+    sock = bind("127.0.0.1:0")
+    async with serving(witness, sock), ClientSession() as session:
+        yield Office(witness, f"http://127.0.0.1:{sock.getsockname()[1]}", session, state)
+    witness.close()
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog.of(10)
