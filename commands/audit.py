@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -11,9 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.audit_files import bundle, export
+from commands.audit_options import entry_shown, told
+from commands.audit_reading import checkpoint, prove, search
+from commands.audit_redaction import redact
 from commands.common import AsJson, Config, fail, group, pairs, run, show
 
-app = group("audit", "The audit trail: verify the log, read entries, hand out the verifier.")
+app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
+for command in (search, prove, checkpoint, export, bundle, redact):
+    app.command()(command)
 
 _COMMANDS = Path(str(resources.files("commands")))
 # The wheel holds a copy of the tool.
@@ -21,8 +25,14 @@ _TOOLS = (_COMMANDS / "static" / "verify_audit.py", _COMMANDS.parent / "tools" /
 
 
 @app.command()
-def verify(config: Config = None, as_json: AsJson = False) -> None:
-    """Verify every entry, tile, checkpoint and opening; 1 names the first bad entry."""
+def verify(
+    values: Annotated[
+        bool, typer.Option("--values", help="Open every entry too, and recompute each commitment to a known value.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify every entry, tile and checkpoint, and that nothing is missing; 1 names the first bad entry."""
     from config.settings import load
     from security.audit.assembly import log_verifiers, open_sealer
     from security.audit.findings import Findings
@@ -35,9 +45,8 @@ def verify(config: Config = None, as_json: AsJson = False) -> None:
         keys = KeyRing(settings.keys.directory)
         storage = await open_storage(settings.storage.url)
         try:
-            return await verified(
-                storage, log_verifiers(keys, settings.keys.origin), open_sealer(keys, settings.keys.vault)
-            )
+            sealer = open_sealer(keys, settings.keys.vault) if values else None
+            return await verified(storage, log_verifiers(keys, settings.keys.origin), sealer)
         finally:
             await storage.close()
 
@@ -49,6 +58,8 @@ def verify(config: Config = None, as_json: AsJson = False) -> None:
         "root": found.root.hex(),
         "first_bad": found.first_bad,
     }
+    if values:
+        shown |= {"opened": found.opened, "recomputed": found.recomputed}
     if as_json:
         listed = [{"first": item.first, "last": item.last, "what": item.what} for item in found.found]
         show({**shown, "findings": listed, "more": found.more})
@@ -98,21 +109,17 @@ def show_entries(
         fail(str(none))
     if not found:
         fail("no entry of this request is in the log")
-    shown = [
-        {"index": item.index, "leaf": b64encode(item.leaf).decode(), "redacted": item.redacted, "entry": item.entry}
-        for item in found
-    ]
+    shown = [entry_shown(item) for item in found]
     if as_json:
         show(shown)
-        return
-    for entry in shown:
-        typer.echo(f"entry {entry['index']}  leaf {entry['leaf']}{'  redacted' if entry['redacted'] else ''}")
-        typer.echo(json.dumps(entry["entry"], ensure_ascii=False, indent=1))
+    else:
+        told(shown)
 
 
 @app.command()
 def verifier(
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to; a file there is kept.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write out `verify_audit.py`, with which outsiders verify evidence: one file, Python's standard library alone."""
     content = next(tool for tool in _TOOLS if tool.exists()).read_bytes()
@@ -124,4 +131,8 @@ def verifier(
             file.write(content)
     except OSError as failure:
         fail(f"{out}: {failure.strerror}")
-    typer.echo(f"{out}: SHA-256 {sha256(content).hexdigest()}")
+    digest = sha256(content).hexdigest()
+    if as_json:
+        show({"file": str(out), "sha256": digest})
+    else:
+        typer.echo(f"{out}: SHA-256 {digest}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
 
 import typer
 
@@ -56,6 +57,32 @@ def sentences() -> Iterator[None]:
     except (ConfigurationError, KeysUnusable, StorageError, Stale, Taken, OSError) as failure:
         bare = isinstance(failure, StorageUnavailable) and not isinstance(failure, StorageMoved)
         fail(f"the database could not be used: {failure}; see `lgsp doctor`" if bare else str(failure))
+
+
+def public_text(text: str, option: str) -> str:
+    """Return a text that will stand in the log for everybody; one that could identify a person is wrong use."""
+    from config.logging import identifier_shaped
+
+    if not text.strip() or identifier_shaped(text):
+        fail(f"{option} stands in the log for good: say why in words, without a number that identifies a person", 2)
+    return text
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that does not exist yet, for its owner only; what was not written to its end is removed again."""
+    try:
+        file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+    except FileExistsError:
+        fail(f"{path} exists, and evidence is never overwritten: name another file", 2)
+    except OSError as failure:
+        fail(f"{path}: {failure.strerror}", 2)
+    try:
+        with file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]], log_level: str = "error") -> T:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from config.logging import identifier_shaped
 from config.settings import Settings, load
 from schemas.ids import new_id
 from security.administration import Change, ChangeRefused
-from security.audit.assembly import open_log
+from security.audit.assembly import open_log, open_sealer
 from security.audit.batch import Write
 from security.audit.canonical import JSON
-from security.audit.entries import Evidence, Kind
+from security.audit.entries import Evidence, Kind, Subject
 from security.audit.log import AuditLog
+from security.audit.reading import AuditReader
 from security.client_store import load as load_client
 from security.client_store import load_all
 from security.clients import Client
@@ -61,10 +62,16 @@ class Desk:
         """Leave an entry of what is done here, and do it in the same commit."""
         await self.log.record(evidence("admin", action, self.by, details), writes=(write,))
 
-    async def record(self, kind: Kind, action: str, details: Mapping[str, JSON]) -> int:
-        """Leave an entry of what is done here; return its index."""
-        receipt = await self.log.record(evidence(kind, action, self.by, details))
+    async def record(
+        self, kind: Kind, action: str, details: Mapping[str, JSON], subjects: Sequence[Subject] = ()
+    ) -> int:
+        """Leave an entry of what is done here and whom it is about; return its index."""
+        receipt = await self.log.record(replace(evidence(kind, action, self.by, details), subjects=subjects))
         return receipt.index
+
+    def reader(self) -> AuditReader:
+        """Return what reads the log and opens its entries."""
+        return AuditReader(self.storage, open_sealer(self.keys, self.settings.keys.vault))
 
 
 def evidence(kind: Kind, action: str, by: str, details: Mapping[str, JSON]) -> Evidence:

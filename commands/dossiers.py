@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from commands.common import AsJson, Config, fail, group, pairs, run, show, table
+from commands.common import AsJson, Config, fail, group, pairs, public_text, run, show, table
 from commands.reconciling import reconcile
 
 if TYPE_CHECKING:
@@ -134,10 +134,7 @@ def discard(
     as_json: AsJson = False,
 ) -> None:
     """Give deliveries up: they are never sent."""
-    from config.logging import identifier_shaped
-
-    if identifier_shaped(why):
-        fail("--why must not hold a number that identifies a person", 2)
+    public_text(why, "--why")
     _act("discard", _filter(state, code, client, agency, reason, fingerprint, event), expect, why, config, as_json)
 
 
@@ -172,11 +169,9 @@ def pause(
     """Send nothing more to the portal until `resume`; what is under way ends."""
     import time
 
-    from config.logging import identifier_shaped
     from sync.destinations import paused
 
-    if identifier_shaped(why):
-        fail("--why must not hold a number that identifies a person", 2)
+    public_text(why, "--why")
 
     async def work(at: Desk) -> None:
         _known(at, destination)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import sha256
 from os import urandom
 from struct import unpack
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from schemas.fields import Found, Role
 from security.audit.canonical import JSON, LARGEST, canonical
@@ -199,6 +199,15 @@ class Secrets:
     officer: str | None = None
     data: bytes | None = None
 
+    def contents(self) -> dict[str, bytes]:
+        """What is known of what was committed to, by name of the commitment: subjects, officer, archived data."""
+        known = {f"subjects/{place}": value.encode() for place, (_, value) in enumerate(self.subjects)}
+        if self.officer is not None:
+            known["officer"] = self.officer.encode()
+        if self.data is not None:
+            known["data"] = self.data
+        return known
+
     def encode(self) -> bytes:
         """The plain content of a side table row: JSON with the salts in hexadecimal."""
         salts = _salted(tuple(self.salts)) % tuple([salt.hex() for salt in self.salts.values()])
@@ -222,6 +231,18 @@ class Secrets:
 def commitment(salt: bytes, content: bytes) -> str:
     """SHA-256(salt ‖ content) in base64."""
     return b2a_base64(sha256(salt + content).digest(), newline=False).decode()
+
+
+def stated(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Every commitment of an entry, by its name: `data`, `request_messages/0`, `officer`, `subjects/0`, …"""
+    found: dict[str, str] = {}
+    for name, value in entry.get("commitments", {}).items():
+        several = isinstance(value, list)
+        found.update({f"{name}/{place}": each for place, each in enumerate(value)} if several else {name: value})
+    if isinstance(officer := entry.get("officer"), Mapping):
+        found["officer"] = officer["commitment"]
+    found.update({f"subjects/{place}": each["commitment"] for place, each in enumerate(entry.get("subjects", ()))})
+    return found
 
 
 def instant(at: datetime) -> str:

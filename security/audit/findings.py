@@ -16,11 +16,16 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """The verdict: what was looked at, the root, and what was found, lowest index first."""
+    """The verdict: what was looked at, the root, and what was found, lowest index first.
+
+    `opened` entries were opened, and `recomputed` commitments made anew from values that are known.
+    """
 
     entries: int = 0
     checkpoints: int = 0
     root: bytes = b""
+    opened: int = 0
+    recomputed: int = 0
     found: list[Finding] = field(default_factory=list)
     more: int = 0
 

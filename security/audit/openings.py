@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from security.audit.entries import Secrets, commitment
+from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
 from security.audit.sealing import Sealer, Unopenable
 from security.audit.subjects import taken_back
@@ -65,6 +65,8 @@ class OpeningsCheck:
         except (Unopenable, VaultDamaged, Destroyed) as failure:
             self._findings.add(row.idx, row.idx, f"the entry does not open: {failure}")
             return
+        self._findings.opened += 1
+        self._findings.recomputed += len(secrets.contents())
         if not _opens(secrets, entry):
             self._findings.add(row.idx, row.idx, "the opening does not open the commitments of the entry")
         if {sealer.tag(row.period, kind, value) for kind, value in secrets.subjects} != tags:
@@ -76,16 +78,12 @@ def _has_commitments(entry: Mapping[str, Any]) -> bool:
 
 
 def _opens(secrets: Secrets, entry: Mapping[str, Any]) -> bool:
-    """Recompute every commitment whose value is still known: subjects, the officer, archived data."""
-    expected: list[tuple[str, bytes, object]] = [
-        (f"subjects/{place}", value.encode(), subject["commitment"])
-        for place, ((_, value), subject) in enumerate(zip(secrets.subjects, entry.get("subjects", ()), strict=False))
-    ]
-    if secrets.officer is not None:
-        expected.append(("officer", secrets.officer.encode(), entry["officer"]["commitment"]))
-    if secrets.data is not None:
-        expected.append(("data", secrets.data, entry["commitments"]["data"]))
-    return len(secrets.subjects) == len(entry.get("subjects", ())) and all(
-        name in secrets.salts and commitment(secrets.salts[name], content) == stated
-        for name, content, stated in expected
+    """Recompute every commitment whose value is still known."""
+    known = secrets.contents()
+    try:
+        there = stated(entry)
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return secrets.salts.keys() == there.keys() and all(
+        commitment(secrets.salts[name], content) == there.get(name) for name, content in known.items()
     )

@@ -78,6 +78,10 @@ class AuditReader:
         self._storage = storage
         self._sealer = sealer
 
+    def open_with(self, sealer: Sealer) -> None:
+        """Go on with rotated master keys."""
+        self._sealer = sealer
+
     async def size(self) -> int:
         """How many entries the log has."""
         return await self._storage.read(_size)
@@ -85,6 +89,14 @@ class AuditReader:
     async def checkpoint(self) -> str | None:
         """The newest signed note; None for an empty log."""
         return await self._storage.read(current_checkpoint)
+
+    async def checkpoint_over(self, size: int) -> str:
+        """The signed note of the first checkpoint of at least `size` entries. Raises NoEntry where there is none."""
+        query = select(CHECKPOINTS.c.note).where(CHECKPOINTS.c.size >= size).order_by(CHECKPOINTS.c.size).limit(1)
+        note: str | None = await self._storage.read(lambda connection: connection.execute(query).scalar())
+        if note is None:
+            raise NoEntry(f"no checkpoint covers {size} entries")
+        return note
 
     async def show(self, index: int) -> Recorded:
         """One entry."""
@@ -101,18 +113,50 @@ class AuditReader:
         row = await self._storage.read(lambda connection: connection.execute(query).first())
         return None if row is None else (row.idx, datetime.fromisoformat(row.at))
 
+    async def first_since(self, at: datetime) -> int:
+        """The lowest number of an entry of this time or later; the size of the log where there is none."""
+        query = select(ENTRIES.c.idx).where(ENTRIES.c.at >= instant(at)).order_by(ENTRIES.c.idx).limit(1)
+        found: int | None = await self._storage.read(lambda connection: connection.execute(query).scalar())
+        return await self.size() if found is None else found
+
+    async def last_before(self, at: datetime) -> int:
+        """One more than the highest number of an entry before this time; 0 where there is none."""
+        query = select(ENTRIES.c.idx).where(ENTRIES.c.at < instant(at)).order_by(ENTRIES.c.idx.desc()).limit(1)
+        found: int | None = await self._storage.read(lambda connection: connection.execute(query).scalar())
+        return 0 if found is None else found + 1
+
     async def entries(self, chosen: Filter, *, after: int = -1, limit: int = 50) -> list[Recorded]:
         """Up to `limit` entries that match, in order, behind entry `after`: the index of the last is the cursor."""
         query = _filtered(chosen).where(ENTRIES.c.idx > after).order_by(ENTRIES.c.idx).limit(min(limit, PAGE))
         return await self._listed(query)
 
-    async def search(self, kind: str, value: str, *, after: int = -1, limit: int = 50) -> list[Recorded]:
-        """Entries that asked about or disclosed this subject, except in destroyed periods and redacted entries."""
-        tags = await asyncio.to_thread(self._vault().tags, kind, value)
-        found = await self._storage.read(
-            lambda connection: indexes(connection, tags, after=after, limit=min(limit, PAGE))
-        )
-        return await self._listed(_RECORDED.where(ENTRIES.c.idx.in_(found)).order_by(ENTRIES.c.idx))
+    async def search(
+        self,
+        kinds: str | Sequence[str],
+        value: str,
+        chosen: Filter = Filter(),
+        *,
+        after: int = -1,
+        limit: int = 50,
+    ) -> list[Recorded]:
+        """Entries that asked about or disclosed this subject, except in destroyed periods and redacted entries.
+
+        `kinds` are those that the value may be of. Up to `limit` entries behind `after` that `chosen` lets through.
+        """
+        sealer, most = self._vault(), min(limit, PAGE)
+        named = [kinds] if isinstance(kinds, str) else kinds
+        tags = await asyncio.to_thread(lambda: [tag for kind in named for tag in sealer.tags(kind, value)])
+
+        def look(connection: Connection) -> list[Recorded]:
+            found: list[Recorded] = []
+            last = after
+            while len(found) < most and (page := indexes(connection, tags, after=last, limit=most)):
+                query = _filtered(chosen).where(ENTRIES.c.idx.in_(page)).order_by(ENTRIES.c.idx)
+                found += _recorded(connection, query)
+                last = page[-1]
+            return found[:most]
+
+        return await self._storage.read(look)
 
     async def open(self, index: int) -> Secrets:
         """Decrypt what opens an entry. Raises NoEntry (none, or redacted), `Unopenable`, `VaultDamaged`.
@@ -157,11 +201,7 @@ class AuditReader:
         return await self._storage.read(look)
 
     async def _listed(self, query: Select[tuple[int, bytes, bytes, str | None]]) -> list[Recorded]:
-        def look(connection: Connection) -> list[Recorded]:
-            rows = connection.execute(query)
-            return [Recorded(row.idx, row.body, row.leaf, row.redacted_by is not None) for row in rows]
-
-        return await self._storage.read(look)
+        return await self._storage.read(lambda connection: _recorded(connection, query))
 
     def _vault(self) -> Sealer:
         if self._sealer is None:
@@ -173,6 +213,11 @@ _RECORDED: Select[tuple[int, bytes, bytes, str | None]] = select(
     ENTRIES.c.idx, ENTRIES.c.body, ENTRIES.c.leaf, OPENINGS.c.redacted_by
 ).select_from(ENTRIES.outerjoin(OPENINGS, ENTRIES.c.idx == OPENINGS.c.idx))
 _EQUALITIES: Sequence[str] = tuple(each.name for each in fields(Filter) if each.name not in {"since", "before"})
+
+
+def _recorded(connection: Connection, query: Select[tuple[int, bytes, bytes, str | None]]) -> list[Recorded]:
+    rows = connection.execute(query)
+    return [Recorded(row.idx, row.body, row.leaf, row.redacted_by is not None) for row in rows]
 
 
 def _filtered(chosen: Filter) -> Select[tuple[int, bytes, bytes, str | None]]:

@@ -5,6 +5,7 @@ key in the vault, the side table row and the index rows. A redaction that was in
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, delete, select, update
@@ -18,6 +19,7 @@ from security.audit.tables import OPENINGS, SUBJECTS, UNFINISHED
 from storage.engine import Storage
 
 PENDING = select(OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot).where(UNFINISHED)
+_AT_ONCE = 500
 
 
 async def redact(
@@ -41,6 +43,16 @@ async def redact(
     receipt = await log.record(replace(evidence, kind="redaction", details=details), writes=[mark])
     await finish(storage, sealer)
     return receipt
+
+
+async def unredactable(storage: Storage, indexes: Sequence[int]) -> list[int]:
+    """Return those of the entries that have nothing to redact (any more)."""
+    there: set[int] = set()
+    for begin in range(0, len(indexes), _AT_ONCE):
+        part = indexes[begin : begin + _AT_ONCE]
+        query = select(OPENINGS.c.idx).where(OPENINGS.c.idx.in_(part), OPENINGS.c.redacted_by.is_(None))
+        there.update(await storage.read(lambda connection, query=query: connection.execute(query).scalars().all()))  # type: ignore[misc]
+    return [index for index in indexes if index not in there]
 
 
 async def finish(storage: Storage, sealer: Sealer) -> int:

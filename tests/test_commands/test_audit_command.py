@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from hashlib import sha256
+from pathlib import Path
 
 from tests.test_commands.conftest import Deployment, lgsp, printed, quick
 
@@ -65,3 +66,12 @@ def test_nothing_is_shown_that_could_not_be_recorded(deployed: Deployment) -> No
     result = quick("audit", "show", "0", *deployed.config)
     assert result.exit_code == 1
     assert not result.stdout
+
+
+def test_the_verifier_is_written_out_once_and_named_by_its_digest(tmp_path: Path) -> None:
+    file = tmp_path / "verify_audit.py"
+    assert printed("audit", "verifier", "--out", str(file)) == {
+        "file": str(file),
+        "sha256": sha256(file.read_bytes()).hexdigest(),
+    }
+    assert quick("audit", "verifier", "--out", str(file)).exit_code == 1

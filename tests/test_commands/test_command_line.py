@@ -34,7 +34,7 @@ def test_every_command_of_the_contract_is_there() -> None:
     promised = """demo|serve|worker|reload|sandbox|sandbox dump|check|doctor|openapi|wsdl|clients add|clients list|
         clients show|clients grant|clients revoke|clients rotate|clients apply|keys list|keys rotate|keys export|
         storage status|storage upgrade|storage copy|storage backup|storage restore|audit verify|audit show|
-        signature verify"""
+        audit search|audit export|audit prove|audit redact|audit checkpoint|audit verifier|signature verify"""
     assert {tuple(name.split()) for name in promised.split("|")} <= COMMANDS.keys()
 
 
@@ -56,7 +56,7 @@ def test_every_command_that_prints_results_prints_json(path: tuple[str, ...]) ->
 
 
 def test_no_command_takes_a_personal_identifier() -> None:
-    words = re.compile(r"person|subject|citizen|cccd|insur|tax|identity")
+    words = re.compile(r"person|subject(?!.file)|citizen|cccd|insur|tax|identity")
     for path, command in COMMANDS.items():
         for parameter in command.params:
             assert not words.search(" ".join([parameter.name or "", *parameter.opts])), path
@@ -93,6 +93,16 @@ def test_the_script_and_the_module_are_the_same() -> None:
         ["storage", "copy", "--to", "mysql://somewhere/db"],
         ["audit", "show"],
         ["audit", "show", "1", "--last", "2"],
+        ["audit", "search", "--from", "yesterday"],
+        ["audit", "search", "--to", "2026-11-30T08:00:00"],
+        ["audit", "search", "--client", "001090123456"],
+        ["audit", "search", "--subject-file", "no-such-file"],
+        ["audit", "search", "--as", "personal-id"],
+        ["audit", "redact", "1"],
+        ["audit", "redact", "1", "--reason", "asked by 001090123456"],
+        ["audit", "redact", "1", "--reason", " "],
+        ["audit", "bundle", "1"],
+        ["audit", "bundle", "1", "--out", "x.zip", "--closed", "--subject-file", "-"],
         ["serve", "--workers", "0"],
         ["demo", "--fault", "enterprise:unsigned"],
         ["sandbox", "--fault", "population:nonsense"],

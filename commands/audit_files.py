@@ -1,0 +1,150 @@
+"""`lgsp audit export / bundle`: evidence in files that verify without the gateway (xuất chứng cứ ra tệp)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from commands.audit_options import As, SubjectFile, instant_of, reading, subjects_in
+from commands.common import AsJson, Config, fail, new_file, pairs, public_text, show
+
+Out = Annotated[Path, typer.Option("--out", dir_okay=False, metavar="ZIP", help="Where to; nothing is overwritten.")]
+
+
+def export(
+    out: Out,
+    since: Annotated[str | None, typer.Option("--from", help="First entry, by its number or a day in Vietnam.")] = None,
+    before: Annotated[str | None, typer.Option("--to", help="Last entry, likewise; included.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="With every checkpoint of the range.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a part of the log, or all of it, as a ZIP that `verify_audit.py` checks.
+
+    It goes on to the first checkpoint behind its last entry: what no checkpoint covers proves nothing.
+    """
+    from commands.desk import Desk
+    from security.audit.assembly import log_verifiers
+    from security.audit.export import Exported, write_export
+    from security.audit.reading import AuditReader, NoEntry
+
+    async def place(reader: AuditReader, text: str | None, option: str, *, end: bool) -> int | None:
+        if text is not None and text.isascii() and text.isdigit():
+            return int(text) + end
+        at = instant_of(text, option, end=end)
+        if at is None:
+            return None
+        return await (reader.last_before(at) if end else reader.first_since(at))
+
+    async def work(at: Desk) -> Exported:
+        reader = AuditReader(at.storage)
+        size = await reader.size()
+        first = await place(reader, since, "--from", end=False) or 0
+        last = await place(reader, before, "--to", end=True)
+        last = size if last is None else min(last, size)
+        if not first < last:
+            raise NoEntry(f"the log has no entries there; it has {size}, numbered from 0")
+        await at.record("reading", "audit-export", {"first": first, "last": last - 1})
+        keys = log_verifiers(at.keys, at.settings.keys.origin)
+        with new_file(out) as file:
+            return await write_export(at.storage, keys, file, first=first, last=last, full=full)
+
+    made = reading(work, config)
+    shown = {
+        "file": str(out),
+        "origin": made.origin,
+        "first": made.first,
+        "last": made.last - 1,
+        "size": made.last,
+        "root": made.root.hex(),
+    }
+    if as_json:
+        show(shown)
+    else:
+        pairs(shown)
+
+
+def bundle(
+    index: Annotated[int, typer.Argument(min=0, help="Number of an entry.")],
+    out: Out,
+    subject_file: SubjectFile = None,
+    as_kind: As = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", exists=True, dir_okay=False, help="The answer, from who has it: it is opened too."),
+    ] = None,
+    closed: Annotated[bool, typer.Option("--closed", help="Open nothing.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; it stands in the log for everybody.")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the evidence of one exchange as a ZIP that `verify_audit.py` checks.
+
+    All that is still known of its persons and values is opened, unless --subject-file names the one to be.
+    """
+    if closed and (subject_file is not None or data is not None):
+        fail("--closed opens nothing: leave --subject-file and --data away", 2)
+    if reason is not None:
+        public_text(reason, "--reason")
+    asked = [] if subject_file is None else subjects_in(subject_file, as_kind)
+    contents = {} if data is None else {"data": _data_in(data)}
+
+    from commands.desk import Desk
+    from security.audit.assembly import log_verifiers
+    from security.audit.bundle import NotCommitted, Opening, openings_of, subject_places, write_bundle
+    from security.audit.reading import NoEntry
+
+    async def work(at: Desk) -> tuple[list[Opening], dict[str, str]]:
+        reader = at.reader()
+        proof, recorded = await reader.prove(index), await reader.show(index)
+        absent: dict[str, str] = {}
+        opened: list[Opening] = []
+        if closed:
+            absent["openings.json"] = "nothing was to be opened"
+        else:
+            try:
+                secrets = await reader.open(index)
+                names = None
+                if asked or contents:
+                    names = [*subject_places(secrets, asked), *contents]
+                    if asked and len(names) == len(contents):
+                        raise NoEntry(f"entry {index} is about somebody else")
+                opened = openings_of(recorded.entry, secrets, contents, names)
+            except NoEntry:
+                if asked or contents:
+                    raise
+                absent["openings.json"] = "redacted" if recorded.redacted else "the entry commits to nothing"
+        details: dict[str, Any] = {"entries": [index], "opened": [each["name"] for each in opened]}
+        if reason is not None:
+            details["reason"] = reason
+        await at.record("reading", "audit-bundle", details, asked)
+        keys = log_verifiers(at.keys, at.settings.keys.origin)
+        with new_file(out) as file:
+            write_bundle(file, recorded.body, proof, keys, opened, absent)
+        return opened, absent
+
+    try:
+        opened, absent = reading(work, config)
+    except NotCommitted as wrong:
+        fail(str(wrong))
+    shown = {"file": str(out), "index": index, "opened": [each["name"] for each in opened], "absent": absent}
+    if as_json:
+        show(shown)
+    else:
+        lines = {"opened": ", ".join(each["name"] for each in opened) or None}
+        lines |= {f"without {name}": why for name, why in absent.items()}
+        pairs({"file": str(out), "entry": index, **lines})
+
+
+def _data_in(file: Path) -> bytes:
+    """Read the answer that was got, or its `data` alone, in the form that the entry commits to."""
+    from security.audit.canonical import canonical
+
+    try:
+        value = json.loads(file.read_bytes())
+        return canonical(value["data"] if isinstance(value, dict) and "receipt" in value else value)
+    except (OSError, ValueError, KeyError):
+        fail(f"{file}: give the answer as JSON, as it was received, or its member `data`", 2)

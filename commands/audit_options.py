@@ -1,0 +1,137 @@
+"""What the commands that read the audit trail share: whom to look for, which period, which entries, how they are shown.
+
+A personal identifier is never an argument: shells keep those. It comes from a file or from standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from commands.common import fail, run
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from commands.desk import Desk
+    from security.audit.entries import Subject
+    from security.audit.reading import AuditReader, Filter, Recorded
+
+T = TypeVar("T")
+
+SubjectFile = Annotated[
+    str | None,
+    typer.Option("--subject-file", metavar="FILE|-", help="A file, or standard input, with the identifier alone."),
+]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="KIND", help="What it is, for example personal-id; else all it may be.")
+]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="DAY", help="YYYY-MM-DD in Vietnam, or a time (RFC 3339).")
+]
+Before = Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last day, included; a time is not.")]
+
+_LONGEST = 200
+
+
+def subjects_in(source: str, kind: str | None) -> list[Subject]:
+    """Read whom to look for, once for each kind that it may be; what cannot be read is wrong use and not repeated."""
+    from schemas.identifiers import SUBJECT_KINDS, kinds_of
+    from security.audit.entries import Subject
+
+    if kind is not None and kind not in SUBJECT_KINDS:
+        fail(f"--as is one of {', '.join(SUBJECT_KINDS)}", 2)
+    try:
+        raw = sys.stdin.buffer.read(_LONGEST) if source == "-" else _beginning(Path(source))
+        value = raw.decode().strip()
+    except OSError as failure:
+        fail(f"--subject-file cannot be read: {failure.strerror}; it names a file that holds the identifier", 2)
+    except UnicodeDecodeError:
+        value = ""
+    if not value or len(raw) == _LONGEST or not value.isprintable():
+        fail("--subject-file holds one identifier and nothing else, for example a personal number of 12 digits", 2)
+    return [Subject("asked", each, value) for each in ([kind] if kind else kinds_of(value))]
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LONGEST)
+
+
+def instant_of(text: str | None, option: str, *, end: bool = False) -> datetime | None:
+    """Read a day in Vietnam (its begin, or the begin of the next one) or a time with zone; else it is wrong use."""
+    from datetime import UTC, date, datetime, time, timedelta
+
+    from sync.figures import VIETNAM
+
+    if text is None:
+        return None
+    try:
+        if len(text) == len("YYYY-MM-DD"):
+            begin = datetime.combine(date.fromisoformat(text), time(), VIETNAM)
+            return (begin + timedelta(days=int(end))).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        at = datetime.min  # noqa: DTZ901 - refused below, like every time without a zone
+    if at.tzinfo is None:
+        fail(f"{option} is a day in Vietnam, YYYY-MM-DD, or a time with its zone, 2026-11-30T08:00:00+07:00", 2)
+    return at.astimezone(UTC)
+
+
+async def all_of(
+    reader: AuditReader, subjects: Sequence[Subject], chosen: Filter, most: int, *, after: int = -1
+) -> list[Recorded]:
+    """Read the entries that match, of one subject where there are `subjects`; at most `most` of them, in order."""
+    from security.audit.reading import PAGE
+
+    kinds = [each.kind for each in subjects]
+    found: list[Recorded] = []
+    while len(found) < most:
+        last, limit = found[-1].index if found else after, min(PAGE, most - len(found))
+        if kinds:
+            page = await reader.search(kinds, subjects[0].value, chosen, after=last, limit=limit)
+        else:
+            page = await reader.entries(chosen, after=last, limit=limit)
+        if not page:
+            break
+        found += page
+    return found
+
+
+def entry_shown(item: Recorded) -> dict[str, Any]:
+    """Return an entry as commands print it."""
+    leaf = b64encode(item.leaf).decode()
+    return {"index": item.index, "leaf": leaf, "redacted": item.redacted, "entry": item.entry}
+
+
+def told(entries: Iterable[dict[str, Any]]) -> None:
+    """Print entries as text."""
+    for entry in entries:
+        typer.echo(f"entry {entry['index']}  leaf {entry['leaf']}{'  redacted' if entry['redacted'] else ''}")
+        typer.echo(json.dumps(entry["entry"], ensure_ascii=False, indent=1))
+
+
+def reading(work: Callable[[Desk], Coroutine[Any, Any, T]], config: Path | None) -> T:
+    """Read the log at a desk; what is not there, or cannot be proven, is a finding."""
+    from commands.desk import desk
+    from security.audit.checkpoint import CheckpointRejected
+    from security.audit.export import LogDamaged
+    from security.audit.reading import NoEntry
+    from security.audit.sealing import Unopenable
+
+    async def at_desk() -> T:
+        async with desk(config) as at:
+            return await work(at)
+
+    try:
+        return run(at_desk)
+    except NoEntry as none:
+        fail(str(none))
+    except (LogDamaged, CheckpointRejected, Unopenable) as failure:
+        fail(f"{failure}: run `lgsp audit verify --values`, and keep the database as it is")
