@@ -43,6 +43,8 @@ class Metrics:
     audit_batch: Histogram
     audit_append_seconds: Histogram
     log_size: Gauge
+    witness_submissions: Counter
+    witness_behind: Gauge
     pushes: Counter
     deliveries: Counter
     deliveries_waiting: Gauge
@@ -107,6 +109,17 @@ def metrics() -> Metrics:
             "lgsp_audit_append_seconds", "One commit of the log, waiting for the lock included.", buckets=_SECONDS
         ),
         log_size=Gauge("lgsp_audit_log_entries", "Entries in the log.", multiprocess_mode="max"),
+        witness_submissions=Counter(
+            "lgsp_witness_submissions",
+            "Checkpoints shown to a witness, outcome is `ok` or a code of `lgsp doctor`.",
+            ("witness", "outcome"),
+        ),
+        witness_behind=Gauge(
+            "lgsp_witness_behind_seconds",
+            "How long there have been entries that a witness has not witnessed.",
+            ("witness",),
+            multiprocess_mode="livemostrecent",
+        ),
         pushes=Counter(
             "lgsp_pushes",
             "Dossiers and statuses handed in; door is `rest`, `stream` or `soap`, result a word of the answer or "

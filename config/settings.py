@@ -24,6 +24,7 @@ from config.signatures import Callers as Callers
 from config.signatures import Signing as Signing
 from config.sync import Sync as Sync
 from config.sync import Vocabulary
+from config.witness import Witness, WitnessName
 from config.xroad_provider import XroadProvider as XroadProvider
 
 
@@ -254,6 +255,7 @@ class Settings(BaseSettings):
     vocabularies: dict[str, Vocabulary] = Field(default_factory=dict)
     inbox: Inbox = Field(default_factory=Inbox)
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
+    witness: dict[WitnessName, Witness] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _destinations_are_there(self) -> Self:

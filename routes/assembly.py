@@ -20,6 +20,7 @@ from adapters.login import Link
 from adapters.resilience import retried
 from adapters.revocation import RevocationKeeper
 from adapters.trust_domains import TrustDomains
+from adapters.witnesses import office
 from config import tracing
 from config.settings import ConfigurationError, Endpoint, Settings
 from routes import frame
@@ -58,6 +59,8 @@ from storage.engine import Storage
 from storage.errors import StorageError
 from storage.sqlite import SqliteStorage
 from sync.database import open_storage
+from sync.liveness import owner
+from sync.witnessing import Witnessing
 
 log = structlog.get_logger()
 
@@ -88,6 +91,7 @@ class Gateway:
     once: CountOnce
     limiter: Limiter
     dossiers: Desk
+    witnesses: tuple[Witnessing, ...]
 
     async def reload(self) -> None:
         """Take over what was changed meanwhile: keys, certificates, revocation lists, clients, grants.
@@ -115,6 +119,8 @@ class Gateway:
         self.log.sign_with(log_signer(self.keys, self.settings.keys.origin))
         self.log.seal_with(open_sealer(self.keys, self.settings.keys.vault))
         self.dossiers.seal_with(open_sealer(self.keys, self.settings.keys.vault))
+        for witness in self.witnesses:
+            witness.wake()
         self.identity.tokens.forget()
         await self.identity.registry.refresh()
 
@@ -203,6 +209,10 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             counting_once(remembered),
             limiter,
             dossiers,
+            tuple(
+                Witnessing(name, witness, office(name, witness), storage, log, owner())
+                for name, witness in settings.witness.items()
+            ),
         )
 
 

@@ -1,4 +1,4 @@
-"""Delivery of dossiers while a process runs: beside the gateway in `serve`, alone in `lgsp worker` (chuyển hồ sơ)."""
+"""Delivery of dossiers, and the log shown to witnesses: beside the gateway in `serve`, alone in `lgsp worker`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,26 @@ GATEWAY: Final = web.AppKey("gateway", Gateway)
 
 @asynccontextmanager
 async def delivering(gateway: Gateway) -> AsyncIterator[None]:
-    """Deliver while the block runs, where a destination is configured; what is under way then comes to its end."""
+    """Deliver and show the log to witnesses while the block runs, as configured; what is under way comes to its end."""
     filling = asyncio.create_task(fill(gateway.storage, gateway.dossiers.opener))
     try:
-        async with _delivering(gateway):
+        async with _witnessing(gateway), _delivering(gateway):
             yield
     finally:
         filling.cancel()
         await asyncio.wait([filling])
+
+
+@asynccontextmanager
+async def _witnessing(gateway: Gateway) -> AsyncIterator[None]:
+    running = [asyncio.create_task(witness.run()) for witness in gateway.witnesses]
+    try:
+        yield
+    finally:
+        for witness in gateway.witnesses:
+            witness.stop()
+        if running:
+            await asyncio.wait(running)
 
 
 @asynccontextmanager
@@ -81,7 +93,8 @@ async def beside(app: web.Application) -> AsyncIterator[None]:
 @asynccontextmanager
 async def delivering_alone(settings: Settings, databases: tuple[Database, ...]) -> AsyncIterator[None]:
     """Deliver while the block runs, in a process that answers nobody; raises as `assembled`."""
-    if not served(destinations(settings.endpoints), settings.endpoints, databases) and not settings.webhooks:
+    portals = served(destinations(settings.endpoints), settings.endpoints, databases)
+    if not portals and not settings.webhooks and not settings.witness:
         yield
         return
     async with assembled(settings, databases) as gateway, delivering(gateway):

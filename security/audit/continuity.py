@@ -17,7 +17,7 @@ PAGE = 1000
 def root(connection: Connection) -> bytes:
     """The root over all entries, preceded by their number (8 bytes)."""
     tree = Frontier()
-    for leaf in _leaves(connection):
+    for leaf in leaves(connection):
         tree.append(leaf)
     return tree.size.to_bytes(8, "big") + tree.root()
 
@@ -30,10 +30,10 @@ def containing(known: Iterable[Checkpoint]) -> Callable[[Connection], str | None
     wanted = sorted(known, key=lambda checkpoint: checkpoint.size)
 
     def check(connection: Connection) -> str | None:
-        tree, leaves = Frontier(), _leaves(connection)
+        tree, rest = Frontier(), leaves(connection)
         for checkpoint in wanted:
             while tree.size < checkpoint.size:
-                leaf = next(leaves, None)
+                leaf = next(rest, None)
                 if leaf is None:
                     return f"it ends at entry {tree.size}, but {checkpoint.size} entries are known to exist"
                 tree.append(leaf)
@@ -44,8 +44,8 @@ def containing(known: Iterable[Checkpoint]) -> Callable[[Connection], str | None
     return check
 
 
-def _leaves(connection: Connection) -> Iterator[bytes]:
-    """The leaf hashes up to the first gap."""
+def leaves(connection: Connection) -> Iterator[bytes]:
+    """The leaf hashes up to the first gap, each made of its entry anew."""
     index = 0
     while True:
         query = select(ENTRIES.c.idx, ENTRIES.c.body).where(ENTRIES.c.idx >= index).order_by(ENTRIES.c.idx).limit(PAGE)

@@ -1,0 +1,345 @@
+"""How checkpoints of a log get to witnesses: real sockets, real directories, each kind of database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.witnesses import office as way_to
+from config.settings import ConfigurationError
+from config.witness import DirectoryWitness, HttpWitness, Witness
+from security.audit.checkpoint import Checkpoint, b64
+from security.audit.cosignature import Cosigner, WitnessKey, cosignatures
+from security.audit.reading import Filter
+from security.audit.witnessed import Standing, note_standing, notes_of, standing, witnessed
+from sync.witnessing import Witnessing
+from tests.test_audit.audit_world import ORIGIN, World, a_world, evidence
+from tests.test_witnesses.conftest import NAME, Office
+from tests.test_witnesses.logs import MemoryLog
+
+
+@pytest.fixture
+async def world(storage_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(storage_url, tmp_path / "vault") as made:
+        yield made
+
+
+@pytest.fixture
+async def local(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(sqlite_url, tmp_path / "vault") as made:
+        yield made
+
+
+def shown_to(world: World, settings: Witness, name: str = "one", owner: str = "me") -> Witnessing:
+    return Witnessing(name, settings, way_to(name, settings), world.storage, world.log, owner)
+
+
+def over_http(office: Office, **more: Any) -> HttpWitness:
+    return HttpWitness(kind="http", url=office.url, key=office.witness.key.encode(), **more)
+
+
+async def how(world: World, name: str = "one") -> Standing:
+    return await world.storage.read(lambda connection: standing(connection, name))
+
+
+async def actions(world: World) -> list[str]:
+    found = await world.reader.entries(Filter(kind="admin"), limit=100)
+    return [str(item.entry["details"]["action"]) for item in found]  # type: ignore[index]
+
+
+async def test_a_log_that_grew_is_cosigned_and_the_note_kept(world: World, office: Office) -> None:
+    loop = shown_to(world, over_http(office))
+    assert await loop._safely() == 60.0
+    assert (await office.newest())[0] == 404
+    for size in (1, 2, 3):
+        await world.log.record(evidence())
+        loop.wake()
+        assert await loop._safely() == 60.0
+        assert (await how(world)).size == size
+    kept = await world.storage.read(witnessed)
+    assert kept == (await office.newest())[1]
+    checkpoint, found = cosignatures(kept, [office.witness.key])
+    assert (checkpoint.size, [each.witness for each in found]) == (3, [NAME])
+    assert await world.storage.read(lambda connection: witnessed(connection, 2)) != kept
+    # Nothing new: nobody is asked, and nothing is written into the log.
+    loop.wake()
+    await loop._safely()
+    assert await world.reader.size() == 3
+    await loop._office.close()
+
+
+async def test_the_schedule_is_kept_and_a_clock_that_was_set_back_does_not_stop_it(
+    local: World, office: Office
+) -> None:
+    loop = shown_to(local, over_http(office))
+    await local.log.record(evidence())
+    await loop._safely()
+    await local.log.record(evidence())
+    assert 0 < await loop._safely() <= 60
+    assert (await how(local)).size == 1
+    # As a clock ten years ahead left it.
+    far = (await how(local)).due_at + 10 * 365 * 86_400_000
+    await local.storage.write(lambda connection: note_standing(connection, "one", due_at=far, behind_since=far))
+    await loop._safely()
+    found = await how(local)
+    assert (found.size, found.behind, found.behind_since) == (2, 0, None)
+    await loop._office.close()
+
+
+async def test_one_process_at_a_time_asks(world: World, office: Office) -> None:
+    await world.log.record(evidence())
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+    first, second = (shown_to(world, over_http(office), owner=owner) for owner in ("one", "two"))
+    submit = first._office.submit
+
+    async def slowly(offer: Any) -> Any:
+        asked.set()
+        await go_on.wait()
+        return await submit(offer)
+
+    first._office.submit = slowly  # type: ignore[method-assign]
+    running = asyncio.create_task(first._safely())
+    await asked.wait()
+    await second._safely()
+    assert (await how(world)).size == 0
+    go_on.set()
+    await running
+    assert ((await how(world)).size, (await how(world)).lease_owner) == (1, None)
+    for loop in (first, second):
+        await loop._office.close()
+
+
+async def test_run_shows_at_the_start_when_woken_and_at_the_end(local: World, office: Office) -> None:
+    await local.log.record(evidence())
+    loop = shown_to(local, over_http(office, every=3600))
+    running = asyncio.create_task(loop.run())
+
+    async def until(size: int) -> None:
+        while (await how(local)).size < size:
+            await asyncio.sleep(0.005)
+
+    await asyncio.wait_for(until(1), 20)
+    await local.log.record(evidence())
+    loop.wake()
+    await asyncio.wait_for(until(2), 20)
+    await local.log.record(evidence())
+    loop.stop()
+    await running
+    assert (await how(local)).size == 3
+
+
+async def test_a_witness_that_is_down_is_tried_again_and_told_of_once(world: World, office: Office) -> None:
+    down = HttpWitness(kind="http", url="http://127.0.0.1:9", key=office.witness.key.encode(), overdue=1)
+    loop = shown_to(world, down)
+    await world.log.record(evidence())
+    for _ in range(3):
+        loop.wake()
+        assert 0 < await loop._safely() <= 60
+    found = await how(world)
+    assert (found.trouble, found.failures, found.size, await actions(world)) == ("unreachable", 3, 0, [])
+    long_ago = (found.behind_since or 0) - 5000
+    await world.storage.write(lambda connection: note_standing(connection, "one", behind_since=long_ago))
+    for _ in range(3):
+        loop.wake()
+        await loop._safely()
+    assert await actions(world) == ["witness-silent"]
+    back = shown_to(world, over_http(office))
+    await back._safely()
+    assert (await how(world)).trouble is None
+    assert await actions(world) == ["witness-silent", "witness-back"]
+    for each in (loop, back):
+        await each._office.close()
+
+
+async def test_a_witness_that_forgot_or_knows_more_of_the_same_log_is_met_where_it_is(
+    local: World, office: Office
+) -> None:
+    loop = shown_to(local, over_http(office))
+    for _ in range(3):
+        await local.log.record(evidence())
+    await local.storage.write(lambda connection: note_standing(connection, "one", size=2))
+    await loop._safely()
+    assert (await how(local)).size == 3
+    await local.log.record(evidence())
+    await local.storage.write(lambda connection: note_standing(connection, "one", size=1))
+    loop.wake()
+    await loop._safely()
+    assert (await how(local)).size == 4
+    await loop._office.close()
+
+
+@pytest.mark.parametrize(("theirs", "code"), [(9, "rollback"), (2, "fork"), (3, "fork")])
+async def test_another_history_at_the_witness_is_told_as_such(
+    local: World, office: Office, theirs: int, code: str
+) -> None:
+    other = MemoryLog.of(theirs, "other ")
+    assert (await office.post(other.submission(0)))[0] == 200
+    for _ in range(3):
+        await local.log.record(evidence())
+    loop = shown_to(local, over_http(office))
+    await loop._safely()
+    found = await how(local)
+    assert (found.trouble, found.size) == (code, 0)
+    await loop._office.close()
+
+
+Answer = Callable[[bytes, Cosigner], web.Response]
+_OTHER = Cosigner("witness.example/other", Ed25519PrivateKey.generate())
+
+
+def _text_of(body: bytes) -> str:
+    return body.decode().split("\n\n")[1] + "\n"
+
+
+LIES: dict[str, tuple[str, Answer]] = {
+    "other-key": ("other-key", lambda body, _: web.Response(text=_OTHER.sign(_text_of(body), 1))),
+    "other-size": (
+        "bad-cosignature",
+        lambda _, key: web.Response(text=key.sign(Checkpoint(ORIGIN, 99, bytes(32)).text, 1)),
+    ),
+    "no-time": ("bad-cosignature", lambda body, key: web.Response(text=key.sign(_text_of(body), 0))),
+    "empty": ("bad-cosignature", lambda *_: web.Response(text="")),
+    "nothing-signed": ("bad-cosignature", lambda *_: web.Response(text="welcome\n")),
+    "not-text": ("bad-cosignature", lambda *_: web.Response(body=b"\xff\xfe")),
+    "huge": ("unreachable", lambda *_: web.Response(body=bytes(5_000_000))),
+    "redirect": ("refused", lambda *_: web.Response(status=302, headers={"Location": "/add-checkpoint"})),
+    "error": ("refused", lambda *_: web.Response(status=500, text="\x1b[2J")),
+    "forbidden": ("unknown-key", lambda *_: web.Response(status=403)),
+    "unknown": ("unknown-log", lambda *_: web.Response(status=404)),
+    "no-size": ("unreadable", lambda *_: web.Response(status=409, text="many")),
+    "size-of-other-type": ("unreadable", lambda *_: web.Response(status=409, text="0\n")),
+    "never-the-same-size": (
+        "unsteady",
+        lambda *_: web.Response(status=409, body=b"1\n", headers={"Content-Type": "text/x.tlog.size"}),
+    ),
+    "far-ahead": (
+        "rollback",
+        lambda *_: web.Response(status=409, body=b"77\n", headers={"Content-Type": "text/x.tlog.size"}),
+    ),
+}
+
+
+@asynccontextmanager
+async def liar(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/add-checkpoint", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("name", list(LIES))
+async def test_a_witness_that_lies_is_not_believed(local: World, name: str) -> None:
+    code, says = LIES[name]
+    key = Cosigner("witness.example/liar", _OTHER._private)
+
+    async def answer(request: web.Request) -> web.Response:
+        return says(await request.read(), key)
+
+    for _ in range(2):
+        await local.log.record(evidence())
+    async with liar(answer) as url:
+        settings = HttpWitness(kind="http", url=url, key=key.verifier.encode())
+        loop = shown_to(local, settings)
+        await loop._safely()
+        found = await how(local)
+        assert (found.trouble, found.size) == (code, 0)
+        assert (found.said or "").isprintable()
+        assert await local.storage.read(lambda connection: notes_of(connection, "one")) == []
+        await loop._office.close()
+
+
+async def test_a_slow_witness_is_given_up(local: World) -> None:
+    gone = asyncio.Event()
+
+    async def answer(_request: web.Request) -> web.Response:
+        await gone.wait()
+        return web.Response()
+
+    await local.log.record(evidence())
+    async with liar(answer) as url:
+        key = WitnessKey("w.example", bytes(range(32)))
+        loop = shown_to(local, HttpWitness(kind="http", url=url, key=key.encode(), timeout=0.1))
+        await loop._safely()
+        assert (await how(local)).trouble == "unreachable"
+        gone.set()
+        await loop._office.close()
+
+
+def test_a_key_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"\[witness.one\]"):
+        way_to("one", HttpWitness(kind="http", url="http://127.0.0.1:9", key="x+00000000+AAAA"))
+
+
+async def test_a_directory_gets_a_file_for_each_checkpoint_and_keeps_it(world: World, tmp_path: Path) -> None:
+    place = tmp_path / "held"
+    loop = shown_to(world, DirectoryWitness(kind="directory", path=place))
+    await world.log.record(evidence())
+    await loop._safely()
+    # A mount that is not there must not become a folder of our own disk.
+    assert (await how(world)).trouble == "no-directory"
+    place.mkdir()
+    for _ in range(2):
+        loop.wake()
+        await loop._safely()
+        await world.log.record(evidence())
+    loop.wake()
+    await loop._safely()
+    files = sorted(place.iterdir())
+    assert [file.name for file in files] == [f"{size:020d}.checkpoint" for size in (1, 2, 3)]
+    assert files[-1].read_text() == await world.reader.checkpoint()
+    assert files[0].stat().st_mode & 0o777 == 0o444
+    assert len(await loop._office.held(ORIGIN)) == 3
+    assert await loop._office.held("other.example") == []
+
+
+async def test_a_torn_file_stays_and_the_checkpoint_stands_beside_it(local: World, tmp_path: Path) -> None:
+    await local.log.record(evidence())
+    torn = tmp_path / f"{1:020d}.checkpoint"
+    torn.write_text(f"{ORIGIN}\n1")
+    (tmp_path / "notes.txt").write_text("of somebody else")
+    loop = shown_to(local, DirectoryWitness(kind="directory", path=tmp_path))
+    await loop._safely()
+    assert (await how(local)).size == 1
+    assert torn.read_text() == f"{ORIGIN}\n1"
+    assert await loop._office.held(ORIGIN) == [await local.reader.checkpoint()]
+
+
+@pytest.mark.parametrize(("size", "code"), [(1, "contradiction"), (5, "rollback")])
+async def test_a_directory_that_holds_another_history_says_so(
+    local: World, tmp_path: Path, size: int, code: str
+) -> None:
+    await local.log.record(evidence())
+    (tmp_path / f"{size:020d}.checkpoint").write_text(MemoryLog.of(size, "other ").note())
+    loop = shown_to(local, DirectoryWitness(kind="directory", path=tmp_path))
+    await loop._safely()
+    assert (await how(local)).trouble == code
+
+
+async def test_cosignatures_of_all_witnesses_stand_under_one_checkpoint(
+    local: World, office: Office, tmp_path: Path
+) -> None:
+    await local.log.record(evidence())
+    loops = [
+        shown_to(local, over_http(office), "one"),
+        shown_to(local, DirectoryWitness(kind="directory", path=tmp_path), "two"),
+    ]
+    for loop in loops:
+        await loop._safely()
+    note = await local.storage.read(witnessed)
+    assert note == (await office.newest())[1]
+    assert b64(office.witness.key.key_id)[:5] in note
+    await loops[0]._office.close()
