@@ -13,10 +13,11 @@ from commands.audit_files import bundle, export
 from commands.audit_options import entry_shown, told
 from commands.audit_reading import checkpoint, prove, search
 from commands.audit_redaction import redact
+from commands.audit_reporting import report
 from commands.common import AsJson, Config, fail, group, pairs, run, show
 
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
-for command in (search, prove, checkpoint, export, bundle, redact):
+for command in (search, prove, checkpoint, export, bundle, report, redact):
     app.command()(command)
 
 _COMMANDS = Path(str(resources.files("commands")))
@@ -29,10 +30,16 @@ def verify(
     values: Annotated[
         bool, typer.Option("--values", help="Open every entry too, and recompute each commitment to a known value.")
     ] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WITNESS", help="Compare with what it holds: name, address, directory, file of notes."),
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify every entry, tile and checkpoint, and that nothing is missing; 1 names the first bad entry."""
+    from adapters.witnesses import Unwitnessed
+    from commands.against import Beside, compared, read_holdings
     from config.settings import load
     from security.audit.assembly import log_verifiers, open_sealer
     from security.audit.findings import Findings
@@ -40,17 +47,23 @@ def verify(
     from security.keys import KeyRing
     from sync.database import open_storage
 
-    async def work() -> Findings:
+    async def work() -> tuple[Findings, list[Beside]]:
         settings = load(config)
         keys = KeyRing(settings.keys.directory)
+        logs = log_verifiers(keys, settings.keys.origin)
         storage = await open_storage(settings.storage.url)
         try:
+            held = await read_holdings(settings, storage, logs, against or [])
             sealer = open_sealer(keys, settings.keys.vault) if values else None
-            return await verified(storage, log_verifiers(keys, settings.keys.origin), sealer)
+            found = await verified(storage, logs, sealer)
+            return found, await compared(storage, held, found)
         finally:
             await storage.close()
 
-    found = run(work)
+    try:
+        found, beside = run(work)
+    except Unwitnessed as failure:
+        fail(f"--against: {failure}; nothing was compared, and without --against the log is only verified by itself")
     shown: dict[str, Any] = {
         "valid": found.valid,
         "entries": found.entries,
@@ -60,18 +73,22 @@ def verify(
     }
     if values:
         shown |= {"opened": found.opened, "recomputed": found.recomputed}
+    if beside and as_json:
+        shown["against"] = [each.shown() for each in beside]
     if as_json:
         listed = [{"first": item.first, "last": item.last, "what": item.what} for item in found.found]
         show({**shown, "findings": listed, "more": found.more})
     else:
         pairs({**shown, "valid": "yes" if found.valid else "no"})
+        for each in beside:
+            pairs(each.shown())
         for item in found.found:
             where = str(item.first) if item.first == item.last else f"{item.first} to {item.last}"
             typer.echo(f"entry {where}: {item.what}")
         if found.more:
             typer.echo(f"and {found.more} more")
     if not found.valid:
-        fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is and compare with a backup")
+        fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare with backup and witnesses")
 
 
 @app.command("show")

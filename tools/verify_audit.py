@@ -4,7 +4,7 @@
     python3 verify_audit.py FILE... --key FILE [--checkpoint FILE]... [--lang vi|en] [--json]
 
 FILE is a receipt (the whole answer, or its member `receipt`), an inclusion proof, a consistency proof, a checkpoint, an
-export or archive of the log (ZIP), or the bundle of one exchange (ZIP); each is recognised by what is in it. The key
+export or archive of the log, the bundle of one exchange, or a report with several (ZIP); what is in it tells. The key
 file holds C2SP verifier keys, one a line: those of the log, all its generations, and those of witnesses. It is where
 trust begins: take it from somebody other than whoever gave you the evidence. With --checkpoint every FILE must also
 be shown to be of one history with that checkpoint, by an export or a consistency proof among the FILEs.
@@ -23,6 +23,7 @@ import argparse
 import base64
 import functools
 import hashlib
+import io
 import json
 import os
 import re
@@ -542,6 +543,7 @@ def told_by(entry):
 
 RECEIPT = ("log", "index", "leaf", "salt", "checkpoint")
 EXPORTED = {"entries.jsonl", "frontier.json", "checkpoints.txt", "keys.txt"}
+REPORTED = re.compile(r"report\.html|keys\.txt|consistency\.json|checkpoints/(begin|end)\.txt|bundles/[0-9]{12}\.zip")
 BUNDLED = re.compile(
     r"(entry|proof|openings)\.json|(checkpoint|keys)\.txt|certificates\.pem|timestamp\.tsr|revocation/[^/]+\.der"
 )
@@ -708,19 +710,19 @@ class Run:
             self.say("holds", file, "opened", name="data")
 
     def archive(self, file):
-        """An export or a bundle; exports wait until everything else was read."""
+        """An export, a bundle or a report; exports wait until everything else was read."""
         self.opened.append(open(file, "rb"))
         archive = Archive(self.opened[-1])
         manifest = archive.manifest
-        if manifest.get("format") == "lgsp-audit-bundle/1":
-            has_members(manifest, ("format", "index", "files"), ("origin", "absent"))
-            self.bundle(file, archive)
+        if manifest.get("format") == "lgsp-audit-report/1":
+            has_members(manifest, ("format", "origin", "since", "before", "files"), ("absent",))
+            self.report(file, archive)
         elif manifest.get("format") == "lgsp-audit-export/1":
             has_members(manifest, ("format", "origin", "first", "last", "root", "files"))
             tree = Tree(manifest["origin"], number(manifest["last"]), unpacked(manifest["root"], 32))
             self.exports.append((number(manifest["first"]), tree, file, archive))
         else:
-            raise Unreadable("malformed", what="manifest.json, format")
+            self.bundle(file, archive)
 
     def export(self, file, archive, first, last):
         """Grow the tree from the frontier over the entries up to the tree `last`; meet what other files ask for."""
@@ -771,12 +773,36 @@ class Run:
         for index, line in found:
             self.stands(last.origin, index, leaf_hash(line), line)
 
+    def report(self, file, archive):
+        """A report: bundles of entries, checkpoints at both ends of its period, and that one continues the other."""
+        ends, trees, manifest = {}, set(), archive.manifest
+        for name in sorted(archive.files, reverse=True):
+            content, label = archive.read(name), f"{file}/{name}"
+            if not REPORTED.fullmatch(name):
+                raise Unreadable("malformed", what="report")
+            if name.startswith("bundles/"):
+                trees.add(self.bundle(label, Archive(io.BytesIO(content))))
+            elif name.startswith("checkpoints/"):
+                (ends[name[12:]],) = self.notes(label, content)
+            elif name == "consistency.json":
+                self.document(label, read_json(content))
+        last = ends.pop("end.txt")
+        if not trees <= {last} or {manifest["origin"]} != {last.origin, *(tree.origin for tree in ends.values())}:
+            raise Wrong("contradiction")
+        if bool(ends) != ("consistency.json" in archive.files):
+            raise Unreadable("malformed", what="report")
+        self.say("note", file, "reported", since=manifest["since"], before=manifest["before"])
+        self.absent(file, archive, REPORTED)
+
     def bundle(self, file, archive):
         """The bundle of one exchange."""
         large = sum(info.file_size for info in archive.members.values()) > 4 * LARGEST_FILE
         if large or not all(BUNDLED.fullmatch(name) for name in archive.files):
             raise Unreadable("malformed", what="bundle")
         manifest, content = archive.manifest, {name: archive.read(name) for name in archive.files}
+        has_members(manifest, ("format", "index", "files"), ("origin", "absent"))
+        if manifest["format"] != "lgsp-audit-bundle/1":
+            raise Unreadable("malformed", what="manifest.json, format")
         entry, note = content["entry.json"], read_note(content["checkpoint.txt"], self.keys)
         document = read_json(content["proof.json"])
         tree = self.proof(file, document, entry)
@@ -793,10 +819,14 @@ class Run:
             for pattern, command in COMMANDS:
                 if re.match(pattern, name):
                     self.say("note", file, "beyond", name=name, command=command.format(name, digest.hexdigest()))
-        absent = manifest.get("absent", {})
-        if not all(BUNDLED.fullmatch(name) and name not in content for name in absent):
-            raise Unreadable("malformed", what="manifest.json, absent")
-        for name, reason in absent.items():
+        self.absent(file, archive, BUNDLED)
+        return tree
+
+    def absent(self, file, archive, possible):
+        """Repeat what an archive says that it does not have."""
+        for name, reason in archive.manifest.get("absent", {}).items():
+            if not possible.fullmatch(name) or name in archive.files:
+                raise Unreadable("malformed", what="manifest.json, absent")
             self.say("note", file, "absent", name=name, reason=reason)
 
     def openings(self, file, stated, raw):
@@ -1057,6 +1087,10 @@ TEXTS = {
     "beyond": (
         "{name} KHÔNG được kiểm tra ở đây; sau khi giải nén: {command}",
         "{name} is NOT checked here; after unpacking: {command}",
+    ),
+    "reported": (
+        "báo cáo về kỳ {since} đến {before}: rằng không còn bản ghi nào khác thì KHÔNG được chứng minh",
+        "a report on {since} to {before}: that there are no other entries is NOT proven",
     ),
     "absent": ("gói nói rằng không có {name}: {reason}", "the bundle says that it has no {name}: {reason}"),
 }

@@ -98,6 +98,11 @@ class AuditReader:
             raise NoEntry(f"no checkpoint covers {size} entries")
         return note
 
+    async def checkpoint_within(self, size: int) -> str | None:
+        """The signed note of the last checkpoint of at most `size` entries; None where there is none."""
+        query = select(CHECKPOINTS.c.note).where(CHECKPOINTS.c.size <= size).order_by(CHECKPOINTS.c.size.desc())
+        return await self._storage.read(lambda connection: connection.execute(query.limit(1)).scalar())
+
     async def show(self, index: int) -> Recorded:
         """One entry."""
         found = await self._storage.read(

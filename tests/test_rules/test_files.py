@@ -49,7 +49,7 @@ def test_no_file_speaks_of_one_machine_or_one_index() -> None:
 def test_no_module_is_too_long() -> None:
     long = {name: text.count("\n") for name, text in texts() if name.endswith(".py") and text.count("\n") > 400}
     # One file to hand to outsiders, who have nothing else of ours.
-    assert long.pop("tools/verify_audit.py") < 1150
+    assert long.pop("tools/verify_audit.py") < 1200
     assert long == {}
 
 
