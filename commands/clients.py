@@ -37,7 +37,7 @@ def add(
     name: Annotated[str, typer.Option(help="What the application is called.")],
     agency: Annotated[str, typer.Option(help="Agency code (mã định danh cơ quan), for example H26.12.")],
     right: Annotated[
-        list[str] | None, typer.Option(help="A right beyond look-ups: audit, dossiers; repeatable.")
+        list[str] | None, typer.Option(help="A right beyond look-ups: audit, audit-values, dossiers; repeatable.")
     ] = None,
     certificate: Certificates = None,
     signing_certificate: SigningCertificates = None,

@@ -89,9 +89,13 @@ class Tokens(Section):
 
 
 class Audit(Section):
-    """Bounds of the audit log: bulk entries a minute for requests without a known caller."""
+    """Bounds of the audit log: bulk entries a minute for requests without a known caller.
+
+    `public_requests_per_minute` is how often one address may fetch checkpoints, keys, tiles and consistency proofs.
+    """
 
     anonymous_entries_per_minute: int = Field(default=60, ge=1)
+    public_requests_per_minute: int = Field(default=1200, ge=1)
 
 
 class Timeout(Section):

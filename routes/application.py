@@ -7,6 +7,8 @@ from aiohttp import web
 from config.settings import ConfigurationError, Settings
 from routes import frame, me, tokens
 from routes.assembly import Gateway, assembled
+from routes.audit.access import Room
+from routes.audit.published import add_audit
 from routes.authorities import addressed_to
 from routes.catalog import add_catalog
 from routes.context import ADMIN, PEER
@@ -18,6 +20,7 @@ from routes.dossiers.pushing import Means as Pushing
 from routes.dossiers.repairs import Mending
 from routes.dossiers.viewing import Looks
 from routes.exchanges import add_exchanges
+from routes.guests import Guests
 from routes.health import add_health
 from routes.openapi import add_openapi
 from routes.problems import add_problems
@@ -67,11 +70,16 @@ def application(gateway: Gateway) -> web.Application:
             [destination.name for destination in gateway.destinations],
             settings.server.max_body,
         ),
-        gateway.limiter,
-        gateway.trail.anonymous,
-        settings.sync.guesses,
+        Guests(gateway.limiter, gateway.trail.anonymous, "public/dossiers", settings.sync.guesses),
     )
     add_dossiers(app.router, dossiers)
+    watchers = Guests(
+        gateway.limiter, gateway.trail.anonymous, "public/audit", settings.audit.public_requests_per_minute
+    )
+    add_audit(
+        app.router,
+        Room(gateway.storage, gateway.reader, gateway.log, gateway.keys, watchers, settings.server.max_body),
+    )
     judges = Judges(
         Callers(gateway.identity, gateway.servers),
         gateway.soap_callers.verify,

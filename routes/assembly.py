@@ -34,6 +34,7 @@ from security.audit import redaction
 from security.audit.anonymous import BulkCounter
 from security.audit.assembly import log_signer, open_log, open_sealer
 from security.audit.log import AuditLog
+from security.audit.reading import AuditReader
 from security.audit.trail import AuditTrail
 from security.identity import Identity
 from security.keys import KeyRing
@@ -77,6 +78,7 @@ class Gateway:
     keys: KeyRing
     log: AuditLog
     trail: AuditTrail
+    reader: AuditReader
     identity: Identity
     assertions: Assertions
     breakers: Breakers
@@ -119,6 +121,7 @@ class Gateway:
         self.log.sign_with(log_signer(self.keys, self.settings.keys.origin))
         self.log.seal_with(open_sealer(self.keys, self.settings.keys.vault))
         self.dossiers.seal_with(open_sealer(self.keys, self.settings.keys.vault))
+        self.reader.open_with(open_sealer(self.keys, self.settings.keys.vault))
         for witness in self.witnesses:
             witness.wake()
         self.identity.tokens.forget()
@@ -186,6 +189,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         passed = stages(trail, limiter, counted_once(remembered), retried(breakers, endpoints))
         handler = compose(passed, dispatch(codecs, links, revocation.settle))
         assertions = Assertions(registry, UsedAssertions(storage), audiences)
+        reader = AuditReader(storage, open_sealer(keys, settings.keys.vault))
         yield Gateway(
             settings,
             databases,
@@ -195,6 +199,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
             keys,
             log,
             trail,
+            reader,
             identity,
             assertions,
             breakers,

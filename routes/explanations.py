@@ -268,7 +268,10 @@ REASONS: dict[str, dict[str, Text]] = {
     "refused": {
         "no-grant": Text("không có quyền cho nghiệp vụ này", "there is no grant for this operation"),
         "expired": Text("quyền được cấp đã hết hạn", "the grant has expired"),
-        "no-right": Text("bên gọi không được gửi hồ sơ", "the caller may not push dossiers"),
+        "no-right": Text(
+            "bên gọi không có quyền này (gửi hồ sơ, đọc nhật ký, mở giá trị)",
+            "the caller does not have that right (to push dossiers, to read the audit log, to open values)",
+        ),
         "other-agency": Text("hồ sơ do cơ quan khác đăng ký", "the dossier was registered by another agency"),
     },
     "conflict": {
@@ -277,6 +280,19 @@ REASONS: dict[str, dict[str, Text]] = {
         ),
     },
     "upstream-signature-rejected": _SIGNATURE_REASONS,
+    "not-found": {
+        "no-checkpoint": Text(
+            "không có mốc kiểm tra của số bản ghi này bao trùm bản ghi",
+            "no checkpoint of this number of entries covers the entry",
+        ),
+        "redacted": Text("giá trị của bản ghi đã bị xóa", "the values of the entry were erased"),
+        "destroyed": Text("khóa mở các giá trị đã bị hủy", "the keys that open the values were destroyed"),
+        "no-values": Text("bản ghi không giữ giá trị nào", "the entry commits to no value"),
+        "too-long": Text(
+            "có bản ghi không vừa định dạng ô; hãy đọc từng bản ghi",
+            "an entry does not fit the format of bundles; read them one by one",
+        ),
+    },
     "evidence-unavailable": {
         "replay-memory": Text(
             "yêu cầu có chữ ký: hiện không biết chữ ký nào đã được dùng; ký lại và gửi sau Retry-After",

@@ -51,6 +51,10 @@ VIETNAMESE: Final[dict[str, str]] = {
     ),
     "a day is written YYYY-MM-DD": "ngày viết là YYYY-MM-DD",
     "there is no such day": "không có ngày này",
+    "a period begins and ends with a day YYYY-MM-DD or a time like 2026-11-30T08:00:00+07:00": (
+        "khoảng thời gian nêu bằng ngày YYYY-MM-DD hoặc thời điểm như 2026-11-30T08:00:00+07:00"
+    ),
+    "no subject is of this kind": "không có loại đối tượng này",
     "due_from is after due_to": "due_from sau due_to",
     "a procedure code looks like 1.005129; an agency code may follow": (
         "mã thủ tục có dạng 1.005129; sau đó có thể là mã cơ quan"

@@ -15,6 +15,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import TypeAdapter
 
+from routes.openapi_audit import AUDIT_TAG, audit_paths, audit_schemas
 from routes.openapi_dossiers import DOSSIERS_TAG, dossier_paths, dossier_schemas
 from routes.openapi_inbox import inbox_paths, inbox_schemas
 from routes.openapi_models import Schema, fixed_schemas, model_schemas, pascal, reference, schema_name
@@ -73,12 +74,13 @@ def document(
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "servers": [{"url": public_url}],
         "security": [{"oauth2": []}, {"mutualTLS": []}],
-        "tags": [*(_tag(database) for database in databases), DOSSIERS_TAG, *TAGS],
+        "tags": [*(_tag(database) for database in databases), DOSSIERS_TAG, AUDIT_TAG, *TAGS],
         "paths": paths
         | dossier_paths(public_url)
         | repair_paths(public_url)
         | reconciliation_paths(public_url)
         | inbox_paths(public_url)
+        | audit_paths(public_url)
         | fixed_paths(public_url, health=health),
         "components": {
             "schemas": model_schemas(databases)
@@ -86,6 +88,7 @@ def document(
             | repair_schemas()
             | reconciliation_schemas()
             | inbox_schemas()
+            | audit_schemas()
             | fixed_schemas(),
             "parameters": _parameters(),
             "headers": headers(),

@@ -63,6 +63,8 @@ def headers() -> dict[str, Any]:
         "RateLimitPolicy": header(
             'Giới hạn tần suất · The limit of the grant, for example `"population/person";q=101;w=3`', text
         ),
+        "AuditLeaf": header("Giá trị băm lá · SHA-256(0x00 ‖ body) in base64", text, required=True),
+        "AuditReading": header("Bản ghi của lượt đọc này · Number of the entry of this reading", text, required=True),
         "WwwAuthenticate": header("Cách xác thực · How to authenticate, and what was wrong", text, required=True),
     }
 

@@ -6,7 +6,9 @@ without one are counted in bulk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -21,11 +23,13 @@ from security.audit.trail import AuditTrail, Bearing
 Identify = Callable[[web.Request], Caller]
 
 _PROTECTED = "/v1/"
+# For everybody: the degree of a dossier, and of the log numbers, hashes and signatures, but not its entries.
+_PUBLIC: Final = re.compile(
+    r"/v1/(?:public/.*|audit/(?:checkpoint|consistency|keys|log/checkpoint|log/tile/[0-9].*))", re.DOTALL
+)
 
 
-def recorded(
-    identify: Identify, trail: AuditTrail, databases: Iterable[Database], public: str = "/v1/public/"
-) -> Middleware:
+def recorded(identify: Identify, trail: AuditTrail, databases: Iterable[Database]) -> Middleware:
     """Make the middleware that authenticates and leaves evidence of what never became an exchange."""
     routes = {
         f"/v1/{database.name}/{operation.name}": (database.name, operation.name)
@@ -36,7 +40,7 @@ def recorded(
     @web.middleware
     async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.path
-        if path not in routes and (not path.startswith(_PROTECTED) or path.startswith(public)):
+        if path not in routes and (not path.startswith(_PROTECTED) or _PUBLIC.fullmatch(path)):
             return await handler(request)
         try:
             caller = request[CALLER] = identify(request)

@@ -85,7 +85,7 @@ def demo_clients() -> tuple[DemoClient, ...]:
             frozenset({"dossiers"}),
             f"{XROAD_INSTANCE}/GOV/H26/DVC",
         ),
-        DemoClient("auditor", "Thanh tra (LGSP SANDBOX)", "G20", (), frozenset({"audit"})),
+        DemoClient("auditor", "Thanh tra (LGSP SANDBOX)", "G20", (), frozenset({"audit", "audit-values"})),
         DemoClient(
             "limited", "Sở Nội vụ (LGSP SANDBOX)", "H26.12", (limited,), xroad=f"{XROAD_INSTANCE}/GOV/H26.12/SNV"
         ),

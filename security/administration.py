@@ -26,7 +26,7 @@ from security.credentials import secret_credential
 
 # Nine digits in a row could be read as an identity number, in logs and by those who look for such.
 _CLIENT_ID = re.compile(r"(?!.*\d{9})[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]", re.ASCII)
-RIGHTS = frozenset({"audit", "dossiers"})
+RIGHTS = frozenset({"audit", "audit-values", "dossiers"})
 
 
 class ChangeRefused(ValueError):

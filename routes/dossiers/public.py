@@ -12,39 +12,22 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from routes.context import ANSWER_HEADERS, PEER
 from routes.direct import Whole
 from routes.dossiers.asking import asked, dossier_code
+from routes.guests import Guests
 from routes.language import Language, preferred
 from schemas.dossiers.statuses import NATIONAL
-from schemas.errors import EvidenceUnavailable, GatewayError, TooManyRequests
-from security.limits import Limiter, Verdict, rate_limit
+from schemas.errors import EvidenceUnavailable
 from storage.engine import Storage
 from storage.errors import StorageError
 from sync.reading import dossier
 
-_MINUTE = 60.0
 
-Count = Callable[[GatewayError, str], None]
-"""Counts a request of nobody known, under its error and address, for entries in bulk."""
-
-
-def get_public(
-    storage: Storage, limiter: Limiter, count: Count, a_minute: int
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Make the route; an address may ask `a_minute` times a minute."""
-    rate, burst = a_minute / _MINUTE, a_minute - 1
+def get_public(storage: Storage, guests: Guests) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Make the route; `guests` says how often an address may ask."""
 
     async def get(request: web.Request) -> web.Response:
-        address = request[PEER].address
-        verdict = limiter.take(f"public-dossiers\0{address}", rate, burst)
-        if not isinstance(verdict, Verdict):
-            verdict = await verdict
-        request[ANSWER_HEADERS].update(rate_limit("public/dossiers", rate, burst, verdict))
-        if not verdict.admitted:
-            error = TooManyRequests(retry_after=verdict.retry_after)
-            count(error, address)
-            raise error
+        await guests.admit(request)
         code = dossier_code(request)
         asked(request, ())
         try:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from routes.dossiers.inbox import Box, get_filed, get_inbox, post_acknowledgement
 from routes.dossiers.lines import Refused
-from routes.dossiers.public import Count, get_public
+from routes.dossiers.public import get_public
 from routes.dossiers.pushing import Means, post_status, put_dossier
 from routes.dossiers.reconciling import (
     Comparing,
@@ -22,12 +22,12 @@ from routes.dossiers.repairs import Mending, get_destinations, post_group, post_
 from routes.dossiers.statistics import get_statistics
 from routes.dossiers.stream import post_stream
 from routes.dossiers.viewing import Looks, get_deliveries, get_dossier
+from routes.guests import Guests
 from schemas.exchange import Caller
 from schemas.ids import new_id
 from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 from security.audit.trail import named
-from security.limits import Limiter
 from sync.acknowledging import Acknowledging
 
 # The stream is no dossier.
@@ -36,14 +36,12 @@ _DOSSIER = "/v1/dossiers/{code:(?!statuses$)[^/]+}"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the routes work with; `guesses` is how many public look-ups a minute one address may make."""
+    """What the routes work with; `guests` limits public look-ups."""
 
     means: Means
     looks: Looks
     mending: Mending
-    limiter: Limiter
-    count: Count
-    guesses: int
+    guests: Guests
 
 
 def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
@@ -67,8 +65,7 @@ def add_dossiers(router: web.UrlDispatcher, parts: Parts) -> None:
     router.add_get("/v1/reconciliations", get_reconciliations(comparing))
     router.add_get("/v1/reconciliations/{id}", get_reconciliation(comparing))
     router.add_get("/v1/statistics", get_statistics(looks))
-    public = get_public(looks.storage, parts.limiter, parts.count, parts.guesses)
-    router.add_get("/v1/public/dossiers/{code}", public)
+    router.add_get("/v1/public/dossiers/{code}", get_public(looks.storage, parts.guests))
 
 
 def refusing(log: AuditLog) -> Refused:

@@ -174,8 +174,16 @@ class AuditReader:
         row = await self._storage.read(lambda connection: connection.execute(query).first())
         if row is None:
             raise NoEntry(f"entry {index} has no opening")
+        sealer = self._vault()
+
+        def unsealed() -> bytes:
+            # Another process may have destroyed the period; its key may still be in memory here.
+            if row.period not in sealer.live_periods():
+                raise Destroyed(f"period {row.period}")
+            return sealer.open(row.id, row.period, row.slot, row.sealed)
+
         try:
-            content = await asyncio.to_thread(self._vault().open, row.id, row.period, row.slot, row.sealed)
+            content = await asyncio.to_thread(unsealed)
         except Destroyed as gone:
             raise NoEntry(f"the opening of entry {index} was destroyed") from gone
         return Secrets.decode(content)

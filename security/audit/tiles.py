@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from security.audit.merkle import HASH_SIZE, Nodes, root_of
-from security.audit.tables import ENTRIES, TILES
+from security.audit.tables import ENTRIES, HEAD, TILES
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -46,6 +46,33 @@ def _partial(connection: Connection, level: int, number: int, count: int) -> lis
     if len(found) != count:
         raise ValueError(f"audit log: {count - len(found)} hashes of tile {level}/{number} are missing")
     return list(found)
+
+
+def tile(connection: Connection, level: int, number: int, width: int) -> bytes | None:
+    """The first `width` hashes of a tile, as tlog-tiles serves them; None where the log is not that long."""
+    if number * WIDTH + width > _size(connection) >> (HEIGHT * level):
+        return None
+    query = select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.number == number)
+    packed: bytes | None = connection.execute(query).scalar()
+    if packed is not None:
+        return packed[: width * HASH_SIZE]
+    return b"".join(_partial(connection, level, number, width))
+
+
+def bundle(connection: Connection, number: int, width: int) -> list[bytes] | None:
+    """The first `width` entries of a tile of the lowest level; None where the log is not that long."""
+    begin = number * WIDTH
+    if begin + width > _size(connection):
+        return None
+    within = (ENTRIES.c.idx >= begin, ENTRIES.c.idx < begin + width)
+    found = connection.execute(select(ENTRIES.c.body).where(*within).order_by(ENTRIES.c.idx)).scalars().all()
+    if len(found) != width:
+        raise ValueError(f"audit log: {width - len(found)} entries of tile {number} are missing")
+    return list(found)
+
+
+def _size(connection: Connection) -> int:
+    return connection.execute(select(HEAD.c.size)).scalar() or 0
 
 
 def stored_nodes(connection: Connection, size: int) -> Nodes:

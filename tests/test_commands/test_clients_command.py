@@ -131,7 +131,7 @@ def test_nothing_changed_leaves_no_entry(deployed: Deployment) -> None:
         (["add", "no", "--name", "N", "--agency", "G15"], "3 to 64"),
         (["add", "079077972257", "--name", "N", "--agency", "G15"], "nine digits"),
         (["add", "good-name", "--name", "N", "--agency", "nowhere"], "agency"),
-        (["add", "good-name", "--name", "N", "--agency", "G15", "--right", "everything"], "audit, dossiers"),
+        (["add", "good-name", "--name", "N", "--agency", "G15", "--right", "everything"], "audit, audit-values, dossiers"),
         (["add", "good-name", "--name", "N", "--agency", "G15", "--certificate", "/nowhere.pem"], "/nowhere.pem"),
         (["grant", "ministry", "population/nothing", "--purpose", "inspection", "--field", "*"], "no operation"),
         (["grant", "ministry", "population/person", "--purpose", "inspection", "--field", "shoe_size"], "shoe_size"),

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -25,6 +25,7 @@ from sandbox.world.world import World
 from schemas.exchange import Database
 
 PUBLIC = "http://gateway.example:8080"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,17 @@ async def deployment(
 class InThread:
     """Holds a deployment open in a thread, so that tests and tools that block can talk to it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, adjust: Callable[[str], str] = lambda text: text) -> None:
         self._state = state
+        self._adjust = adjust
         self._ready: Future[Deployment] = Future()
         self._thread = threading.Thread(target=asyncio.run, args=(self._hold(),), daemon=True)
         self._thread.start()
         self.deployment = self._ready.result(60)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine where the deployment lives; return its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def close(self) -> None:
         """End the deployment and the thread."""
@@ -117,7 +123,7 @@ class InThread:
     async def _hold(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with deployment(self._state) as deployed:
+            async with deployment(self._state, adjust=self._adjust) as deployed:
                 self._ready.set_result(deployed)
                 await self._stop.wait()
         except BaseException as failure:

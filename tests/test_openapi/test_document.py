@@ -28,7 +28,14 @@ PUSHED = {
     *("/v1/inbox/dossiers", "/v1/inbox/dossiers/{code}", "/v1/inbox/dossiers/{code}/ack"),
     *("/v1/reconciliations", "/v1/reconciliations/{id}", "/v1/statistics"),
 }
-PUBLIC = {"/v1/public/dossiers/{code}"}
+AUDIT = {
+    *("/v1/audit/entries", "/v1/audit/search", "/v1/audit/entries/{index}", "/v1/audit/entries/{index}/proof"),
+    *("/v1/audit/entries/{index}/values", "/v1/audit/log/tile/entries/{tile}"),
+}
+PUBLIC = {
+    *("/v1/public/dossiers/{code}", "/v1/audit/checkpoint", "/v1/audit/consistency", "/v1/audit/keys"),
+    *("/v1/audit/log/checkpoint", "/v1/audit/log/tile/{level}/{tile}"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def test_it_is_openapi(published: dict[str, Any]) -> None:
 
 
 def test_it_has_every_operation_and_no_other(published: dict[str, Any]) -> None:
-    paths = {path for path in published["paths"] if path.startswith("/v1/")} - {"/v1/me"} - PUSHED - PUBLIC
+    paths = {path for path in published["paths"] if path.startswith("/v1/")} - {"/v1/me"} - PUSHED - AUDIT - PUBLIC
     assert paths == {f"/v1/{name}" for name in NAMES}
     identifiers = [operation["operationId"] for item in published["paths"].values() for operation in item.values()]
     assert len(identifiers) == len(set(identifiers))
@@ -189,6 +196,7 @@ def test_callers_find_how_to_log_in(published: dict[str, Any]) -> None:
     assert {path for path in protected if not path.startswith("/oauth2/")} == {
         "/v1/me",
         *PUSHED,
+        *AUDIT,
         *(f"/v1/{name}" for name in NAMES),
     }
 

@@ -11,7 +11,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas"
 MODULES = (
     *("identifiers", "values", "population", "enterprise", "social_insurance", "land", "tax", "civil_status"),
     *("codes/agencies", "dossiers/contents", "dossiers/models", "dossiers/moments", "dossiers/parts"),
-    "dossiers/idempotency",
+    *("dossiers/idempotency", "audit", "periods"),
 )
 # Said to programmers: by conversions between forms of agency codes, and about nine digits that are none of a caller's.
 OURS = ("a check digit is made of", "an agency code of the ", "a third-level unit", "this agency code has no old form")
