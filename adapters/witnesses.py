@@ -30,6 +30,7 @@ SEPARATOR: Final = "\n--\n"
 CLOCK_S: Final = 300.0
 """A cosignature whose time is further from ours tells that one of the two clocks is wrong."""
 _LARGEST: Final = 4 << 20
+_READING_S: Final = 10.0
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\n", re.ASCII)
 _FILE = re.compile(r"([0-9]{20})(?:-[1-9])?\.checkpoint", re.ASCII)
 _TRIES: Final = 3
@@ -85,32 +86,36 @@ def office(name: str, settings: Witness) -> Office:
     """Return the way to a configured witness; raises ConfigurationError."""
     if isinstance(settings, DirectoryWitness):
         return Directory(settings.path)
-    return OverHttp(name, settings)
+    return OverHttp.configured(name, settings)
 
 
 class OverHttp:
     """A witness that speaks C2SP tlog-witness. What it holds is believed where its key cosigned it."""
 
-    def __init__(self, name: str, settings: HttpWitness) -> None:
-        limit = settings.timeout
-        endpoint = Endpoint(
-            url=settings.url,
-            tls_ca=settings.tls_ca,
-            timeout=Timeout(connect=limit, read=limit, total=limit),
-            concurrency=1,
-            max_answer=_LARGEST,
-        )
-        try:
-            self.key = WitnessKey.decode(settings.key)
-            self._transport = Transport(name, endpoint)
-        except (ValueError, ConfigurationError) as failure:
-            text = str(failure).replace(f"[endpoints.{name}]", f"[witness.{name}]")
-            raise ConfigurationError(f"[witness.{name}]: {text}") from None
+    def __init__(self, transport: Transport, key: WitnessKey | None, limit: float) -> None:
+        self._transport = transport
+        self._keys = [key] if key is not None else []
         self._limit = limit
+
+    @classmethod
+    def configured(cls, name: str, settings: HttpWitness) -> OverHttp:
+        """The witness of a section; raises ConfigurationError."""
+        try:
+            key = WitnessKey.decode(settings.key)
+            return cls(_transport(name, settings.url, settings.timeout, settings.tls_ca), key, settings.timeout)
+        except (ValueError, ConfigurationError) as failure:
+            text = str(failure).removeprefix(f"[endpoints.{name}]: ")
+            raise ConfigurationError(f"[witness.{name}]: {text}") from None
+
+    @classmethod
+    def unknown(cls, url: str) -> OverHttp:
+        """A witness of which only the address is known: good for reading. Raises ConfigurationError."""
+        return cls(_transport("witness", url, _READING_S, None), None, _READING_S)
 
     async def submit(self, offer: Offer) -> Kept:
         """Have a checkpoint cosigned; where the witness knows of another size, begin there."""
-        old = offer.since
+        # A log that lost its end is told so by the size that the witness knows.
+        old = min(offer.since, offer.checkpoint.size)
         for _ in range(_TRIES):
             reply = await self._told(old, offer)
             if reply.status == 200:
@@ -135,11 +140,11 @@ class OverHttp:
     def _cosigned(self, offer: Offer, reply: Reply) -> Kept:
         text = offer.checkpoint.text
         try:
-            found = answered(text, reply.body.decode("utf-8"), [self.key])
+            found = answered(text, reply.body.decode("utf-8"), self._keys)
         except (CheckpointRejected, UnicodeDecodeError) as failure:
             raise Unwitnessed("bad-cosignature", f"its answer holds no cosignature that holds: {failure}") from None
         if not found:
-            raise Unwitnessed("other-key", f"it did not sign with the key of {self.key.name} that is configured")
+            raise Unwitnessed("other-key", "it did not sign with the key that is configured")
         return Kept(offer.note + found[0].line, ahead=found[0].at - time.time())
 
     async def held(self, origin: str) -> list[str]:
@@ -153,7 +158,7 @@ class OverHttp:
                 break
             if reply.status != 200:
                 raise _refused(reply)
-            page = _split(_utf8(reply))
+            page = notes_in(_utf8(reply))
             if not page:
                 return notes
             largest = max(self._own(note, origin).size for note in page)
@@ -170,13 +175,11 @@ class OverHttp:
 
     def _own(self, note: str, origin: str) -> Checkpoint:
         try:
-            checkpoint, found = cosignatures(note, [self.key])
+            checkpoint, found = cosignatures(note, self._keys)
         except CheckpointRejected as failure:
             raise Unwitnessed("bad-cosignature", f"a note that it shows does not hold: {failure}") from None
-        if not found or checkpoint.origin != origin:
-            raise Unwitnessed(
-                "other-key", f"it shows a note that is not of {origin} or not cosigned by {self.key.name}"
-            )
+        if checkpoint.origin != origin or (self._keys and not found):
+            raise Unwitnessed("other-key", f"it shows a note that is not of {origin}, or not cosigned by its key")
         return checkpoint
 
     async def _asked(self, message: Message) -> Reply:
@@ -273,7 +276,13 @@ def _checkpoint(file: Path) -> tuple[Checkpoint, str] | None:
     return None
 
 
-def _split(text: str) -> list[str]:
+def _transport(name: str, url: str, limit: float, tls_ca: Path | None) -> Transport:
+    timeout = Timeout(connect=limit, read=limit, total=limit)
+    endpoint = Endpoint(url=url, tls_ca=tls_ca, timeout=timeout, concurrency=1, max_answer=_LARGEST)
+    return Transport(name, endpoint)
+
+
+def notes_in(text: str) -> list[str]:
     """Take notes apart that are written one after the other."""
     return [f"{note}\n" for note in text.removesuffix("\n").split(SEPARATOR)] if text else []
 

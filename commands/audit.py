@@ -88,7 +88,7 @@ def verify(
         if found.more:
             typer.echo(f"and {found.more} more")
     if not found.valid:
-        fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare with backup and witnesses")
+        fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
 
 
 @app.command("show")

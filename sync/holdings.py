@@ -1,0 +1,110 @@
+"""What others hold of this log, read to be compared with it: witnesses by name or address, directories, files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from adapters.witnesses import Directory, Office, OverHttp, Unwitnessed, notes_in, office
+from config.settings import Settings
+from config.witness import HttpWitness
+from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened, taken_apart
+from security.audit.comparing import Held
+from security.audit.cosignature import WitnessKey, cosignatures
+from security.audit.findings import Finding
+from security.audit.witnessed import notes_of
+from storage.engine import Storage
+
+
+class NoWitness(ValueError):
+    """Neither a witness of the configuration nor anything that could hold checkpoints."""
+
+
+@dataclass(slots=True)
+class Holdings:
+    """The checkpoints of a log that are believed, and what is wrong with those that are not."""
+
+    held: list[Held] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
+
+    def take(
+        self, where: str, notes: Iterable[str], origin: str, logs: Sequence[VerifierKey], key: WitnessKey | None
+    ) -> None:
+        """Sort notes of this origin: believed is what a key of the log signed, or `key` cosigned.
+
+        What the log itself did not sign is told even then: its key was replaced, or is not the one it was.
+        """
+        for note in notes:
+            try:
+                checkpoint = taken_apart(note)[0]
+            except CheckpointRejected as failure:
+                self.found.append(Finding(0, 0, f"{where} holds a note that cannot be read: {failure}"))
+                continue
+            if checkpoint.origin != origin:
+                continue
+            last = max(checkpoint.size - 1, 0)
+            try:
+                cosigned = key is not None and bool(cosignatures(note, [key])[1])
+            except CheckpointRejected:
+                cosigned = False
+                text = f"{where} holds a checkpoint of {checkpoint.size} entries whose cosignature does not hold"
+                self.found.append(Finding(0, last, text))
+            try:
+                opened(note, logs)
+            except CheckpointRejected as failure:
+                text = (
+                    f"{where} holds a checkpoint of {checkpoint.size} entries that no key of this log signed "
+                    f"({failure}): the log's keys were replaced, or that checkpoint is not of this log"
+                )
+                self.found.append(Finding(0, last, text))
+                if not cosigned:
+                    continue
+            self.held.append(Held(checkpoint, where))
+
+
+async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[VerifierKey], witness: str) -> Holdings:
+    """Read what `witness` holds: the name of a configured one, an address, a directory, or a file of notes.
+
+    For a configured one also what is kept here of what it signed, with `storage`. Raises NoWitness, Unwitnessed,
+    OSError, ConfigurationError, StorageError.
+    """
+    read, origin = Holdings(), settings.keys.origin
+    configured = settings.witness.get(witness)
+    if configured is not None:
+        way = office(witness, configured)
+        key = WitnessKey.decode(configured.key) if isinstance(configured, HttpWitness) else None
+        read.take(f"witness {witness}", await _asked(way, origin), origin, logs, key)
+        if storage is not None:
+            kept = await storage.read(partial(notes_of, witness=witness))
+            where = f"audit_witnessed ({witness})"
+            read.take(where, (note for note, _ in kept), origin, logs, key)
+        return read
+    if witness.startswith(("http://", "https://")):
+        same = next((name for name, one in settings.witness.items() if getattr(one, "url", None) == witness), None)
+        if same is not None:
+            return await holdings(settings, storage, logs, same)
+        read.take(witness, await _asked(OverHttp.unknown(witness), origin), origin, logs, None)
+        return read
+    try:
+        content = await asyncio.to_thread(Path(witness).read_bytes)
+    except IsADirectoryError:
+        read.take(witness, await _asked(Directory(Path(witness)), origin), origin, logs, None)
+        return read
+    except FileNotFoundError:
+        names = ", ".join(settings.witness) or "none is configured"
+        raise NoWitness(f"{witness} is no witness ({names}), no address, no directory and no file") from None
+    read.take(witness, notes_in(content.decode("utf-8", "replace")), origin, logs, None)
+    return read
+
+
+async def _asked(way: Office, origin: str) -> list[str]:
+    try:
+        return await way.held(origin)
+    finally:
+        await way.close()
+
+
+__all__ = ["Holdings", "NoWitness", "Unwitnessed", "holdings"]

@@ -1,0 +1,271 @@
+"""Forged histories, made with the log's true key, beside what witnesses hold: `lgsp audit verify --against`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, create_engine, delete
+from typer.testing import CliRunner
+
+from adapters.witnesses import office as way_to
+from commands import app
+from config.settings import load
+from routes.listening import bind
+from routes.witness import serving
+from security.audit.assembly import log_verifiers, open_log
+from security.audit.comparing import Held, compare
+from security.audit.merkle import Frontier
+from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS, TILES
+from security.audit.witness import Witness, open_witness
+from security.audit.witnessed import standing
+from security.keys import KeyRing
+from storage.engine import Storage
+from sync.database import open_storage, upgrade
+from sync.witnessing import Witnessing
+from tests.test_audit.audit_world import evidence
+from tests.test_witnesses.conftest import NAME
+from tests.test_witnesses.logs import MemoryLog
+
+
+@dataclass
+class Site:
+    """A deployment whose log is shown to a witness over HTTP and to a directory."""
+
+    directory: Path
+    storage: Storage
+    witness: Witness
+
+    @property
+    def file(self) -> Path:
+        return self.directory / "gateway.toml"
+
+    async def grow(self, entries: int, *, shown: bool = True) -> None:
+        """Record so many exchanges, and have each commit witnessed."""
+        settings = load(self.file)
+        log = await open_log(self.storage, KeyRing(settings.keys.directory), settings.keys.origin, settings.keys.vault)
+        for _ in range(entries):
+            await log.record(evidence("001090123456"))
+            if shown:
+                for name, each in settings.witness.items():
+                    loop = Witnessing(name, each, way_to(name, each), self.storage, log, "me")
+                    await loop._safely()
+                    await loop._office.close()
+        await log.close()
+
+    async def verify(self, *more: str) -> tuple[int, dict[str, object]]:
+        """Run `lgsp audit verify`."""
+        arguments = ["audit", "verify", "--config", str(self.file), "--json", *more]
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        return result.exit_code, json.loads(result.stdout) if result.stdout else {"error": result.stderr}
+
+    async def copied(self) -> Path:
+        """A copy of the database as it is, for a rollback."""
+        await self.storage.close()
+        copy = self.directory / "older.sqlite"
+        shutil.copy(self.directory / "lgsp.sqlite", copy)
+        self.storage = await open_storage(load(self.file).storage.url)
+        return copy
+
+    async def forget(self, size: int) -> None:
+        """Cut the log off after so many entries, consistently: what is left verifies by itself."""
+
+        def cut(connection: Connection) -> None:
+            for table, column in ((ENTRIES, ENTRIES.c.idx), (OPENINGS, OPENINGS.c.idx), (SUBJECTS, SUBJECTS.c.idx)):
+                connection.execute(delete(table).where(column >= size))
+            connection.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.size > size))
+            connection.execute(delete(TILES))
+            leaves = list(connection.execute(ENTRIES.select().order_by(ENTRIES.c.idx)))
+            tree = Frontier()
+            for row in leaves:
+                tree.append(row.leaf)
+            connection.execute(HEAD.update().values(size=size, frontier=tree.encode()))
+
+        await self.storage.write(cut)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    keys = KeyRing.create(tmp_path / "keys")
+    held = tmp_path / "held"
+    held.mkdir()
+    witness = open_witness(tmp_path / "witness", log_verifiers(keys, "lgsp.example/log"), NAME, "")
+    sock = bind("127.0.0.1:0")
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    (tmp_path / "gateway.toml").write_text(
+        f"""[storage]
+url = "sqlite:///lgsp.sqlite"
+[witness.office]
+kind = "http"
+url = "{url}"
+key = "{witness.key.encode()}"
+[witness.paper]
+kind = "directory"
+path = "held"
+"""
+    )
+    url = load(tmp_path / "gateway.toml").storage.url
+    await upgrade(url)
+    site = Site(tmp_path, await open_storage(url), witness)
+    async with serving(witness, sock):
+        yield site
+    await site.storage.close()
+    witness.close()
+
+
+WITNESSES = ("office", "paper")
+
+
+async def test_a_true_log_agrees_with_every_way_of_naming_a_witness(site: Site) -> None:
+    await site.grow(5)
+    await site.grow(1, shown=False)
+    settings = load(site.file)
+    notes = site.directory / "notes.txt"
+    notes.write_text("--\n".join(site.witness.after("lgsp.example/log", 0)))
+    url = str(getattr(settings.witness["office"], "url", ""))
+    for name in ("office", "paper", url, str(site.directory / "held"), str(notes)):
+        code, shown = await site.verify("--against", name)
+        assert (code, shown["valid"], shown["findings"]) == (0, True, [])
+        (beside,) = shown["against"]  # type: ignore[misc]
+        assert beside == {
+            "witness": name,
+            "checkpoints": 5,
+            "newest": 5,
+            "agrees_up_to": 5,
+            "not_witnessed_yet": 1,
+        }
+    code, shown = await site.verify("--against", "office", "--against", "paper")
+    assert (code, len(shown["against"])) == (0, 2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", WITNESSES)
+async def test_a_truncated_log_verifies_by_itself_and_not_beside_a_witness(site: Site, name: str) -> None:
+    await site.grow(6)
+    await site.forget(4)
+    assert (await site.verify())[0] == 0
+    code, shown = await site.verify("--against", name)
+    assert code == 1
+    (found,) = shown["findings"]  # type: ignore[misc]
+    assert (found["first"], found["last"]) == (4, 4)
+    assert "ends at 4 entries" in found["what"]
+    assert "up to entry 3 it agrees" in found["what"]
+
+
+@pytest.mark.parametrize("name", WITNESSES)
+async def test_an_older_copy_in_its_place_is_seen(site: Site, name: str) -> None:
+    await site.grow(3)
+    older = await site.copied()
+    await site.grow(2)
+    await site.storage.close()
+    shutil.copy(older, site.directory / "lgsp.sqlite")
+    for leftover in site.directory.glob("lgsp.sqlite-*"):
+        leftover.unlink()
+    site.storage = await open_storage(load(site.file).storage.url)
+    assert (await site.verify())[0] == 0
+    code, shown = await site.verify("--against", name)
+    assert (code, shown["first_bad"]) == (1, 3)
+
+
+@pytest.mark.parametrize("name", WITNESSES)
+@pytest.mark.parametrize("regrown", [2, 9], ids=["shorter", "longer"])
+async def test_a_fork_signed_with_the_true_key_is_placed_between_two_checkpoints(
+    site: Site, name: str, regrown: int
+) -> None:
+    await site.grow(6)
+    await site.forget(3)
+    await site.grow(regrown, shown=False)
+    assert (await site.verify())[0] == 0
+    code, shown = await site.verify("--against", name)
+    first = shown["findings"][0]  # type: ignore[index]
+    # Entry 3 is the first that is another, and every size was witnessed.
+    assert (code, shown["first_bad"], first["first"], first["last"]) == (1, 3, 3, 3)
+    assert "rewritten, or forked" in first["what"]
+
+
+async def test_a_gateway_on_a_forged_log_is_refused_and_says_so(site: Site) -> None:
+    await site.grow(4)
+    await site.forget(2)
+    await site.grow(1)
+    for name, code in (("office", "rollback"), ("paper", "rollback")):
+        found = await site.storage.read(lambda connection, name=name: standing(connection, name))  # type: ignore[misc]
+        assert found.trouble == code
+
+
+async def test_another_key_of_the_log_is_a_finding(site: Site) -> None:
+    await site.grow(3)
+    for file in (site.directory / "keys").glob("log*"):
+        file.unlink()
+    KeyRing.create(site.directory / "others")
+    for file in (site.directory / "others").glob("log*"):
+        file.rename(site.directory / "keys" / file.name)
+    for name in WITNESSES:
+        code, shown = await site.verify("--against", name)
+        told = " ".join(found["what"] for found in shown["findings"])  # type: ignore[attr-defined]
+        assert code == 1
+        assert f"witness {name} holds a checkpoint of 3 entries that no key of this log signed" in told
+
+
+async def test_nothing_held_shows_nothing(site: Site) -> None:
+    await site.grow(2, shown=False)
+    code, shown = await site.verify("--against", "office")
+    assert code == 1
+    assert "nothing is shown" in shown["findings"][0]["what"]  # type: ignore[index]
+
+
+async def test_a_witness_that_cannot_be_asked_or_is_none(site: Site) -> None:
+    await site.grow(2)
+    code, shown = await site.verify("--against", "http://127.0.0.1:9/")
+    assert (code, "nothing was compared" in str(shown["error"])) == (1, True)
+    code, shown = await site.verify("--against", "nobody")
+    assert (code, "office, paper" in str(shown["error"])) == (2, True)
+
+
+async def test_what_was_kept_here_narrows_what_a_witness_shows_only_the_newest_of(site: Site) -> None:
+    await site.grow(6)
+    site.witness._memory.execute("DELETE FROM cosigned WHERE size < 6")
+    await site.forget(2)
+    await site.grow(5, shown=False)
+    code, shown = await site.verify("--against", "office")
+    first = shown["findings"][0]  # type: ignore[index]
+    assert (code, first["first"], first["last"]) == (1, 2, 2)
+
+
+async def test_restore_asks_the_witnesses(site: Site, tmp_path: Path) -> None:
+    await site.grow(2)
+    backup = tmp_path / "backup.lgsp"
+
+    def run(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["storage", *arguments, "--config", str(site.file)])
+        return result.exit_code, result.output
+
+    assert (await asyncio.to_thread(run, "backup", str(backup)))[0] == 0
+    await site.grow(2)
+    # The database is lost, and with it what it knew: only witnesses tell that the backup is older than the log was.
+    await site.storage.close()
+    for file in site.directory.glob("lgsp.sqlite*"):
+        file.unlink()
+    code, said = await asyncio.to_thread(run, "restore", str(backup))
+    assert (code, "entries are known to exist" in said) == (1, True), said
+    code, said = await asyncio.to_thread(run, "restore", str(backup), "--even-if-older")
+    assert code == 0, said
+    site.storage = await open_storage(load(site.file).storage.url)
+    assert (await site.verify("--against", "paper"))[0] == 1
+
+
+def test_witnesses_that_contradict_each_other_are_told(tmp_path: Path) -> None:
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        ENTRIES.create(connection)
+        true, other = MemoryLog.of(4), MemoryLog.of(4, "other ")
+        held = [Held(true.checkpoint(4), "one"), Held(other.checkpoint(4), "two"), Held(true.checkpoint(4), "three")]
+        found = compare(connection, held).found
+    engine.dispose()
+    assert [each.what.partition(" hold")[0] for each in found] == [
+        "one and two",
+        "the log ends at 0 entries, and one, two",
+    ]
