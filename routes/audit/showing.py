@@ -19,7 +19,8 @@ from routes.dossiers.asking import asked
 from routes.flaws import flaws_of
 from schemas.audit import AuditOpening
 from schemas.errors import Flaw, Invalid, NotFound, Text
-from security.audit.entries import Secrets, Subject
+from security.audit.bundle import proof_json
+from security.audit.entries import Secrets, Subject, stated
 from security.audit.reading import NoEntry, Recorded
 
 LEAF: Final = "Lgsp-Leaf"
@@ -67,14 +68,7 @@ def get_proof(room: Room) -> Route:
         except NoEntry:
             raise NotFound(_NO_CHECKPOINT, reason="no-checkpoint") from None
         headers = await recorded(room, request, "prove", [index])
-        told = {
-            "index": proof.index,
-            "size": proof.size,
-            "leaf": _b64(proof.leaf),
-            "proof": [_b64(each) for each in proof.path],
-            "checkpoint": proof.checkpoint,
-        }
-        return answer(told, headers)
+        return answer(proof_json(proof), headers)
 
     return get
 
@@ -121,19 +115,12 @@ def size_of(query: dict[str, str], name: str) -> int | None:
 def _why_not(found: Recorded) -> str:
     if found.redacted:
         return "redacted"
-    entry = found.entry
-    kept = entry.get("commitments") or entry.get("subjects") or isinstance(entry.get("officer"), dict)
-    return "destroyed" if kept else "no-values"
+    return "destroyed" if stated(found.entry) else "no-values"
 
 
 def _opened(found: Recorded, secrets: Secrets) -> dict[str, Any]:
     """What stands behind the commitments: each salt, with the content where that was kept."""
-    contents: dict[str, str] = {f"subjects/{place}": value for place, (_, value) in enumerate(secrets.subjects)}
-    if secrets.officer is not None:
-        contents["officer"] = secrets.officer
-    kept = {name: content.encode() for name, content in contents.items()}
-    if secrets.data is not None:
-        kept["data"] = secrets.data
+    kept = secrets.contents()
     noted = found.entry.get("subjects")
     roles = [each["role"] for each in noted] if isinstance(noted, list) else []
     return {
