@@ -47,6 +47,7 @@ _LOOKS: Final = 16
 _UNTOLD: Final = Verdict("dead", "refused", "invalid", "not-writable")
 _UNREADABLE: Final = Verdict("dead", "refused", "invalid", "content-unreadable")
 _ABSENT: Final = Verdict("again", "failed", reason="not-applied")
+_REPLACED: Final = Verdict("again", "failed", reason="replaced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,8 @@ class Courier:
         looks = await asyncio.gather(*(self._look(letter.claim) for letter in letters))
         missing: list[_Letter] = []
         for letter, verdict in zip(letters, looks, strict=True):
-            for each in letter.claim.tries:
-                if each.verdict.outcome == "unknown":
-                    each.verdict = _told(each, verdict)
+            if letter.claim.event.kind != "registration":
+                _learn(letter.claim, verdict)
             if verdict is _ABSENT:
                 missing.append(letter)
             else:
@@ -141,7 +141,8 @@ class Courier:
     async def _look(self, claim: Claim) -> Verdict:
         """Ask the portal whether it holds an event: `FOUND`, `_ABSENT`, or why it could not be asked.
 
-        A registration replaces what is there, so sending it again has no other effect than the first time.
+        A registration replaces what is there, so sending it again has no other effect than the first time: it is not
+        asked for, and what came of earlier attempts stays unknown until the portal answers one.
         """
         event = claim.event
         if event.kind == "registration":
@@ -183,6 +184,8 @@ class Courier:
         single: list[_Letter] = []
         for letter, verdict in zip(letters, verdicts, strict=True):
             claim = letter.claim
+            if operation == "register" and verdict.ending == "delivered":
+                _learn(claim, verdict if verdict is FOUND else _REPLACED if updating else _ABSENT)
             claim.tries.append(Try(claim.event.attempts, took, verdict))
             if verdict.ending == "other-way" and turns:
                 other.append(letter)
@@ -286,12 +289,15 @@ def _already_there(verdict: Verdict, claim: Claim) -> Verdict:
     """
     if verdict.reason != NOT_OFFERED:
         return verdict
-    return FOUND if claim.in_doubt else replace(verdict, reason="already-exists")
+    lost = any(each.verdict.outcome == "unknown" for each in claim.tries)
+    return FOUND if lost else replace(verdict, reason="already-exists")
 
 
-def _told(each: Try, looked: Verdict) -> Verdict:
-    """What is known of an earlier attempt after the portal was asked about it."""
-    return Verdict(looked.ending, looked.outcome, each.verdict.code, looked.reason)
+def _learn(claim: Claim, verdict: Verdict) -> None:
+    """Say of the attempts of which nobody knew what came of them what is known by now."""
+    for each in claim.tries:
+        if each.verdict.outcome == "unknown":
+            each.verdict = Verdict(verdict.ending, verdict.outcome, each.verdict.code, verdict.reason)
 
 
 def own_caller(portal: Database, endpoint: Endpoint, settings: Sync) -> Caller:

@@ -177,13 +177,13 @@ def _ripened(connection: Connection, codes: Sequence[str], now: int, settings: S
 def _doubted(connection: Connection, claims: Sequence[Claim]) -> None:
     """Find those of which an earlier attempt has no known end: the event then does not count it yet."""
     tried = {each.event.position: each for each in claims if each.event.attempts or each.event.state == "sending"}
-    columns = (DELIVERY_ATTEMPTS.c.position, DELIVERY_ATTEMPTS.c.number, DELIVERY_ATTEMPTS.c.code)
     fixed = ((DELIVERY_ATTEMPTS.c.outcome, "unknown"),)
-    for position, number, code in rows_among(connection, columns, DELIVERY_ATTEMPTS.c.position, list(tried), fixed):
+    rows = rows_among(connection, _TRIED, DELIVERY_ATTEMPTS.c.position, list(tried), fixed)
+    for position, number, duration_ms, code, reason in rows:
         found = tried[position]
         found.in_doubt = True
         found.event.attempts = max(found.event.attempts, number)
-        found.tries.append(Try(number, None, Verdict("again", "unknown", code or "interrupted")))
+        found.tries.append(Try(number, duration_ms, Verdict("again", "unknown", code or "interrupted", reason)))
 
 
 def gone(connection: Connection) -> list[str]:
@@ -218,6 +218,7 @@ def release_some(connection: Connection, owner: str, codes: Sequence[str], due_a
     connection.execute(_FREE, times)
 
 
+_TRIED = tuple(DELIVERY_ATTEMPTS.c[name] for name in ("position", "number", "duration_ms", "code", "reason"))
 _FREE_NOW = DOSSIERS.c.lease_owner.is_(None)
 """Whoever holds a lease gives it up, or another sees that it is over (`sync.watch`)."""
 _LATER = (

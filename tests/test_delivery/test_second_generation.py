@@ -12,11 +12,11 @@ import pytest
 from config.settings import ConfigurationError, load
 from routes.delivering import delivering
 from schemas.dossiers.models import DossierBody, StatusEvent
-from schemas.errors import UpstreamUnavailable
+from schemas.errors import CircuitOpen, UpstreamUnavailable
 from sync.destinations import condition, paused, resumed
 from sync.repair import Filter
 from sync.tables import DOSSIERS
-from tests.test_delivery.doubles import Double, lost
+from tests.test_delivery.doubles import Double, failing, lost
 from tests.test_delivery.test_repair import do
 from tests.test_delivery.world import Post, a_code, a_dossier, a_post, a_status
 from tests.test_intake.world import CODE, NEIGHBOUR, PROVINCE
@@ -73,6 +73,29 @@ async def test_what_was_applied_although_its_answer_was_lost_is_not_applied_agai
     await second.drained()
     assert await second.told() == [(CODE, 1, "4", 1)]
     assert await states(second) == [("delivered", None)] * 2
+
+
+async def test_a_creation_that_was_lost_is_ours_whatever_came_of_attempts_that_never_arrived(second: Post) -> None:
+    await second.desk.put()
+    await second.desk.push(a_status("4", sequence=1))
+    faults = lost(UpstreamUnavailable()), failing(CircuitOpen()), failing(CircuitOpen())
+    second.start(Double(second.handler, *faults, of="register"))
+    await second.drained()
+    assert await second.told() == [(CODE, 1, "4", 1)]
+    assert await states(second) == [("delivered", None)] * 2
+    first, *others = await second.attempts()
+    assert (first["outcome"], first["reason"]) == ("ok", "found-at-the-portal")
+    assert [each["outcome"] for each in others if each["code"] == "circuit-open"] == ["failed"] * 2
+
+
+async def test_an_attempt_that_never_arrived_is_told_as_such_once_a_creation_was_taken(second: Post) -> None:
+    await second.desk.put()
+    second.start(Double(second.handler, failing(UpstreamUnavailable()), of="register"))
+    await second.drained()
+    assert [(each["outcome"], each["reason"]) for each in await second.attempts()] == [
+        ("failed", "not-applied"),
+        ("ok", None),
+    ]
 
 
 async def test_a_dossier_that_is_there_already_and_cannot_be_replaced_is_a_dead_letter_that_says_so(
