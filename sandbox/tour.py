@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from sandbox.guide import Disappointed, Guide, Told, expect
 from sandbox.run import REGISTRIES
+from sandbox.tour_audit import audit_tour
 from sandbox.tour_dossiers import dossiers_tour
 from sandbox.tour_soap import soap_tour
 from sandbox.tour_xroad import xroad_tour
@@ -259,6 +260,7 @@ async def _evidence(guide: Guide) -> None:
         return f"{found['entries']} entries and {found['checkpoints']} checkpoints hold"
 
     await guide.stop("receipt", receipt)
+    await audit_tour(guide, [VerifierKey.decode(key) for key in keys])
     await guide.stop("log", whole)
 
 
