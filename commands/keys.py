@@ -84,25 +84,31 @@ def rotate(
             return
 
     from commands.desk import desk
+    from security.audit.assembly import verifier_of
+    from security.audit.entries import instant
 
     async def work() -> str:
         async with desk(config) as at:
-            before = at.keys.current(chosen)
-            after = at.keys.rotate(chosen, overlap=lasting)
+            before, after = at.keys.current(chosen), at.keys.propose(chosen, overlap=lasting)
             details: dict[str, Any] = {
                 "key": after.id,
                 "replaces": before.id,
                 "algorithm": after.algorithm,
                 "overlap_s": int(lasting.total_seconds()),
+                "from": instant(after.created),
+                "until": instant(after.created + lasting),
             }
             if chosen == "log":
-                # This entry is signed by the old key: whoever trusted that one learns the new one from it.
-                from security.audit.assembly import log_verifiers
-
-                details["verifier_key"] = log_verifiers(at.keys, at.settings.keys.origin)[0].encode()
+                details["verifier_key"] = verifier_of(after, at.settings.keys.origin).encode()
             elif after.algorithm != "AES-256":
                 details["public_key"] = after.public_pem()
-            await at.record("key-rotation", "key-rotation", details)
+            try:
+                # Before anything can use it: who trusted the old log key learns the new one from an entry under it.
+                await at.record("key-rotation", "key-rotation", details)
+            except BaseException:
+                at.keys.drop(after)
+                raise
+            at.keys.take(after)
             return after.id
 
     _tell([run(work)], "made", as_json)

@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.against import known_to_witnesses
 from commands.desk import desk
 from config.settings import Settings, load
 from security.administration import ChangeRefused
 from security.audit.assembly import log_verifiers
 from security.audit.batch import current_checkpoint
+from security.audit.canonical import JSON
 from security.audit.checkpoint import Checkpoint, CheckpointRejected, opened
 from security.audit.continuity import containing, root
 from security.keys import KeyRing
@@ -25,8 +25,9 @@ from storage import commands
 from storage.backup import Backup
 from storage.commands import Status
 from storage.errors import StorageError
+from storage.schema import VERSION
 from storage.transfer import Copied
-from sync.database import open_storage
+from sync.database import open_storage, upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,30 @@ class Restored:
 async def look(config: Path | None) -> Status:
     """Look at the configured database without changing it."""
     return await commands.status(load(config).storage.url)
+
+
+async def upgraded(config: Path | None) -> tuple[str, ...]:
+    """Bring the configured database to the schema of this release; return the titles of the steps taken.
+
+    What was there already gets an entry about it; in a new database there is nothing yet that it could be about.
+    """
+    settings = load(config)
+    found = (await commands.status(settings.storage.url)).state
+    if found is None or found.version == 0:
+        return await upgrade(settings.storage.url)
+    # What could not be recorded afterwards is not begun.
+    KeyRing(settings.keys.directory)
+    taken = await upgrade(settings.storage.url)
+    if taken or found.missing:
+        said: dict[str, JSON] = {
+            "before": found.version,
+            "after": VERSION,
+            "steps": [*taken],
+            "tables": [*found.missing],
+        }
+        async with desk(config) as at:
+            await at.record("admin", "storage-upgrade", said)
+    return taken
 
 
 async def copied_to(config: Path | None, target: str) -> Copied:
@@ -71,13 +96,12 @@ async def backed_up(config: Path | None, file: Path) -> Backup:
 async def restored(config: Path | None, file: Path, known: list[Path], *, even_if_older: bool) -> Restored:
     """Put a backup back unless it lacks what is known to have been committed.
 
-    Known are the checkpoints in the files `known`, those of witnesses, that of the present database if there. Raises
+    Known are the checkpoints in the files `known`, and that of the present database where it can be read. Raises
     ChangeRefused for a file that holds none of this log, `RollbackRefused`, and what `storage.backup.restore` raises.
     """
     settings = load(config)
     keys = KeyRing(settings.keys.directory)
     checkpoints = [_read(path, keys, settings.keys.origin) for path in known]
-    checkpoints += await known_to_witnesses(settings, log_verifiers(keys, settings.keys.origin), silent=even_if_older)
     present = await _present(settings, keys)
     if present is not None:
         checkpoints.append(present)

@@ -39,10 +39,9 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
 @app.command()
 def upgrade(config: Config = None, as_json: AsJson = False) -> None:
     """Create the database or bring it to the schema of this release."""
-    from config.settings import load
-    from sync.database import upgrade as raise_schema
+    from commands.moving import upgraded
 
-    taken = run(lambda: raise_schema(load(config).storage.url))
+    taken = run(lambda: upgraded(config))
     if as_json:
         show({"steps": list(taken)})
     else:

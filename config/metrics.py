@@ -285,6 +285,14 @@ def become(worker: str) -> None:
         values.ValueClass = _placed(values.MultiProcessValue(lambda: worker))  # type: ignore[no-untyped-call]
 
 
+def alone() -> None:
+    """Keep the values of this process in memory, whatever the one it was forked from shared; before `metrics()`."""
+    from prometheus_client import values
+
+    os.environ.pop(DIRECTORY_VARIABLE, None)
+    values.ValueClass = values.MutexValue
+
+
 # Held while a number is changed: the event loop counts, and the threads beside it.
 _CHANGING = Lock()
 

@@ -91,7 +91,7 @@ def application(gateway: Gateway) -> web.Application:
     add_soap(app.router, gateway.databases, means)
     tokens.setup(
         app,
-        tokens.TokenEndpoint(gateway.identity, gateway.assertions, gateway.log.record, gateway.trail.anonymous),
+        tokens.TokenEndpoint(gateway.identity, gateway.assertions, gateway.log.record, gateway.trail.unproven),
     )
     describe = me.describing(gateway.identity, gateway.databases)
     me.setup(app, describe)

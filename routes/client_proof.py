@@ -18,7 +18,7 @@ from aiohttp import web
 from routes.bodies import BODY_SECONDS, single
 from routes.context import PEER
 from schemas.errors import Malformed, Unauthenticated
-from security.assertions import ASSERTION_TYPE, Assertions
+from security.assertions import ASSERTION_TYPE, Assertions, claimed
 from security.clients import Client, StoredCredential
 from security.identity import Identity, thumbprint
 
@@ -31,11 +31,15 @@ Proof = tuple[Client, StoredCredential, str | None]
 
 
 class Denied(Exception):
-    """An error response of RFC 6749 section 5.2; `reason` says more to whoever counts them."""
+    """An error response of RFC 6749 section 5.2; `reason` and `claimed` say more to whoever counts them.
+
+    `claimed` is the client that the request claimed to come from, which may be any text.
+    """
 
     def __init__(self, error: str, description: str, *, status: int = 400, reason: str | None = None) -> None:
         super().__init__(error)
         self.error, self.description, self.status, self.reason = error, description, status, reason
+        self.claimed: str | None = None
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
@@ -71,6 +75,26 @@ async def read_form(request: web.Request) -> dict[str, str]:
 
 async def proof_of(request: web.Request, form: Mapping[str, str], identity: Identity, assertions: Assertions) -> Proof:
     """Find out which client asks; raises Denied, StorageUnavailable."""
+    try:
+        return await _proof_of(request, form, identity, assertions)
+    except Denied as denied:
+        denied.claimed = _claimed(request, form)
+        raise
+
+
+def _claimed(request: web.Request, form: Mapping[str, str]) -> str | None:
+    """Whom a request says that it comes from, whether or not that could be proved."""
+    if "client_id" in form:
+        return form["client_id"]
+    if "client_assertion" in form:
+        return claimed(form["client_assertion"])
+    try:
+        return _basic(request.headers.get("Authorization", ""))[0]
+    except Denied:
+        return None
+
+
+async def _proof_of(request: web.Request, form: Mapping[str, str], identity: Identity, assertions: Assertions) -> Proof:
     authorization = _once(request, "Authorization")
     asserted = "client_assertion" in form or "client_assertion_type" in form
     if (authorization is not None) + ("client_secret" in form) + asserted > 1:

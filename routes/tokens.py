@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from routes.client_proof import Denied, Proof, proof_of, read_form
 from routes.context import BASE_URL, PEER, REQUEST_ID
-from schemas.errors import EvidenceUnavailable, GatewayError, Unauthenticated
+from schemas.errors import EvidenceUnavailable, Unauthenticated
 from schemas.ids import new_id
 from security.assertions import ALGORITHMS, Assertions
 from security.audit.batch import Write
@@ -36,14 +36,15 @@ class Record(Protocol):
 
 
 Act = Callable[[web.Request, Mapping[str, str], Proof], Awaitable[web.Response]]
-Count = Callable[[GatewayError, str], None]
+Count = Callable[[str, str, str | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenEndpoint:
     """What the endpoint works with.
 
-    `count` takes the requests of those who proved nothing, with their address, for entries in bulk.
+    `count` takes the requests of those who proved nothing, for entries in bulk: the reason, their address, and the
+    registered client that they claimed to be.
     """
 
     identity: Identity
@@ -129,8 +130,9 @@ async def _end(request: web.Request, form: Mapping[str, str], proof: Proof) -> w
 async def _denied(request: web.Request, denied: Denied, proof: Proof | None) -> web.Response:
     if proof is None:
         # Whoever only names a client has proved nothing and must not be able to grow the log entry by entry.
-        error = Unauthenticated(reason=denied.reason or denied.error.replace("_", "-"))
-        request.app[ENDPOINT].count(error, request[PEER].address)
+        endpoint, claimed = request.app[ENDPOINT], denied.claimed
+        known = claimed if claimed is not None and endpoint.identity.registry.get(claimed) is not None else None
+        endpoint.count(denied.reason or denied.error.replace("_", "-"), request[PEER].address, known)
     else:
         await _record(request, proof, Outcome(denied.error, denied.status))
     headers = {"WWW-Authenticate": _CHALLENGE} if denied.status == 401 else {}

@@ -74,6 +74,29 @@ class UsedAssertions:
         return await self._storage.write(remember)
 
 
+def claimed(assertion: str) -> str | None:
+    """Return the client that an assertion says it is of, without any proof of it; None where it cannot be read."""
+    try:
+        claims = _read(assertion)[1]
+    except Unauthenticated:
+        return None
+    return str(claims["sub"])
+
+
+def _read(assertion: str) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Take header and claims out of an assertion that nobody has verified yet; raises Unauthenticated (malformed)."""
+    if len(assertion) > _LONGEST or not assertion.isascii():
+        raise unauthenticated("malformed")
+    try:
+        parsed = jws.extract_compact(assertion.encode())
+        header, claims = parsed.headers(), json.loads(parsed.payload)
+    except (JoseError, ValueError, TypeError, RecursionError):
+        raise unauthenticated("malformed") from None
+    if not isinstance(claims, dict) or not isinstance(claims.get("sub"), str):
+        raise unauthenticated("malformed")
+    return header, claims
+
+
 class Assertions:
     """Verifies client assertions addressed to any of `audiences` (issuer and token endpoint)."""
 
@@ -95,15 +118,7 @@ class Assertions:
 
         Raises Unauthenticated (malformed, unknown, expired, revoked; `replayed` for a second use), StorageUnavailable.
         """
-        if len(assertion) > _LONGEST or not assertion.isascii():
-            raise unauthenticated("malformed")
-        try:
-            parsed = jws.extract_compact(assertion.encode())
-            header, claims = parsed.headers(), json.loads(parsed.payload)
-        except (JoseError, ValueError, TypeError, RecursionError):
-            raise unauthenticated("malformed") from None
-        if not isinstance(claims, dict) or not isinstance(claims.get("sub"), str):
-            raise unauthenticated("malformed")
+        header, claims = _read(assertion)
         subject = claims["sub"]
         client = self._registry.get(subject)
         if client is None or claims.get("iss") != subject or client_id not in (None, subject):

@@ -143,14 +143,29 @@ class KeyRing:
         return tuple(key for key in self.all() if key.sandbox)
 
     def rotate(self, name: Name, *, overlap: timedelta, now: datetime | None = None) -> Key:
-        """Add a generation; its predecessor stays valid for `overlap`. The caller records it in the audit trail.
-
-        A sandbox key ring stays one. Raises KeysUnusable when another process rotates at the same moment.
-        """
-        last = self.current(name)
-        _write(self.directory, name, last.generation + 1, now or datetime.now(UTC), overlap, sandbox=last.sandbox)
-        self.reload()
+        """Add a generation in one step: `propose` and `take`."""
+        proposed = self.propose(name, overlap=overlap, now=now)
+        self.take(proposed)
         return self.current(name)
+
+    def propose(self, name: Name, *, overlap: timedelta, now: datetime | None = None) -> Key:
+        """Make a generation durable that nobody uses before `take`; its predecessor stays valid for `overlap` then.
+
+        The caller records it in the audit trail in between. A sandbox key ring stays one. Raises KeysUnusable, OSError.
+        """
+        last, made = self.current(name), now or datetime.now(UTC)
+        draft = _drafted(self.directory, name, made, overlap, sandbox=last.sandbox)
+        material = draft.read_bytes().partition(b"\n\n")[2].strip()
+        return Key(name, last.generation + 1, ALGORITHMS[name], made, None, last.sandbox, draft, material)
+
+    def take(self, proposed: Key) -> None:
+        """Put a proposed generation into use. Raises KeysUnusable when another process rotated meanwhile."""
+        _named(proposed.path, _file_of(self.directory, proposed.name, proposed.generation))
+        self.reload()
+
+    def drop(self, proposed: Key) -> None:
+        """Delete a proposed generation that is not to be taken."""
+        proposed.path.unlink(missing_ok=True)
 
 
 def _read(directory: Path) -> Iterator[Key]:
@@ -194,6 +209,16 @@ def _instant(text: str) -> datetime:
 def _write(
     directory: Path, name: Name, generation: int, created: datetime, overlap: timedelta, *, sandbox: bool
 ) -> None:
+    draft = _drafted(directory, name, created, overlap, sandbox=sandbox)
+    _named(draft, _file_of(directory, name, generation))
+
+
+def _file_of(directory: Path, name: Name, generation: int) -> Path:
+    return directory / f"{name}.{generation:04}.key"
+
+
+def _drafted(directory: Path, name: Name, created: datetime, overlap: timedelta, *, sandbox: bool) -> Path:
+    """Write a new key into a file that is not read as one."""
     fields = {
         "name": name,
         "algorithm": ALGORITHMS[name],
@@ -203,17 +228,20 @@ def _write(
     if sandbox:
         fields["mark"] = SANDBOX_MARK
     head = "".join(f"{field}: {value}\n" for field, value in fields.items())
-    path = directory / f"{name}.{generation:04}.key"
     draft = directory / f".{name}.{secrets.token_hex(4)}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(head.encode() + b"\n" + _generated(name) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    return draft
+
+
+def _named(draft: Path, path: Path) -> None:
     try:
         # A link, unlike a rename, fails when somebody else made this generation meanwhile.
         os.link(draft, path)
         # A key that signed something must not be gone after a power failure.
-        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:

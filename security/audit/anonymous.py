@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.errors import EvidenceUnavailable
 from schemas.ids import new_id
+from security.audit.canonical import JSON
 from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 
@@ -23,6 +24,11 @@ OTHER = "other"
 BACKLOG = 5
 
 logger = logging.getLogger(__name__)
+
+
+# What is counted together: error code, source, and the client that was named without proof at the token endpoint.
+_Counted = tuple[str, str, str | None]
+_THE_REST: _Counted = (OTHER, OTHER, None)
 
 
 def _now() -> datetime:
@@ -44,18 +50,18 @@ class BulkCounter:
         self._log = log
         self._room = entries_per_minute
         self._now = now
-        self._minutes: dict[datetime, dict[tuple[str, str], int]] = {}
+        self._minutes: dict[datetime, dict[_Counted, int]] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
-    def count(self, kind: str, source: str) -> None:
-        """Add one request; never blocks and never fails."""
+    def count(self, kind: str, source: str, client: str | None = None) -> None:
+        """Add one request; never blocks and never fails. `client` is whom somebody claimed to be in asking for a token."""
         minute = self._now().replace(second=0, microsecond=0)
         counts = self._minutes.setdefault(minute, {})
-        key = (kind, source)
+        key: _Counted = (kind, source, client)
         # The last place is kept for everything that found no room.
         if key not in counts and len(counts) >= self._room - 1:
-            key = (OTHER, OTHER)
+            key = _THE_REST
         counts[key] = counts.get(key, 0) + 1
 
     def start(self) -> None:
@@ -106,7 +112,7 @@ class BulkCounter:
             for counts in (self._minutes.pop(oldest), self._minutes.pop(following)):
                 into = self._minutes.setdefault(following, {})
                 for key, number in counts.items():
-                    place = key if key in into or len(into) < self._room - 1 else (OTHER, OTHER)
+                    place = key if key in into or len(into) < self._room - 1 else _THE_REST
                     into[place] = into.get(place, 0) + number
 
     async def _run(self) -> None:
@@ -122,10 +128,14 @@ class BulkCounter:
                 logger.exception("bulk evidence could not be written")
 
 
-def _evidence(minute: datetime, kind: str, source: str, number: int) -> Evidence:
-    return Evidence(
-        id=new_id(),
-        kind="over-limit" if kind == "over-limit" else "anonymous",
-        at=minute,
-        details={"what": kind, "source": source, "count": number, "seconds": int(MINUTE.total_seconds())},
-    )
+def _evidence(minute: datetime, kind: str, source: str, client: str | None, number: int) -> Evidence:
+    told: dict[str, JSON] = {
+        "what": kind,
+        "source": source,
+        "count": number,
+        "seconds": int(MINUTE.total_seconds()),
+    }
+    if client is not None:
+        # Nobody proved to be it: it is told of, and is not the caller.
+        return Evidence(new_id(), "token", minute, details={**told, "claimed": client})
+    return Evidence(new_id(), "over-limit" if kind == "over-limit" else "anonymous", minute, details=told)

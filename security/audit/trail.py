@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 
 from config.metrics import Spread, Tally, labelled, metrics
 from schemas.codes.agencies import check_dossier_code
-from schemas.errors import GatewayError, Internal, TooManyRequests, UpstreamError
+from schemas.errors import GatewayError, Internal, SignatureRejected, TooManyRequests, UpstreamError
 from schemas.exchange import Answer, Exchange, Handler, Operation
 from schemas.exchange import Caller as Identified
 from schemas.fields import Branch, Finder, Found, shape_of, subjects
@@ -111,8 +111,13 @@ class AuditTrail:
         return await self._log.proof(receipt)
 
     def anonymous(self, error: GatewayError, source: str) -> None:
-        """Count a request without a known caller under its error and source address."""
-        self._bulk.count(error.code, source)
+        """Count a request without a known caller by its error, a bad signature by its reason too, and by its source."""
+        rejected = isinstance(error, SignatureRejected) and error.reason is not None
+        self._bulk.count(f"{error.code}/{error.reason}" if rejected else error.code, source)
+
+    def unproven(self, reason: str, source: str, client: str | None) -> None:
+        """Count a refused request for a token by its reason, and by the registered `client` that it claimed to be."""
+        self._bulk.count("unauthenticated" if client is None else reason, source, client)
 
     async def _failed(self, exchange: Exchange, error: GatewayError, started: float) -> None:
         kind: Kind = "exchange" if exchange.trail.attempts or isinstance(error, UpstreamError) else "refusal"

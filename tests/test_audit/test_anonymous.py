@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.errors import EvidenceUnavailable
+from schemas.errors import EvidenceUnavailable, SignatureRejected
 from security.audit.anonymous import BulkCounter
 from security.audit.reading import Filter
+from security.audit.trail import AuditTrail
 from tests.test_audit.audit_world import World
 
 
@@ -92,3 +93,19 @@ async def test_close_writes_what_the_running_task_has_not(world: World) -> None:
 async def test_no_room_at_all_is_a_mistake(world: World) -> None:
     with pytest.raises(ValueError, match="room"):
         BulkCounter(world.log, entries_per_minute=0)
+
+
+async def test_claims_that_nobody_proved_and_bad_signatures_are_told_with_their_reason(world: World) -> None:
+    counter = BulkCounter(world.log)
+    trail = AuditTrail(world.log, counter)
+    trail.unproven("expired", "192.0.2.1", "ministry")
+    trail.unproven("unknown", "192.0.2.1", None)
+    trail.anonymous(SignatureRejected(reason="altered"), "192.0.2.1")
+    await counter.close()
+    found = [each.entry for each in await world.reader.entries(Filter())]
+    assert [(each["kind"], each["details"]["what"], each["details"].get("claimed")) for each in found] == [  # type: ignore[index, attr-defined]
+        ("token", "expired", "ministry"),
+        ("anonymous", "unauthenticated", None),
+        ("anonymous", "signature-rejected/altered", None),
+    ]
+    assert not any("caller" in each for each in found)

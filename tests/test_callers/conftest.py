@@ -23,7 +23,7 @@ from routes import frame, me, tokens
 from routes.context import PEER
 from routes.quota import quota
 from routes.recorded import recorded
-from schemas.errors import EvidenceUnavailable, GatewayError, Text
+from schemas.errors import EvidenceUnavailable, Text
 from schemas.exchange import Caller, Database, Grant, Operation
 from schemas.fields import Question, Record, said
 from security.administration import Change, add
@@ -107,7 +107,7 @@ class Deployment:
     assertions: Assertions
     clock: Clock
     secrets: dict[str, str] = field(default_factory=dict)
-    counted: list[tuple[str | None, str]] = field(default_factory=list)
+    counted: list[tuple[str, str, str | None]] = field(default_factory=list)
 
     async def commit(self, change: Change, *, refresh: bool = True) -> Client:
         """Make a change durable as the command line does, and let the registry see it."""
@@ -258,8 +258,8 @@ def application(deployment: Deployment) -> Build:
         async def fail(_: Evidence, *, writes: Sequence[Write] = ()) -> None:
             raise EvidenceUnavailable
 
-        def count(error: GatewayError, source: str) -> None:
-            deployment.counted.append((error.reason, source))
+        def count(reason: str, source: str, client: str | None) -> None:
+            deployment.counted.append((reason, source, client))
 
         app.middlewares.extend((quota, recorded(identify, AuditTrail(deployment.log, BulkCounter(deployment.log)), ())))
         record = fail if failing else deployment.log.record

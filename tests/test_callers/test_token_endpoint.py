@@ -188,8 +188,15 @@ async def test_who_proved_nothing_leaves_no_entry_but_a_count(deployment: Any, s
     await ask(client, client_id="ministry", client_secret="wrong")
     await ask(client, client_id="nobody", client_secret="wrong")
     await ask(client)
+    await client.post("/oauth2/token", headers=FORM | basic("ministry", "wrong"))
     assert await entries(deployment) == []
-    assert deployment.counted == [("unknown", "127.0.0.1"), ("unknown", "127.0.0.1"), ("missing", "127.0.0.1")]
+    here = "127.0.0.1"
+    assert deployment.counted == [
+        ("unknown", here, "ministry"),
+        ("unknown", here, None),
+        ("missing", here, None),
+        ("unknown", here, "ministry"),
+    ]
     # Whoever proved to be a client and is refused all the same leaves an entry.
     await ask(client, client_id="ministry", client_secret=deployment.secrets["ministry"], scope="all")
     (entry,) = await entries(deployment)
