@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from commands.against import known_to_witnesses
 from commands.desk import desk
 from config.settings import Settings, load
 from security.administration import ChangeRefused
@@ -96,12 +97,13 @@ async def backed_up(config: Path | None, file: Path) -> Backup:
 async def restored(config: Path | None, file: Path, known: list[Path], *, even_if_older: bool) -> Restored:
     """Put a backup back unless it lacks what is known to have been committed.
 
-    Known are the checkpoints in the files `known`, and that of the present database where it can be read. Raises
+    Known are the checkpoints in the files `known`, those of witnesses, that of the present database if there. Raises
     ChangeRefused for a file that holds none of this log, `RollbackRefused`, and what `storage.backup.restore` raises.
     """
     settings = load(config)
     keys = KeyRing(settings.keys.directory)
     checkpoints = [_read(path, keys, settings.keys.origin) for path in known]
+    checkpoints += await known_to_witnesses(settings, log_verifiers(keys, settings.keys.origin), silent=even_if_older)
     present = await _present(settings, keys)
     if present is not None:
         checkpoints.append(present)
