@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from commands.audit_options import As, SubjectFile, instant_of, reading, subjects_in
 from commands.common import AsJson, Config, fail, new_file, pairs, public_text, show
+
+if TYPE_CHECKING:
+    from security.audit.bundle import Opening
+    from security.audit.entries import Secrets, Subject
 
 Out = Annotated[Path, typer.Option("--out", dir_okay=False, metavar="ZIP", help="Where to; nothing is overwritten.")]
 
@@ -76,6 +81,9 @@ def bundle(
         Path | None,
         typer.Option("--data", exists=True, dir_okay=False, help="The answer, from who has it: it is opened too."),
     ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option("--field", metavar="POINTER", help="Only this of it: /name, /children/0/name, …")
+    ] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Open nothing.")] = False,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; it stands in the log for everybody.")] = None,
     config: Config = None,
@@ -83,10 +91,11 @@ def bundle(
 ) -> None:
     """Write the evidence of one exchange as a ZIP that `verify_audit.py` checks.
 
-    All that is still known of its persons and values is opened, unless --subject-file names the one to be.
+    All that is still known of its persons and values is opened, unless --subject-file, --data or --field say what is.
     """
-    if closed and (subject_file is not None or data is not None):
-        fail("--closed opens nothing: leave --subject-file and --data away", 2)
+    pointers = list(dict.fromkeys(field or ()))
+    if closed and (subject_file is not None or data is not None or pointers):
+        fail("--closed opens nothing: leave --subject-file, --data and --field away", 2)
     if reason is not None:
         public_text(reason, "--reason")
     asked = [] if subject_file is None else subjects_in(subject_file, as_kind)
@@ -94,7 +103,7 @@ def bundle(
 
     from commands.desk import Desk
     from security.audit.assembly import log_verifiers
-    from security.audit.bundle import NotCommitted, Opening, openings_of, subject_places, write_bundle
+    from security.audit.bundle import NotCommitted, write_bundle
     from security.audit.reading import NoEntry
 
     async def work(at: Desk) -> tuple[list[Opening], dict[str, str]]:
@@ -107,17 +116,12 @@ def bundle(
         else:
             try:
                 secrets = await reader.open(index)
-                names = None
-                if asked or contents:
-                    names = [*subject_places(secrets, asked), *contents]
-                    if asked and len(names) == len(contents):
-                        raise NoEntry(f"entry {index} is about somebody else")
-                opened = openings_of(recorded.entry, secrets, contents, names)
+                opened = _chosen(recorded.entry, secrets, asked, contents, pointers)
             except NoEntry:
-                if asked or contents:
+                if asked or contents or pointers:
                     raise
                 absent["openings.json"] = "redacted" if recorded.redacted else "the entry commits to nothing"
-        details: dict[str, Any] = {"entries": [index], "opened": [each["name"] for each in opened]}
+        details: dict[str, Any] = {"entries": [index], "opened": _names(opened)}
         if reason is not None:
             details["reason"] = reason
         await at.record("reading", "audit-bundle", details, asked)
@@ -130,13 +134,35 @@ def bundle(
         opened, absent = reading(work, config)
     except NotCommitted as wrong:
         fail(str(wrong))
-    shown = {"file": str(out), "index": index, "opened": [each["name"] for each in opened], "absent": absent}
+    shown = {"file": str(out), "index": index, "opened": _names(opened), "absent": absent}
     if as_json:
         show(shown)
     else:
-        lines = {"opened": ", ".join(each["name"] for each in opened) or None}
+        lines = {"opened": ", ".join(_names(opened)) or None}
         lines |= {f"without {name}": why for name, why in absent.items()}
         pairs({"file": str(out), "entry": index, **lines})
+
+
+def _chosen(
+    entry: dict[str, Any],
+    secrets: Secrets,
+    asked: Sequence[Subject],
+    contents: Mapping[str, bytes],
+    pointers: Sequence[str],
+) -> list[Opening]:
+    """Open what was asked for: a person, the answer or fields of it; without any of these all that is known."""
+    from security.audit.bundle import NotCommitted, fields_of_answer, openings_of, subject_places
+
+    places = subject_places(secrets, asked)
+    if asked and not places:
+        raise NotCommitted("the entry is about somebody else")
+    names = places if pointers else [*places, *contents]
+    opened = openings_of(entry, secrets, contents, names if asked or contents or pointers else None)
+    return [*opened, *fields_of_answer(entry, secrets, contents, pointers)] if pointers else opened
+
+
+def _names(openings: Sequence[Opening]) -> list[str]:
+    return [each["name"] if "name" in each else f"field {each['pointer']}" for each in openings]
 
 
 def _data_in(file: Path) -> bytes:

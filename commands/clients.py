@@ -125,6 +125,9 @@ def grant(
     officer_required: Annotated[bool, typer.Option("--officer-required", help="Ask for Lgsp-Officer.")] = False,
     signature_required: Annotated[bool, typer.Option("--signature-required", help="Ask for a signed request.")] = False,
     archive: Annotated[bool, typer.Option("--archive", help="Keep disclosed values, sealed.")] = False,
+    provable: Annotated[
+        bool, typer.Option("--provable", help="Let each field of an answer be proven without the others.")
+    ] = False,
     rate: Annotated[float, typer.Option(help="Requests a second.")] = 50.0,
     burst: Annotated[int, typer.Option(help="Requests on top of the rate.")] = 100,
     deadline_ms: Annotated[int, typer.Option(help="Bound of a whole exchange.")] = 20_000,
@@ -158,6 +161,7 @@ def grant(
         deadline_ms,
         end,
         archive,
+        provable,
     )
     tell([changed(config, client_id, lambda client, by: administration.grant(client, given, by=by))], as_json)
 

@@ -26,7 +26,8 @@ class Grant:
     """What one caller may ask of one operation, why, and what it is told (quyền khai thác).
 
     `fields` are dotted paths; a path grants everything below it. `rate` is requests per second with `burst` on top;
-    `deadline_ms` bounds the whole exchange. `archive` keeps the disclosed values, sealed, for later opening.
+    `deadline_ms` bounds the whole exchange. `archive` keeps the disclosed values, sealed, for later opening; `provable`
+    lets each field of an answer be proven without the others.
     """
 
     database: str
@@ -41,6 +42,7 @@ class Grant:
     deadline_ms: int = 20_000
     expires_at: datetime | None = None
     archive: bool = False
+    provable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,9 @@ class Answer:
     """What a handler returns: `data` in the operation's vocabulary, and what must be said about it.
 
     It is made for one exchange, and the stages finish it on its way out. `authorised` reduces `data` and `warnings` to
-    what is granted and sets `fields`, the paths that `data` was reduced to, and `archive`, whether the grant keeps what
-    was disclosed; `audited` sets `canonical` (the RFC 8785 form of `data`, which the evidence commits to and the caller
-    is sent) and `receipt`.
+    what is granted and sets `fields`, the paths that `data` was reduced to, and `archive` and `provable`, whether the
+    grant keeps what was disclosed, and each field provable by itself; `audited` sets `canonical` (the RFC 8785 form of
+    `data`, which the evidence commits to and the caller is sent) and `receipt`.
     """
 
     data: Data
@@ -164,6 +166,7 @@ class Answer:
     provenance: Provenance | None = None
     fields: tuple[str, ...] = ()
     archive: bool = False
+    provable: bool = False
     canonical: bytes = b""
     receipt: Receipt | None = None
 

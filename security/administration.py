@@ -227,6 +227,7 @@ def view(client: Client) -> dict[str, JSON]:
             "deadline_ms": held.deadline_ms,
             "expires_at": _instant(held.expires_at),
             "archive": held.archive,
+            "provable": held.provable,
         }
     return shown
 

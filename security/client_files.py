@@ -44,6 +44,7 @@ class GrantPart(_Part):
     deadline_ms: int = 20_000
     expires_at: AwareDatetime | None = None
     archive: bool = False
+    provable: bool = False
 
     def grant(self, databases: Iterable[Database]) -> Grant:
         """The grant with its paths checked; raises ValueError."""

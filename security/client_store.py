@@ -12,7 +12,21 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Float, Integer, String, Table, Text, delete, func, insert, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    String,
+    Table,
+    Text,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+)
 
 from schemas.exchange import Grant
 from security.clients import Client, StoredCredential
@@ -59,6 +73,7 @@ GRANTS = Table(
     Column("deadline_ms", Integer, nullable=False),
     Column("expires_at", String(32)),
     Column("archive", Boolean, nullable=False),
+    Column("provable", Boolean, nullable=False, server_default=false()),
 )
 
 # Tokens ended one by one before their time; whole credentials and clients end by their own `revoked_at`.
@@ -129,6 +144,7 @@ def _loaded(connection: Connection, condition: Any, limit: int) -> list[Client]:
                 row.deadline_ms,
                 _time(row.expires_at),
                 row.archive,
+                row.provable,
             )
         )
     return [
@@ -259,6 +275,7 @@ def _grant_rows(client_id: str, grants: Iterable[Grant]) -> list[dict[str, Any]]
             "deadline_ms": grant.deadline_ms,
             "expires_at": _text(grant.expires_at),
             "archive": grant.archive,
+            "provable": grant.provable,
         }
         for grant in grants
     ]

@@ -263,7 +263,7 @@ def authorised(handler: Handler) -> Handler:
         if answer.warnings:
             answer.warnings = disclosed(answer.warnings, mask)
         answer.fields = mask.fields
-        answer.archive = grant.archive
+        answer.archive, answer.provable = grant.archive, grant.provable
         return answer
 
     return authorise

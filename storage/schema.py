@@ -41,10 +41,19 @@ def _index_redactions(connection: Connection) -> None:
         )
 
 
+def _mark_provable_grants(connection: Connection) -> None:
+    inspected = inspect(connection)
+    if inspected.has_table("client_grants") and "provable" not in {
+        column["name"] for column in inspected.get_columns("client_grants")
+    }:
+        connection.execute(text("ALTER TABLE client_grants ADD COLUMN provable BOOLEAN DEFAULT false NOT NULL"))
+
+
 STEPS: tuple[Step, ...] = (
     Step(1, "first schema", _create_tables),
     Step(2, "index of unfinished redactions", _index_redactions),
     Step(3, "dossiers and their events", _create_tables),
+    Step(4, "grants whose answers are provable field by field", _mark_provable_grants),
 )
 VERSION = STEPS[-1].version
 

@@ -835,15 +835,31 @@ class Run:
         has_members(document, ("format", "openings"))
         if document["format"] != "lgsp-openings/1":
             raise Unreadable("malformed", what="openings.json, format")
+        by_field, fields = stated.pop("fields", None), {}  # the fields that were opened: place -> pointer
         for each in document["openings"]:
+            if "pointer" in each:
+                self.field(file, by_field, each, fields)
+                continue
             has_members(each, ("name", "salt", "content"))
             # Taken off, so that none is opened twice.
             commitment = stated.pop(each["name"], None)
             if committed(unpacked(each["salt"], 32), unpacked(each["content"])) != commitment:
                 raise Wrong("not-opened", name=each["name"])
             self.say("holds", file, "opened", name=each["name"])
-        for name in stated:
+        for name in [*stated, *(["fields"] if by_field and not fields else [])]:
             self.say("note", file, "closed", name=name)
+
+    def field(self, file, stated, opening, before):
+        """Recompute the commitment to the fields of an answer from one of them and the hashes of all."""
+        has_members(opening, ("pointer", "value", "salt", "place", "leaves"))
+        pointer, place, leaves = opening["pointer"], number(opening["place"]), opening["leaves"]
+        leaves = [unpacked(each, 32) for each in leaves]
+        content = unpacked(opening["salt"], 32) + canonical([pointer, opening["value"]])
+        is_leaf = leaves[place : place + 1] == [hashlib.sha256(content).digest()]
+        if place in before or pointer in before.values() or not is_leaf or committed(b"", b"".join(leaves)) != stated:
+            raise Wrong("not-opened", name=f"fields, {pointer}")
+        before[place] = pointer
+        self.say("holds", file, "field", pointer=pointer, value=canonical(opening["value"]).decode())
 
     def together(self):
         """Check what needs everything else to have been read."""
@@ -1052,6 +1068,10 @@ TEXTS = {
         "entry {index} stands in the log, as another file proves",
     ),
     "opened": ("{name}: đúng nội dung mà bản ghi cam kết", "{name}: the content that the entry commits to"),
+    "field": (
+        "trường {pointer} là {value}: đúng cam kết của bản ghi",
+        "field {pointer} is {value}: as the entry commits to",
+    ),
     "export": (
         "các bản ghi {first} đến {last} cho đúng gốc của mốc {size} do nhật ký {origin} ký",
         "entries {first} to {last} give the root of the checkpoint of {size}, signed by the log {origin}",

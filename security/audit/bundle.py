@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
+from security.audit import field_commitments
 from security.audit.checkpoint import VerifierKey
 from security.audit.entries import Secrets, Subject, commitment, stated
 from security.audit.packing import Package
@@ -18,7 +19,7 @@ from security.audit.reading import Proof
 FORMAT: Final = "lgsp-audit-bundle/1"
 OPENINGS: Final = "lgsp-openings/1"
 
-Opening = dict[str, str]
+Opening = dict[str, Any]
 
 
 class NotCommitted(ValueError):
@@ -54,6 +55,27 @@ def openings_of(
             raise NotCommitted(f"{name}: this is not what the entry commits to")
         made.append({"name": name, "salt": _b64(salt), "content": _b64(known[name])})
     return made
+
+
+def fields_of_answer(
+    entry: Mapping[str, Any], secrets: Secrets, contents: Mapping[str, bytes], pointers: Sequence[str]
+) -> list[Opening]:
+    """Open single fields of the answer, which is kept with the entry or handed in as `data` among the contents.
+
+    Raises NotCommitted where the answer is unknown or another, where the entry does not commit to its fields, and for a
+    field that it does not have.
+    """
+    data, seed = contents.get("data", secrets.data), secrets.salts.get("fields")
+    if seed is None:
+        raise NotCommitted("the entry does not commit to single fields: the grant has to say `provable` beforehand")
+    if data is None:
+        raise NotCommitted("nobody kept the answer here: give it with --data FILE, from who received it")
+    # Another answer would give proofs that prove nothing.
+    openings_of(entry, secrets, {"data": data}, ["data"])
+    try:
+        return [field_commitments.opening(seed, data, pointer) for pointer in pointers]
+    except field_commitments.NoField as missing:
+        raise NotCommitted(str(missing)) from missing
 
 
 def subject_places(secrets: Secrets, asked: Sequence[Subject]) -> list[str]:

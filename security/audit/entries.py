@@ -19,6 +19,7 @@ from struct import unpack
 from typing import Any, Literal, NamedTuple
 
 from schemas.fields import Found, Role
+from security.audit import field_commitments
 from security.audit.canonical import JSON, LARGEST, canonical
 
 FORMAT = 1
@@ -68,8 +69,8 @@ class Evidence:
 
     Bytes fields are what is committed to: `question` the RFC 8785 form of the question, `data` that of the disclosed
     data, the messages exactly as they went over the wire. `subjects` are as `Subject` says, `details` takes further
-    facts, never personal ones. Nothing changes it once it is made; it is not frozen because making a frozen one of so
-    many fields costs an exchange twice.
+    facts, never personal ones; `provable` commits to each field of `data` as well. Nothing changes it once it is made;
+    it is not frozen because making a frozen one of so many fields costs an exchange twice.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Evidence:
     answer_messages: Sequence[bytes] = ()
     subjects: Sequence[Found] = ()
     archive: bool = False
+    provable: bool = False
     details: Mapping[str, JSON] = field(default_factory=dict)
 
     def recorded(self) -> "tuple[dict[str, JSON], Secrets | None]":
@@ -160,14 +162,25 @@ class Evidence:
         answers, data, question, requests = self.answer_messages, self.data, self.question, self.request_messages
         roles, kinds, values = zip(*self.subjects, strict=True) if self.subjects else ((), (), ())
         personal = self.officer if self.officer is not None and _PERSONAL_OFFICER.fullmatch(self.officer) else None
+        by_field = self.provable and data is not None
         names, form = _form(
-            len(answers), data is not None, question is not None, len(requests), personal is not None, roles, kinds
+            len(answers),
+            data is not None,
+            by_field,
+            question is not None,
+            len(requests),
+            personal is not None,
+            roles,
+            kinds,
         )
         if not names:
             return None, "", "", ""
         contents = [*answers]
         if data is not None:
             contents.append(data)
+        if by_field:
+            # Stands here for its salt; the commitment itself follows below.
+            contents.append(b"")
         if question is not None:
             contents.append(question)
         contents += requests
@@ -179,6 +192,9 @@ class Evidence:
         salts = unpack(f"{SALT_SIZE}s" * many, urandom(SALT_SIZE * many))
         # What `commitment` returns for each, a line for each.
         made = [b2a_base64(sha256(salt + content).digest()) for salt, content in zip(salts, contents, strict=True)]
+        if by_field and data is not None:
+            place = len(answers) + 1
+            made[place] = b2a_base64(field_commitments.committed(salts[place], data))
         commitments, officer, subjects = (form % tuple(b"".join(made).decode().splitlines())).split("\0")
         archived = self.data if self.archive else None
         secrets = Secrets(
@@ -258,7 +274,14 @@ def instant(at: datetime) -> str:
 # The forms of most entries are the same few: numbers of messages, roles and kinds of subjects, nothing personal.
 @lru_cache(maxsize=4096)
 def _form(
-    answers: int, data: int, question: int, requests: int, officer: int, roles: tuple[Role, ...], kinds: tuple[str, ...]
+    answers: int,
+    data: int,
+    by_field: int,
+    question: int,
+    requests: int,
+    officer: int,
+    roles: tuple[Role, ...],
+    kinds: tuple[str, ...],
 ) -> tuple[tuple[str, ...], str]:
     """Name the commitments of an entry that has so many of each, in the order of its text; return with them that text.
 
@@ -269,6 +292,7 @@ def _form(
     for name, many in (
         ("answer_messages", answers),
         ("data", data),
+        ("fields", by_field),
         ("question", question),
         ("request_messages", requests),
     ):

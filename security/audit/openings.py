@@ -1,11 +1,13 @@
 """Verifying the side table: every entry that can be opened has its row, every removal is on record, and, with the
 vault, every row opens its entry and stands in the index."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from security.audit import field_commitments
 from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
 from security.audit.sealing import Sealer, Unopenable
@@ -84,6 +86,11 @@ def _opens(secrets: Secrets, entry: Mapping[str, Any]) -> bool:
         there = stated(entry)
     except (AttributeError, KeyError, TypeError):
         return False
+    seed = secrets.salts.get("fields")
+    if seed is not None and secrets.data is not None:
+        by_field = b64encode(field_commitments.committed(seed, secrets.data)).decode()
+        if by_field != there.get("fields"):
+            return False
     return secrets.salts.keys() == there.keys() and all(
         commitment(secrets.salts[name], content) == there.get(name) for name, content in known.items()
     )

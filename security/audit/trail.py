@@ -172,6 +172,7 @@ class AuditTrail:
             # Once each, in the order in which they were found.
             subjects=list(dict.fromkeys(found)),
             archive=answer is not None and answer.archive,
+            provable=answer is not None and answer.provable,
             details=_details(exchange),
         )
 

@@ -119,3 +119,12 @@ async def test_the_entry_says_how_far_signers_were_vouched_for(
     for before in ("", "caller_"):
         assert details.get(f"{before}signer_domain") == domain
         assert details.get(f"{before}signer_revocation") == revocation
+
+
+@pytest.mark.parametrize("provable", [True, False], ids=["provable", "plain"])
+async def test_the_grant_says_whether_fields_are_committed_to_one_by_one(
+    deployment: Deployment, reader: AuditReader, declared: Database, grant: Grant, provable: bool
+) -> None:
+    entry = await recorded(deployment, reader, declared, replace(grant, provable=provable), "inspection")
+    assert ("fields" in entry["commitments"]) == provable
+    assert ("fields" in (await reader.open(await reader.size() - 1)).salts) == provable

@@ -22,7 +22,9 @@ LAN, MINH = "001190000018", "001090000025"
 ANSWER = {"full_name": "Nguyễn Thị Lan", "children": [{"order": 1, "personal_id": MINH}], "warnings": ["a", "b"]}
 
 
-def exchange(*persons: str, at: datetime | None = None, officer: str = "nva", archive: bool = False) -> Evidence:
+def exchange(
+    *persons: str, at: datetime | None = None, officer: str = "nva", archive: bool = False, provable: bool = False
+) -> Evidence:
     """The first person was asked about, the others were disclosed."""
     return Evidence(
         id=new_id(),
@@ -46,6 +48,7 @@ def exchange(*persons: str, at: datetime | None = None, officer: str = "nva", ar
         answer_messages=[b"<told/>"],
         subjects=[Subject("disclosed" if place else "asked", "personal-id", one) for place, one in enumerate(persons)],
         archive=archive,
+        provable=provable,
     )
 
 

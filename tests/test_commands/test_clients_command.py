@@ -19,7 +19,7 @@ def test_the_life_of_a_client(deployed: Deployment) -> None:
     before = len(deployed.entries())
     (added,) = printed("clients", "add", "so-tu-phap", "--name", "Sở Tư pháp", "--agency", "H26.3", *deployed.config)
     assert added["client_secret"].startswith("lgsp_")
-    granted = ["--purpose", "inspection", "--field", "full_name", "--rate", "2.5", "--officer-required"]
+    granted = ["--purpose", "inspection", "--field", "full_name", "--rate", "2.5", "--officer-required", "--provable"]
     printed("clients", "grant", "so-tu-phap", "population/person", *granted, *deployed.config)
     shown = printed("clients", "show", "so-tu-phap", *deployed.config)
     assert shown["name"] == "Sở Tư pháp"
@@ -27,6 +27,7 @@ def test_the_life_of_a_client(deployed: Deployment) -> None:
     assert (grant["database"], grant["operation"], grant["purposes"]) == ("population", "person", ["inspection"])
     assert grant["fields"] == ["full_name"]
     assert grant["officer_required"]
+    assert grant["provable"]
     assert not grant["dossier_required"]
     assert [item["kind"] for item in shown["credentials"]] == ["secret"]
     printed("clients", "revoke", "so-tu-phap", "--operation", "population/person", *deployed.config)
@@ -131,7 +132,10 @@ def test_nothing_changed_leaves_no_entry(deployed: Deployment) -> None:
         (["add", "no", "--name", "N", "--agency", "G15"], "3 to 64"),
         (["add", "079077972257", "--name", "N", "--agency", "G15"], "nine digits"),
         (["add", "good-name", "--name", "N", "--agency", "nowhere"], "agency"),
-        (["add", "good-name", "--name", "N", "--agency", "G15", "--right", "everything"], "audit, audit-values, dossiers"),
+        (
+            ["add", "good-name", "--name", "N", "--agency", "G15", "--right", "everything"],
+            "audit, audit-values, dossiers",
+        ),
         (["add", "good-name", "--name", "N", "--agency", "G15", "--certificate", "/nowhere.pem"], "/nowhere.pem"),
         (["grant", "ministry", "population/nothing", "--purpose", "inspection", "--field", "*"], "no operation"),
         (["grant", "ministry", "population/person", "--purpose", "inspection", "--field", "shoe_size"], "shoe_size"),

@@ -4,11 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, select, text, update
 
 import storage.schema
 from security.audit.redaction import PENDING
 from security.audit.tables import ENTRIES
+from security.client_store import GRANTS
 from storage.commands import status
 from storage.errors import SchemaUnknown
 from storage.metadata import STATE
@@ -77,13 +78,29 @@ async def test_a_database_of_the_first_release_gets_the_index_of_redactions(stor
     await set_version(storage_url, 1)
     with pytest.raises(SchemaUnknown, match="lgsp storage upgrade"):
         await open_storage(storage_url)
-    assert await upgrade(storage_url) == ("index of unfinished redactions", "dossiers and their events")
+    assert await upgrade(storage_url) == tuple(step.title for step in STEPS[1:])
     opened = await open_storage(storage_url)
     assert await opened.read(indexes) == declared
     plan = await opened.read(explained)
     await opened.close()
     # No look at every opening when a worker starts.
     assert "ix_audit_openings_redacting" in plan
+
+
+async def test_grants_of_an_older_release_are_not_provable_by_field(storage_url: str) -> None:
+    await upgrade(storage_url)
+    opened = await open_storage(storage_url)
+    await opened.write(lambda connection: connection.execute(text("ALTER TABLE client_grants DROP COLUMN provable")))
+    old = """INSERT INTO client_grants VALUES ('old', 'population', 'person', 'inspection', '*', false, false, false,
+        50, 100, 20000, NULL, false)"""
+    await opened.write(lambda connection: connection.execute(text(old)))
+    await opened.close()
+    await set_version(storage_url, 3)
+    assert await upgrade(storage_url) == ("grants whose answers are provable field by field",)
+    opened = await open_storage(storage_url)
+    kept = await opened.read(lambda connection: connection.execute(select(GRANTS.c.provable)).scalars().all())
+    await opened.close()
+    assert kept == [False]
 
 
 def indexes(connection: Connection) -> list[str]:
