@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from adapters.transport import Message, Reply, Transport, refusal
 from config.settings import ConfigurationError, Endpoint, Timeout
-from config.witness import DirectoryWitness, HttpWitness, Witness
+from config.witness import Witness
 from schemas.errors import GatewayError
 from security.audit.checkpoint import Checkpoint, CheckpointRejected, taken_apart
 from security.audit.cosignature import WitnessKey, answered, cosignatures
@@ -78,13 +78,16 @@ class Office(Protocol):
     async def held(self, origin: str) -> list[str]:
         """Return the notes of a log that it holds and that are its own; raises Unwitnessed."""
 
+    async def latest(self, origin: str) -> str | None:
+        """Return the one of most entries among them; raises Unwitnessed."""
+
     async def close(self) -> None:
         """Give back what is open."""
 
 
 def office(name: str, settings: Witness) -> Office:
     """Return the way to a configured witness; raises ConfigurationError."""
-    if isinstance(settings, DirectoryWitness):
+    if settings.path is not None:
         return Directory(settings.path)
     return OverHttp.configured(name, settings)
 
@@ -98,7 +101,7 @@ class OverHttp:
         self._limit = limit
 
     @classmethod
-    def configured(cls, name: str, settings: HttpWitness) -> OverHttp:
+    def configured(cls, name: str, settings: Witness) -> OverHttp:
         """The witness of a section; raises ConfigurationError."""
         try:
             key = WitnessKey.decode(settings.key)
@@ -165,13 +168,18 @@ class OverHttp:
             if largest <= after:
                 raise Unwitnessed("unreadable", "its list of checkpoints does not end")
             notes, after = notes + page, largest
-        reply = await self._asked(Message("GET", f"{place}/checkpoint"))
+        newest = await self.latest(origin)
+        return [] if newest is None else [newest]
+
+    async def latest(self, origin: str) -> str | None:
+        """Return the newest note that it publishes."""
+        reply = await self._asked(Message("GET", f"/{origin_hash(origin)}/checkpoint"))
         if reply.status == 404:
-            return []
+            return None
         if reply.status != 200:
             raise _refused(reply)
         self._own(_utf8(reply), origin)
-        return [_utf8(reply)]
+        return _utf8(reply)
 
     def _own(self, note: str, origin: str) -> Checkpoint:
         try:
@@ -210,7 +218,15 @@ class Directory:
 
     async def held(self, origin: str) -> list[str]:
         """Return every note of the log; torn files hold none."""
-        return await asyncio.to_thread(lambda: list(self._read(origin)))
+        return await asyncio.to_thread(lambda: [note for _, note in self._read(origin)])
+
+    async def latest(self, origin: str) -> str | None:
+        """Return the one of most entries."""
+
+        def look() -> str | None:
+            return next((note for _, note in self._read(origin, largest_first=True)), None)
+
+        return await asyncio.to_thread(look)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -218,9 +234,8 @@ class Directory:
     def _put(self, offer: Offer) -> Kept:
         wanted = offer.checkpoint
         try:
-            larger = [file for size, file in sorted(self._files(), reverse=True) if size > wanted.size]
-            known = (found[0] for file in larger if (found := _checkpoint(file)) is not None)
-            if (ahead := next((each for each in known if each.origin == wanted.origin), None)) is not None:
+            ahead = next((found for found, _ in self._read(wanted.origin, largest_first=True)), wanted)
+            if ahead.size > wanted.size:
                 raise Unwitnessed(
                     "rollback",
                     f"{self.path} holds a checkpoint of {ahead.size} entries, and this log has {wanted.size}: "
@@ -249,12 +264,12 @@ class Directory:
                 if (match := _FILE.fullmatch(entry.name)) is not None:
                     yield int(match[1]), Path(entry.path)
 
-    def _read(self, origin: str) -> Iterator[str]:
+    def _read(self, origin: str, *, largest_first: bool = False) -> Iterator[tuple[Checkpoint, str]]:
         try:
-            for _, file in sorted(self._files()):
+            for _, file in sorted(self._files(), reverse=largest_first):
                 found = _checkpoint(file)
                 if found is not None and found[0].origin == origin:
-                    yield found[1]
+                    yield found
         except OSError as failure:
             raise Unwitnessed("no-directory", f"{self.path}: {failure.strerror}") from failure
 

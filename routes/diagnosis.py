@@ -18,6 +18,7 @@ from routes.loopback import listens_on_loopback_only, sandbox_clients, sandbox_m
 from routes.peers import networks
 from routes.signing_findings import signing_findings
 from routes.trust_findings import trust_findings
+from routes.witness_findings import witness_settings
 from routes.xroad_findings import also_clients, server_findings
 from schemas.exchange import Database
 from security.audit.assembly import log_signer
@@ -223,6 +224,10 @@ def _xroad(settings: Settings, _databases: Sequence[Database]) -> Iterator[Findi
     yield from server_findings(settings)
 
 
+def _witnesses(settings: Settings, _databases: Sequence[Database]) -> Iterator[Finding]:
+    yield from witness_settings(settings)
+
+
 _PARTS: tuple[Part, ...] = (
-    *(_addresses, _own_keys, _sandbox, _files, _trust, _endpoints, _signing, _xroad, _stores, _contracts),
+    *(_addresses, _own_keys, _sandbox, _files, _trust, _endpoints, _signing, _xroad, _witnesses, _stores, _contracts),
 )

@@ -9,6 +9,7 @@ from adapters.portal import PORTAL
 from config.settings import Settings
 from routes.dossiers.views import shown_time
 from routes.health import Check, Verdict, free_space
+from routes.witness_findings import troubled_witnesses
 from security.audit.reading import AuditReader, NoEntry
 from security.keys import KeyRing
 from security.registry import ClientRegistry
@@ -76,6 +77,11 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
         said = ", ".join(f"{name} is {state} since {shown_time(since)}" for name, state, since in held)
         return Verdict(ok=True, hint=f"{said}: see `lgsp dossiers destinations`" if held else None)
 
+    async def witnesses() -> Verdict:
+        # Who asks gets answers and receipts all the same; that nobody else holds them is for the operator.
+        told = await storage.read(lambda connection: troubled_witnesses(settings, connection))
+        return Verdict(ok=True, hint="; ".join(told) or None)
+
     checks = [
         Check("storage", writable),
         Check("clients", clients),
@@ -84,5 +90,7 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
     ]
     if any(name.startswith(PORTAL.name) for name in settings.endpoints):
         checks.append(Check("delivery", delivery))
+    if settings.witness:
+        checks.append(Check("witnesses", witnesses))
     directory = directory_of(settings.storage.url)
     return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks

@@ -29,6 +29,7 @@ from routes.platform_findings import platform_look
 from routes.signer_findings import signers
 from routes.source_findings import PATIENCE_S, Looked, look
 from routes.token_findings import token_look, with_tokens
+from routes.witness_findings import witnesses
 from routes.xroad_findings import waiting
 from security.client_store import load_all
 from storage.commands import status
@@ -113,6 +114,7 @@ async def _stored(storage: Storage, settings: Settings) -> Looked:
         *await asyncio.to_thread(lambda: list(vouched(clients, settings))),
         *refusals(entries),
         *refusals_of_callers(entries),
+        *await witnesses(settings, storage),
     ]
     return Looked(found, tuple(signed_clocks(entries)))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from adapters.witnesses import Directory, Office, OverHttp, Unwitnessed, notes_in, office
 from config.settings import Settings
-from config.witness import HttpWitness
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened, taken_apart
 from security.audit.comparing import Held
 from security.audit.cosignature import WitnessKey, cosignatures
@@ -75,7 +74,7 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
     configured = settings.witness.get(witness)
     if configured is not None:
         way = office(witness, configured)
-        key = WitnessKey.decode(configured.key) if isinstance(configured, HttpWitness) else None
+        key = WitnessKey.decode(configured.key) if configured.key else None
         read.take(f"witness {witness}", await _asked(way, origin), origin, logs, key)
         if storage is not None:
             kept = await storage.read(partial(notes_of, witness=witness))
@@ -83,7 +82,7 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
             read.take(where, (note for note, _ in kept), origin, logs, key)
         return read
     if witness.startswith(("http://", "https://")):
-        same = next((name for name, one in settings.witness.items() if getattr(one, "url", None) == witness), None)
+        same = next((name for name, one in settings.witness.items() if one.url == witness), None)
         if same is not None:
             return await holdings(settings, storage, logs, same)
         read.take(witness, await _asked(OverHttp.unknown(witness), origin), origin, logs, None)

@@ -20,7 +20,7 @@ OTHERS = {
     "upstream-signature-rejected",
 }
 # What other parts of the page explain: network, storage, disk, Redis, the token of a key.
-ELSEWHERE = re.compile(r"(connect|name|no|storage|redis|disk|look|token)-.*")
+ELSEWHERE = re.compile(r"(connect|name|no|storage|redis|disk|look|token|witness)-.*")
 FINE = {
     "clock-agrees", "crl-current", "face-not-running", "face-shown", "gateway-not-running", "handshakes-fine",
     "nothing-ends-soon", "ocsp-answers", "platform-gives", "signer-believed",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ from routes.witness import serving
 from security.audit.witness import Witness, open_witness, origin_hash
 from tests.test_audit.audit_world import ORIGIN, a_signer
 from tests.test_witnesses.logs import MemoryLog
-
-NAME = "witness.example/one"
+from tests.test_witnesses.sites import NAME, Site, a_site
 
 
 @dataclass
@@ -48,9 +46,14 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     async with serving(witness, sock), ClientSession() as session:
         yield Office(witness, f"http://127.0.0.1:{sock.getsockname()[1]}", session, state)
     witness.close()
-    await asyncio.sleep(0)
 
 
 @pytest.fixture
 def log() -> MemoryLog:
     return MemoryLog.of(10)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with a_site(tmp_path) as made:
+        yield made

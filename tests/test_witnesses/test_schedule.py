@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 
 from adapters.witnesses import office as way_to
 from config.settings import ConfigurationError
-from config.witness import DirectoryWitness, HttpWitness, Witness
+from config.witness import Witness
 from security.audit.checkpoint import Checkpoint, b64
 from security.audit.cosignature import Cosigner, WitnessKey, cosignatures
 from security.audit.reading import Filter
@@ -41,8 +42,8 @@ def shown_to(world: World, settings: Witness, name: str = "one", owner: str = "m
     return Witnessing(name, settings, way_to(name, settings), world.storage, world.log, owner)
 
 
-def over_http(office: Office, **more: Any) -> HttpWitness:
-    return HttpWitness(kind="http", url=office.url, key=office.witness.key.encode(), **more)
+def over_http(office: Office, **more: Any) -> Witness:
+    return Witness(kind="http", url=office.url, key=office.witness.key.encode(), **more)
 
 
 async def how(world: World, name: str = "one") -> Standing:
@@ -137,7 +138,7 @@ async def test_run_shows_at_the_start_when_woken_and_at_the_end(local: World, of
 
 
 async def test_a_witness_that_is_down_is_tried_again_and_told_of_once(world: World, office: Office) -> None:
-    down = HttpWitness(kind="http", url="http://127.0.0.1:9", key=office.witness.key.encode(), overdue=1)
+    down = Witness(kind="http", url="http://127.0.0.1:9", key=office.witness.key.encode(), overdue=1)
     loop = shown_to(world, down)
     await world.log.record(evidence())
     for _ in range(3):
@@ -252,7 +253,7 @@ async def test_a_witness_that_lies_is_not_believed(local: World, name: str) -> N
     for _ in range(2):
         await local.log.record(evidence())
     async with liar(answer) as url:
-        settings = HttpWitness(kind="http", url=url, key=key.verifier.encode())
+        settings = Witness(kind="http", url=url, key=key.verifier.encode())
         loop = shown_to(local, settings)
         await loop._safely()
         found = await how(local)
@@ -272,7 +273,7 @@ async def test_a_slow_witness_is_given_up(local: World) -> None:
     await local.log.record(evidence())
     async with liar(answer) as url:
         key = WitnessKey("w.example", bytes(range(32)))
-        loop = shown_to(local, HttpWitness(kind="http", url=url, key=key.encode(), timeout=0.1))
+        loop = shown_to(local, Witness(kind="http", url=url, key=key.encode(), timeout=0.1))
         await loop._safely()
         assert (await how(local)).trouble == "unreachable"
         gone.set()
@@ -281,12 +282,12 @@ async def test_a_slow_witness_is_given_up(local: World) -> None:
 
 def test_a_key_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"\[witness.one\]"):
-        way_to("one", HttpWitness(kind="http", url="http://127.0.0.1:9", key="x+00000000+AAAA"))
+        way_to("one", Witness(kind="http", url="http://127.0.0.1:9", key="x+00000000+AAAA"))
 
 
 async def test_a_directory_gets_a_file_for_each_checkpoint_and_keeps_it(world: World, tmp_path: Path) -> None:
     place = tmp_path / "held"
-    loop = shown_to(world, DirectoryWitness(kind="directory", path=place))
+    loop = shown_to(world, Witness(kind="directory", path=place))
     await world.log.record(evidence())
     await loop._safely()
     # A mount that is not there must not become a folder of our own disk.
@@ -311,7 +312,7 @@ async def test_a_torn_file_stays_and_the_checkpoint_stands_beside_it(local: Worl
     torn = tmp_path / f"{1:020d}.checkpoint"
     torn.write_text(f"{ORIGIN}\n1")
     (tmp_path / "notes.txt").write_text("of somebody else")
-    loop = shown_to(local, DirectoryWitness(kind="directory", path=tmp_path))
+    loop = shown_to(local, Witness(kind="directory", path=tmp_path))
     await loop._safely()
     assert (await how(local)).size == 1
     assert torn.read_text() == f"{ORIGIN}\n1"
@@ -324,7 +325,7 @@ async def test_a_directory_that_holds_another_history_says_so(
 ) -> None:
     await local.log.record(evidence())
     (tmp_path / f"{size:020d}.checkpoint").write_text(MemoryLog.of(size, "other ").note())
-    loop = shown_to(local, DirectoryWitness(kind="directory", path=tmp_path))
+    loop = shown_to(local, Witness(kind="directory", path=tmp_path))
     await loop._safely()
     assert (await how(local)).trouble == code
 
@@ -335,7 +336,7 @@ async def test_cosignatures_of_all_witnesses_stand_under_one_checkpoint(
     await local.log.record(evidence())
     loops = [
         shown_to(local, over_http(office), "one"),
-        shown_to(local, DirectoryWitness(kind="directory", path=tmp_path), "two"),
+        shown_to(local, Witness(kind="directory", path=tmp_path), "two"),
     ]
     for loop in loops:
         await loop._safely()
@@ -343,3 +344,20 @@ async def test_cosignatures_of_all_witnesses_stand_under_one_checkpoint(
     assert note == (await office.newest())[1]
     assert b64(office.witness.key.key_id)[:5] in note
     await loops[0]._office.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"kind": "directory"}, "needs path"),
+        ({"kind": "http", "url": "http://127.0.0.1:9"}, "needs key"),
+        ({"kind": "http", "key": "x"}, "needs url"),
+        ({"kind": "directory", "path": "x", "key": "y"}, "key is read with"),
+        ({"kind": "http", "url": "http://a@b", "key": "y"}, "url"),
+        ({"kind": "paper"}, "kind"),
+    ],
+    ids=["no-path", "no-key", "no-url", "key-of-other-kind", "user-in-url", "no-kind"],
+)
+def test_settings_of_each_kind(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Witness.model_validate(settings)
