@@ -31,6 +31,7 @@ from storage.engine import Storage, directory_of
 from storage.errors import StorageError
 from sync import recall
 from sync.database import open_storage
+from sync.running import Running
 from sync.tables import IDEMPOTENCY
 
 log = structlog.get_logger()
@@ -44,7 +45,8 @@ class Housekeeper:
     A process that starts tells once how near each end is by then, whatever was told before: its log begins with it.
     """
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, storage: Storage, running: Running | None = None) -> None:
+        self._running = running or Running()
         self._settings = settings
         self._storage = storage
         self._warned: dict[str, int] = {}
@@ -60,9 +62,10 @@ class Housekeeper:
         await asyncio.to_thread(self._measure_space)
         metrics().log_size.set(await self._storage.read(_log_size))
         seconds = int(now.timestamp())
-        if await self._storage.read(lambda connection: _forgettable(connection, seconds)):
-            gone = await self._storage.write(lambda connection: forget(connection, seconds))
-            log.info("forgotten", rows=gone)
+        if await self._storage.read(lambda connection: self._is_due(connection, seconds)):
+            gone = await self._storage.write(lambda connection: self._forget(connection, seconds))
+            if gone:
+                log.info("forgotten", rows=gone)
 
     async def for_ever(self) -> None:
         """Do a round now and every minute; one that fails is logged and tried again."""
@@ -74,6 +77,17 @@ class Housekeeper:
             except Exception as failure:
                 log.error("housekeeping-failed", exc_info=failure)
             await asyncio.sleep(EVERY_S)
+
+    def _is_due(self, connection: Connection, seconds: int) -> bool:
+        """Tell whether a write is worth its lock."""
+        return self._running.wants_mark(connection) or _forgettable(connection, seconds, self._old(connection))
+
+    def _forget(self, connection: Connection, seconds: int) -> int:
+        self._running.mark(connection, self._settings.sync.remember)
+        return forget(connection, seconds, self._old(connection))
+
+    def _old(self, connection: Connection) -> int:
+        return self._running.entries_before(connection, self._settings.sync.remember)
 
     def _expiries(self, now: datetime) -> list[Expiry]:
         found = [*certificate_expiries(self._settings, now), *token_expiries(self._settings)]
@@ -125,14 +139,15 @@ def _count(expiries: Sequence[Expiry], now: datetime) -> None:
             metrics().expiring.labels(kind, str(days)).set(reached)
 
 
-def forget(connection: Connection, now: int) -> int:
+def forget(connection: Connection, now: int, old: int) -> int:
     """Delete what only had to be remembered for a time that is over (POSIX seconds); tell how many rows.
 
-    Revoked tokens, used assertions a day later, keys of pushes whose event is not under way.
+    Revoked tokens, used assertions a day later, keys of pushes that are among the first `old` entries of the log and
+    whose event is not under way.
     """
     assertions = connection.execute(delete(USED).where(forgettable(now))).rowcount
     tokens = connection.execute(delete(REVOKED_TOKENS).where(*_over(now))).rowcount
-    return assertions + tokens + recall.forget(connection, now * 1000)
+    return assertions + tokens + recall.forget(connection, now * 1000, old)
 
 
 def _over(now: int) -> tuple[Any, ...]:
@@ -141,11 +156,10 @@ def _over(now: int) -> tuple[Any, ...]:
     return REVOKED_TOKENS.c.expires_at < now, REVOKED_TOKENS.c.number < newest
 
 
-def _forgettable(connection: Connection, now: int) -> bool:
-    """Tell whether a write is worth its lock."""
+def _forgettable(connection: Connection, now: int, old: int) -> bool:
     assertion = select(USED.c.digest).where(forgettable(now)).limit(1)
     token = select(REVOKED_TOKENS.c.number).where(*_over(now)).limit(1)
-    key = select(IDEMPOTENCY.c.key_tag).where(recall.forgettable(now * 1000)).limit(1)
+    key = select(IDEMPOTENCY.c.key_tag).where(recall.forgettable(now * 1000, old)).limit(1)
     return any(connection.execute(query).first() is not None for query in (assertion, token, key))
 
 

@@ -8,7 +8,7 @@ from security import assertions, client_store
 from security.audit import runs, tables, witnessed
 from storage.schema import open_storage, upgrade
 from sync import callback_tables as callbacks
-from sync import figures
+from sync import figures, running
 from sync import inbox_tables as inbox
 from sync import reconciliation_tables as reconciliations
 from sync import tables as dossiers
@@ -23,6 +23,7 @@ __all__ = [
     "inbox",
     "open_storage",
     "reconciliations",
+    "running",
     "runs",
     "tables",
     "upgrade",

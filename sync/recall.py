@@ -100,15 +100,19 @@ def receipts(connection: Connection, origin: str, positions: Iterable[int]) -> d
     return made
 
 
-def forgettable(now: int) -> Any:
-    """The condition for rows of `idempotency` whose time (POSIX ms) is over and whose event is not under way."""
+def forgettable(now: int, entries: int) -> Any:
+    """The condition for rows of `idempotency` whose time (POSIX ms) is over and whose event is not under way.
+
+    Only those of the first `entries` entries of the log (`sync.running`): the time of day may be wrong.
+    """
     undelivered = select(DOSSIER_EVENTS.c.position).where(
         DOSSIER_EVENTS.c.position == IDEMPOTENCY.c.position, DOSSIER_EVENTS.c.state.not_in(_OVER)
     )
-    return (IDEMPOTENCY.c.expires_at < now) & ~undelivered.exists()
+    return (IDEMPOTENCY.c.expires_at < now) & (IDEMPOTENCY.c.position < entries) & ~undelivered.exists()
 
 
-def forget(connection: Connection, now: int) -> int:
+def forget(connection: Connection, now: int, entries: int) -> int:
     """Delete what need not be known any longer, the oldest first and so much that nobody waits; tell how many rows."""
-    oldest = select(IDEMPOTENCY.c.key_tag).where(forgettable(now)).order_by(IDEMPOTENCY.c.expires_at).limit(AT_ONCE)
+    over = forgettable(now, entries)
+    oldest = select(IDEMPOTENCY.c.key_tag).where(over).order_by(IDEMPOTENCY.c.expires_at).limit(AT_ONCE)
     return connection.execute(delete(IDEMPOTENCY).where(IDEMPOTENCY.c.key_tag.in_(oldest))).rowcount

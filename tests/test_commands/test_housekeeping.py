@@ -22,6 +22,7 @@ from security.clients import Client, StoredCredential
 from security.keys import LIFETIMES, KeyRing
 from storage.engine import Storage
 from sync.database import open_storage
+from sync.running import Running
 from sync.tables import IDEMPOTENCY
 from tests.test_commands.conftest import Deployment
 
@@ -136,7 +137,11 @@ async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings,
         )
 
     await storage.write(fill)
-    await Housekeeper(settings, storage).round(now)
+    passed = [0.0]
+    house = Housekeeper(settings, storage, Running(lambda: passed[0]))
+    await house.round(now)
+    passed[0] = 35.0 * DAY
+    await house.round(now)
     used = await storage.read(lambda connection: connection.execute(select(USED.c.digest)).scalars().all())
     ended = await storage.read(
         lambda connection: connection.execute(select(REVOKED_TOKENS.c.token_id).order_by("number")).scalars().all()
@@ -148,6 +153,35 @@ async def test_what_is_over_is_forgotten_and_the_rest_is_not(settings: Settings,
         lambda connection: connection.execute(select(func.max(REVOKED_TOKENS.c.number))).scalar()
     )
     assert highest == 4
+
+
+async def test_a_clock_that_is_ahead_lets_no_key_be_forgotten(settings: Settings, storage: Storage) -> None:
+    now = datetime.now(UTC)
+    row = {"client_id": "c", "body_tag": b"", "position": 0, "event_id": "", "status": 202, "result": "accepted"}
+    ends = int((now + timedelta(days=35)).timestamp()) * 1000
+
+    def kept(connection: Connection) -> int:
+        return connection.execute(select(func.count()).select_from(IDEMPOTENCY)).scalar_one()
+
+    def fill(connection: Connection) -> None:
+        connection.execute(insert(IDEMPOTENCY), [row | {"key_tag": b"k", "created_at": 0, "expires_at": ends}])
+
+    await storage.write(fill)
+    clocks = [0.0, 0.0]
+    ahead, right = (Housekeeper(settings, storage, Running(lambda at=at: clocks[at])) for at in (0, 1))  # type: ignore[misc]
+    far = now + timedelta(days=400)
+    # Two that run together and are started again and again count no day twice.
+    for day in range(35):
+        clocks = [day * float(DAY)] * 2
+        await ahead.round(far)
+        await right.round(now)
+        await Housekeeper(settings, storage).round(far)
+        assert await storage.read(kept) == 1
+    clocks = [35.0 * DAY] * 2
+    await right.round(now)
+    assert await storage.read(kept) == 1
+    await ahead.round(far)
+    assert await storage.read(kept) == 0
 
 
 async def test_a_clock_that_was_ahead_lets_no_used_nonce_be_forgotten(settings: Settings, storage: Storage) -> None:

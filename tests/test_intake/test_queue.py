@@ -143,7 +143,7 @@ async def test_keys_are_forgotten_when_their_time_is_over_and_their_event_has_en
 
     await desk.world.storage.write(ended)
     ends = [row["expires_at"] for row in await desk.rows(IDEMPOTENCY)]
-    at: Callable[[int], Callable[[Connection], int]] = lambda now: lambda connection: forget(connection, now)  # noqa: E731
+    at: Callable[[int], Callable[[Connection], int]] = lambda now: lambda connection: forget(connection, now, 1_000)  # noqa: E731
     assert await desk.world.storage.write(at(min(ends) - 1)) == 0
     assert await desk.world.storage.write(at(max(ends) + 1)) == 1
     assert len(await desk.rows(IDEMPOTENCY)) == 2
@@ -155,7 +155,7 @@ async def test_keys_are_forgotten_some_at_a_time_the_oldest_first(desk: Desk, mo
     rows = [row | {"key_tag": bytes([place]), "created_at": 0, "expires_at": 100 - place} for place in range(5)]
 
     def once(connection: Connection) -> int:
-        return forget(connection, 1_000)
+        return forget(connection, 1_000, 1)
 
     await desk.world.storage.write(lambda connection: connection.execute(IDEMPOTENCY.insert(), rows))
     assert [await desk.world.storage.write(once)] == [2]
