@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
 HASH_SIZE = 32
+_PAIR = 2 * HASH_SIZE
 EMPTY_ROOT = sha256(b"").digest()
 
 # The hash of the complete subtree of 2^level leaves that begins at leaf index * 2^level.
@@ -69,6 +70,13 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
     for leaf in leaves:
         frontier.append(leaf)
     return frontier.root()
+
+
+def complete_root(packed: bytes) -> bytes:
+    """The tree head of a power of two of leaf hashes, which stand one behind the other."""
+    while len(packed) > HASH_SIZE:
+        packed = b"".join([sha256(b"\x01" + packed[at : at + _PAIR]).digest() for at in range(0, len(packed), _PAIR)])
+    return packed
 
 
 def range_root(begin: int, end: int, nodes: Nodes) -> bytes:

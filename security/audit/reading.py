@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from security.audit.batch import current_checkpoint
 from security.audit.entries import Secrets, instant
@@ -19,6 +19,7 @@ from security.audit.subjects import indexes
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS
 from security.audit.tiles import stored_nodes
 from security.audit.vault import Destroyed
+from storage.bulk import run_rendered
 from storage.engine import Storage
 
 PAGE = 500
@@ -192,14 +193,15 @@ class AuditReader:
         """Prove that an entry stands in the tree of a checkpoint of `size` entries; by default the newest."""
 
         def look(connection: Connection) -> Proof:
-            newest = select(CHECKPOINTS.c.size, CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.size.desc()).limit(1)
-            wanted = newest if size is None else newest.where(CHECKPOINTS.c.size == size)
-            signed = connection.execute(wanted).first()
-            leaf = connection.execute(select(ENTRIES.c.leaf).where(ENTRIES.c.idx == index)).scalar()
-            if signed is None or leaf is None or index >= signed.size:
+            if size is None:
+                signed = run_rendered(connection, _NEWEST)
+            else:
+                signed = run_rendered(connection, _OF_SIZE, ("size",), (size,))
+            leaf = run_rendered(connection, _LEAF, ("idx",), (index,))
+            if signed is None or leaf is None or index >= signed[0]:
                 raise NoEntry(f"no checkpoint of this size covers entry {index}")
-            path = inclusion_proof(index, signed.size, stored_nodes(connection, signed.size))
-            return Proof(index, signed.size, leaf, tuple(path), signed.note)
+            path = inclusion_proof(index, signed[0], stored_nodes(connection, signed[0]))
+            return Proof(index, signed[0], leaf[0], tuple(path), signed[1])
 
         return await self._storage.read(look)
 
@@ -225,6 +227,10 @@ class AuditReader:
 _RECORDED: Select[tuple[int, bytes, bytes, str | None]] = select(
     ENTRIES.c.idx, ENTRIES.c.body, ENTRIES.c.leaf, OPENINGS.c.redacted_by
 ).select_from(ENTRIES.outerjoin(OPENINGS, ENTRIES.c.idx == OPENINGS.c.idx))
+_SIGNED = select(CHECKPOINTS.c.size, CHECKPOINTS.c.note)
+_NEWEST = _SIGNED.where(CHECKPOINTS.c.size == select(func.max(CHECKPOINTS.c.size)).scalar_subquery())
+_OF_SIZE = _SIGNED.where(CHECKPOINTS.c.size == bindparam("size"))
+_LEAF = select(ENTRIES.c.leaf).where(ENTRIES.c.idx == bindparam("idx"))
 _EQUALITIES: Sequence[str] = tuple(each.name for each in fields(Filter) if each.name not in {"since", "before"})
 
 

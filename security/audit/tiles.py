@@ -5,10 +5,11 @@ An append touches a tile once in 256 entries; a proof reads one tile per eight l
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
-from security.audit.merkle import HASH_SIZE, Nodes, root_of
+from security.audit.merkle import HASH_SIZE, Frontier, Nodes, complete_root, root_of
 from security.audit.tables import ENTRIES, HEAD, TILES
+from storage.bulk import run_rendered
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -37,12 +38,9 @@ def _store(connection: Connection, level: int, number: int, hashes: list[bytes])
 def _partial(connection: Connection, level: int, number: int, count: int) -> list[bytes]:
     """The first `count` hashes of a tile that is not stored."""
     begin = number * WIDTH
-    if level == 0:
-        column, key, query = ENTRIES.c.leaf, ENTRIES.c.idx, select(ENTRIES.c.leaf)
-    else:
-        column, key = TILES.c.root, TILES.c.number
-        query = select(column).where(TILES.c.level == level - 1)
-    found = connection.execute(query.where(key >= begin, key < begin + count).order_by(key)).scalars().all()
+    within = {"begin": begin, "end": begin + count}
+    query = _LEAVES if level == 0 else _ROOTS
+    found = connection.execute(query, within if level == 0 else {**within, "level": level - 1}).scalars().all()
     if len(found) != count:
         raise ValueError(f"audit log: {count - len(found)} hashes of tile {level}/{number} are missing")
     return list(found)
@@ -77,26 +75,60 @@ def _size(connection: Connection) -> int:
 
 def stored_nodes(connection: Connection, size: int) -> Nodes:
     """Give access to the complete subtrees of the tree of `size` entries; raises ValueError where rows are missing."""
-    tiles: dict[tuple[int, int], list[bytes]] = {}
+    tiles: dict[tuple[int, int], bytes] = {}
+    edge = _edge(connection, size)
 
-    def tile(level: int, number: int) -> list[bytes]:
-        if (level, number) not in tiles:
-            packed = connection.execute(
-                select(TILES.c.hashes).where(TILES.c.level == level, TILES.c.number == number)
-            ).scalar()
+    def fetched(level: int, number: int) -> bytes:
+        within = size >> (HEIGHT * level)
+        # What the newest tree lacks of a tile nobody has stored yet.
+        if not edge or (number + 1) * WIDTH <= within:
+            packed: tuple[bytes] | None = run_rendered(connection, _TILE, ("level", "number"), (level, number))
             if packed is not None:
-                hashes = [packed[at : at + HASH_SIZE] for at in range(0, len(packed), HASH_SIZE)]
-            else:
-                hashes = _partial(connection, level, number, (size >> (HEIGHT * level)) - number * WIDTH)
-            tiles[level, number] = hashes
-        return tiles[level, number]
+                return packed[0]
+        return b"".join(_partial(connection, level, number, within - number * WIDTH))
 
     def nodes(level: int, index: int) -> bytes:
+        if (level, index) in edge:
+            return edge[level, index]
         of, height = divmod(level, HEIGHT)
-        begin = index << height
-        hashes = tile(of, begin // WIDTH)[begin % WIDTH :][: 1 << height]
-        if len(hashes) != 1 << height:
+        number, begin = divmod(index << height, WIDTH)
+        if (of, number) not in tiles:
+            tiles[of, number] = fetched(of, number)
+        hashes = tiles[of, number][begin * HASH_SIZE :][: HASH_SIZE << height]
+        if len(hashes) != HASH_SIZE << height:
             raise ValueError(f"audit log: subtree {level}/{index} is not complete")
-        return root_of(hashes)
+        return complete_root(hashes)
 
     return nodes
+
+
+def _edge(connection: Connection, size: int) -> dict[tuple[int, int], bytes]:
+    """The complete subtrees at the right edge, of which the head knows the roots; empty for any but the newest tree."""
+    head = run_rendered(connection, _HEAD)
+    if head is None or head[0] != size:
+        return {}
+    found, begin = {}, 0
+    hashes = iter(Frontier.decode(size, head[1]).hashes)
+    for level in range(size.bit_length() - 1, -1, -1):
+        if size >> level & 1:
+            found[level, begin >> level] = next(hashes)
+            begin += 1 << level
+    return found
+
+
+_LEAVES = (
+    select(ENTRIES.c.leaf)
+    .where(ENTRIES.c.idx >= bindparam("begin"), ENTRIES.c.idx < bindparam("end"))
+    .order_by(ENTRIES.c.idx)
+)
+_ROOTS = (
+    select(TILES.c.root)
+    .where(
+        TILES.c.level == bindparam("level"),
+        TILES.c.number >= bindparam("begin"),
+        TILES.c.number < bindparam("end"),
+    )
+    .order_by(TILES.c.number)
+)
+_TILE = select(TILES.c.hashes).where(TILES.c.level == bindparam("level"), TILES.c.number == bindparam("number"))
+_HEAD = select(HEAD.c.size, HEAD.c.frontier)
