@@ -1,8 +1,9 @@
 """`POST /v1/dossiers/statuses`: many statuses and dossiers in one stream of lines (NDJSON), answered line by line.
 
-Lines are made durable in groups, each group in one commit, and answered in the order in which they came. Nothing more
-is read while a group is being written. What is answered is handed on as far as the caller takes it and kept otherwise:
-callers that read nothing before they have sent everything are not waited for, and `LINES` bounds what is kept.
+Lines are made durable in groups, each group in one commit, and answered in the order in which they came; a line waits
+for others only a moment, so that a stream that stays open is answered while it is being sent. Nothing more is read
+while a group is being written. What is answered is handed on as far as the caller takes it and kept otherwise: callers
+that read nothing before they have sent everything are not waited for, and `LINES` bounds what is kept.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ LINES = 10_000
 BYTES = 32 * 1024 * 1024
 # Between two pieces of a stream, and until the caller takes what is answered.
 IDLE_SECONDS = 30.0
+# For how long a line waits at most for others to be made durable with it.
+GATHER_SECONDS = 0.2
 AT_ONCE = 16
 _PIECE, _FLOWING = 32_768, 16_384
 _BREATH = 32
@@ -67,7 +70,10 @@ _UNSIGNED = Text("Luồng không nhận chữ ký", "A stream takes no signature
 
 @dataclass(slots=True)
 class _Stream:
-    """One request under way; `stopped` is what ended it before its end, so that nothing more is read."""
+    """One request under way; `stopped` is what ended it before its end, so that nothing more is read.
+
+    `due` is when the lines that came are to be taken (time of the loop), None where there are none.
+    """
 
     request: web.Request
     caller: Caller
@@ -77,6 +83,7 @@ class _Stream:
     response: web.StreamResponse = field(default_factory=web.StreamResponse)
     pending: bytearray = field(default_factory=bytearray)
     stopped: GatewayError | None = None
+    due: float | None = None
 
 
 def post_stream(
@@ -122,13 +129,16 @@ def _check(request: web.Request) -> None:
 async def _answered(stream: _Stream, refused: Refused) -> web.StreamResponse:
     group: list[Line] = []
     async for line in _lines(stream):
-        group.append(line)
-        if len(group) % _BREATH == 0:
-            # Others are asking, too.
-            await asyncio.sleep(0)
-        if len(group) == GROUP:
+        if line is not None:
+            if not group:
+                stream.due = asyncio.get_running_loop().time() + GATHER_SECONDS
+            group.append(line)
+            if len(group) % _BREATH == 0:
+                # Others are asking, too.
+                await asyncio.sleep(0)
+        if line is None or len(group) == GROUP:
             await _take(stream, group, refused)
-            group = []
+            group, stream.due = [], None
     await _take(stream, group, refused)
     await _begin(stream)
     while stream.pending:
@@ -149,45 +159,61 @@ async def _begin(stream: _Stream) -> None:
     await response.prepare(stream.request)
 
 
-async def _lines(stream: _Stream) -> AsyncIterator[Line]:
-    """Yield the lines of the body; what ends it before its end is a line of its own, with an error."""
-    number, size = 0, 0
-    rest = bytearray()
-    content = stream.request.content
-    while True:
+async def _lines(stream: _Stream) -> AsyncIterator[Line | None]:
+    """Yield the lines of the body, and None where those that came should wait no longer for others.
+
+    What ends the body before its end is a line of its own, with an error; so is one that is too long, at its end.
+    """
+    number, size, too_long = 0, 0, False
+    rest = b""
+    piece: bytes | None = None
+    while piece != b"":
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                piece = await content.readany()
-        except TimeoutError:
-            stream.stopped = Malformed(_SLOW)
-        except web.RequestPayloadError:
-            stream.stopped = Malformed(_BROKEN)
-        else:
-            size += len(piece)
-            if size > BYTES:
-                stream.stopped = TooLarge(_BYTES)
+            piece = await _piece(stream)
+        except GatewayError as error:
+            stream.stopped, piece = error, b""
+        if piece is None:
+            yield None
+            continue
+        size += len(piece)
+        if size > BYTES:
+            stream.stopped = TooLarge(_BYTES)
         if stream.stopped is not None:
             yield Line(number + 1, error=stream.stopped)
             return
-        *whole, last = (bytes(rest) + piece).split(b"\n")
-        rest = bytearray(last)
-        if not piece:
-            whole, rest = [last], bytearray()
+        *whole, rest = (rest + piece).split(b"\n")
+        if not piece and (rest or too_long):
+            whole = [rest]
         for text in whole:
             number += 1
-            if not text.strip():
-                continue
             if number > LINES:
                 stream.stopped = TooLarge(_LINES)
                 yield Line(number, error=stream.stopped)
                 return
-            yield _read(stream, number, text)
-        if not piece:
-            return
+            if too_long:
+                too_long = False
+                yield Line(number, error=TooLarge(_LINE))
+            elif text.strip():
+                yield _read(stream, number, text)
         if len(rest) > stream.longest:
-            stream.stopped = TooLarge(_LINE)
-            yield Line(number + 1, error=stream.stopped)
-            return
+            too_long = True
+        if too_long:
+            rest = b""
+
+
+async def _piece(stream: _Stream) -> bytes | None:
+    """Read on: b"" at the end, None when lines have waited long enough and nothing is here. Raises Malformed."""
+    now = asyncio.get_running_loop().time()
+    patience = IDLE_SECONDS if stream.due is None else max(0.0, stream.due - now)
+    try:
+        async with asyncio.timeout(patience):
+            return await stream.request.content.readany()
+    except TimeoutError:
+        if stream.due is None:
+            raise Malformed(_SLOW) from None
+        return None
+    except web.RequestPayloadError:
+        raise Malformed(_BROKEN) from None
 
 
 def _read(stream: _Stream, number: int, text: bytes) -> Line:

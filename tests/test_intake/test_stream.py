@@ -5,6 +5,8 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from schemas.errors import EvidenceUnavailable
 from sync.intake import Intake
 from tests.test_intake.source import Source, a_code
@@ -127,11 +129,26 @@ def test_bytes_beyond_the_limit_are_not_read(province: Source, monkeypatch: Any)
     assert (answer.status, answer.json["code"]) == (413, "too-large")
 
 
-def test_a_line_that_is_too_long_ends_the_stream(province: Source) -> None:
+@pytest.mark.parametrize("size", [1_100_000, 3_000_000])
+def test_a_line_that_is_too_long_is_one_refused_line(province: Source, size: int) -> None:
     code = a_code()
-    results = province.stream([a_line(code, "1"), b"{" + b" " * 1_100_000 + b"}", a_line(code, "2")])
-    assert results[0]["result"] == "waiting"
-    assert [(result["result"], result["problem"]["code"]) for result in results[1:2]] == [("refused", "too-large")]
+    long = b"{" + b" " * size + b"}"
+    results = province.stream([a_line(code, "1"), long, a_line(code, "2"), b"x" * size])
+    assert [(result["line"], result["result"]) for result in results] == [
+        (1, "waiting"),
+        (2, "refused"),
+        (3, "waiting"),
+        (4, "refused"),
+    ]
+    assert {results[place]["problem"]["code"] for place in (1, 3)} == {"too-large"}
+
+
+def test_empty_lines_count_and_the_end_of_the_last_line_does_not(province: Source, monkeypatch: Any) -> None:
+    monkeypatch.setattr("routes.dossiers.stream.LINES", 3)
+    code = a_code()
+    assert [result["line"] for result in province.stream([b"", b" ", a_line(code, "1"), b""])] == [3]
+    (refused,) = province.stream([b"", b"", b"", b" "])
+    assert (refused["line"], refused["problem"]["code"]) == (4, "too-large")
 
 
 def test_a_caller_that_reads_nothing_until_everything_is_sent_is_served(province: Source) -> None:
@@ -181,6 +198,30 @@ def test_lines_are_answered_while_others_are_on_their_way(province: Source) -> N
     assert answer.count(b'"line":') == 257
 
 
+def test_a_source_may_wait_for_the_answer_to_each_line(province: Source) -> None:
+    code = a_code()
+    address = urlsplit(province.deployed.url)
+    head = (
+        f"POST /v1/dossiers/statuses HTTP/1.1\r\nHost: x\r\nAuthorization: {province.bearer}\r\n"
+        "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    ).encode()
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(head)
+        answer = b""
+        for place in (1, 2, 3):
+            line = json.dumps(a_line(code, str(place), sequence=place)).encode() + b"\n"
+            connection.sendall(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+            while answer.count(b"}\n") < place:
+                piece = connection.recv(65_536)
+                assert piece
+                answer += piece
+        connection.sendall(b"0\r\n\r\n")
+        while piece := connection.recv(65_536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b'"result":"waiting"') == 3
+
+
 def test_a_stream_that_breaks_off_keeps_what_came(province: Source) -> None:
     code = a_code()
     province.put(code)
@@ -214,6 +255,8 @@ def test_nothing_durable_is_503_and_a_failure_on_the_way_is_told_line_by_line(
         return await real(self, *arguments)
 
     monkeypatch.setattr(Intake, "take", failing)
+    # However slow the machine is, the first 256 lines are one group.
+    monkeypatch.setattr("routes.dossiers.stream.GATHER_SECONDS", 60.0)
     body = b"\n".join(json.dumps(line).encode() for line in lines)
     answer = province.ask("POST", "/v1/dossiers/statuses", body, Content_Type="application/x-ndjson")
     assert (answer.status, answer.json["code"]) == (503, "evidence-unavailable")
