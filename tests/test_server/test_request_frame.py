@@ -26,6 +26,7 @@ async def test_an_answer_has_the_common_headers(client: Client) -> None:
     [
         *("001085012345", "a" * 129, "a b", "a\tb", "á", "", "x-MDAxMDg1MDEyMzQ1", "<script>", '"', "DN4010112345678"),
         *("079.077.972.257", "079-077-972-257", "req=079.077.972.257", "204:601:995"),
+        *("0791-8877-6655", "x0791_8877.6655y", "079-188776655", "1234-56789", "0912-345-678", "a:01-0123-4567"),
     ],
 )
 async def test_unfit_request_ids_are_replaced(client: Client, sent: str) -> None:
@@ -35,7 +36,12 @@ async def test_unfit_request_ids_are_replaced(client: Client, sent: str) -> None
 
 
 @pytest.mark.parametrize(
-    "sent", ["7d444840-9dc0-41d1-b245-5ffdce74fad2", "job/17:3", "4bf92f3577b34da6a3ce929d0e0e4736"]
+    "sent",
+    [
+        *("7d444840-9dc0-41d1-b245-5ffdce74fad2", "job/17:3", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        *("a1b2c3d4-0791-4877-8655-5ffdce74fad2", "r-a1b2c3d4-0791-4877-8655-5ffdce74fad2"),
+        *("2026-12-01-0001", "20261201-005542", "H26-260105-0001", "000.00.00.H26-260105-0001", "10.0.0.1:8080"),
+    ],
 )
 async def test_fit_request_ids_are_kept(client: Client, sent: str) -> None:
     assert (await client.get("/livez", f"X-Request-Id: {sent}")).headers["x-request-id"] == sent
