@@ -55,8 +55,9 @@ def _demo(
     import asyncio
 
     from config.settings import ConfigurationError
-    from sandbox.demo import DemoFailed, Options
+    from sandbox.demo import Options
     from sandbox.demo import demo as run
+    from sandbox.gateway_process import DemoFailed
     from sandbox.registry import FaultRefused
     from storage.errors import StorageError
 

@@ -1,17 +1,15 @@
 """`lgsp demo`: sandbox registries and gateway in one go, on SQLite, everything kept in one state directory.
 
-The registries run in this process, the gateway in processes of its own, started as an operator would start it. It ends
-when this process does, however that happens.
+The registries and the portal run in this process, the gateway in processes of its own: whoever kills those finds the
+portal and its ledger as they were, and the gateway back after a moment.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -20,11 +18,11 @@ from typing import Any
 
 from adapters import DATABASES
 from config.settings import Settings, load
-from routes.server import answering
 from sandbox import pki_site
 from sandbox.configuration import configuration
 from sandbox.deployment import demo_clients, deploy
 from sandbox.dossier_samples import dossier_samples
+from sandbox.gateway_process import DemoFailed, GatewayProcess
 from sandbox.portal.site import NAME as PORTAL
 from sandbox.ports import Ports
 from sandbox.run import REGISTRIES, Running, read_faults, start
@@ -34,8 +32,6 @@ from sandbox.world.world import World
 from security.audit.assembly import log_verifiers
 from security.keys import KeyRing
 
-_START_SECONDS = 30.0
-_PR_SET_PDEATHSIG = 1
 # What the samples ask for: the codes of the demo's clients.
 _HEADERS = {
     "Lgsp-Purpose": "dossier-processing",
@@ -57,17 +53,22 @@ class Options:
     faults: Sequence[str]
 
 
-class DemoFailed(Exception):
-    """The demo could not start; the text says what happened and what to do."""
-
-
 class Demo:
-    """A demo that answers: the content of `demo.json`, and the gateway's process."""
+    """A demo that answers: the content of `demo.json`, the gateway's process, and what runs in this one."""
 
-    def __init__(self, described: dict[str, Any], gateway: asyncio.subprocess.Process, running: Running) -> None:
+    def __init__(self, described: dict[str, Any], gateway: GatewayProcess, running: Running, place: Path) -> None:
         self.described = described
         self.gateway = gateway
         self.running = running
+        self._place = place
+
+    def describe(self) -> None:
+        """Write `demo.json`, all at once."""
+        self.described["pids"]["gateway"] = self.gateway.pid
+        fresh = self._place.with_suffix(".new")
+        fresh.write_text(json.dumps(self.described, ensure_ascii=False, indent=1), encoding="utf-8")
+        fresh.chmod(0o600)
+        fresh.replace(self._place)
 
 
 async def started(options: Options, stack: AsyncExitStack) -> Demo:
@@ -88,16 +89,15 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     ports.keep({endpoint: int(url.rpartition(":")[2]) for endpoint, url in addresses.items()})
     settings = _configure(options, state, ports, running)
     clients = await deploy(settings, state, running.pki)
-    gateway = await _gateway(state)
-    stack.push_async_callback(_stop, gateway)
+    gateway = GatewayProcess(state, settings.server.listen)
+    await gateway.start()
+    stack.push_async_callback(gateway.stop)
     # Half a second of work, done while the gateway is starting.
-    described = _described(options, state, settings, running, clients, gateway)
-    await _answers(settings, gateway, state)
-    fresh = described_at.with_suffix(".new")
-    fresh.write_text(json.dumps(described, ensure_ascii=False, indent=1), encoding="utf-8")
-    fresh.chmod(0o600)
-    fresh.replace(described_at)
-    return Demo(described, gateway, running)
+    described = _described(options, state, settings, running, clients)
+    await gateway.answers()
+    demo = Demo(described, gateway, running, described_at)
+    demo.describe()
+    return demo
 
 
 def _configure(options: Options, state: Path, ports: Ports, running: Running) -> Settings:
@@ -116,51 +116,12 @@ def _configure(options: Options, state: Path, ports: Ports, running: Running) ->
     return load(path)
 
 
-async def _gateway(state: Path) -> asyncio.subprocess.Process:
-    with (state / "gateway.log").open("ab") as log:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "gateway",
-            "serve",
-            "--config",
-            str(state / "gateway.toml"),
-            stdout=log,
-            stderr=log,
-            preexec_fn=_die_with_parent,
-        )
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to end the gateway with this process: a demo killed outright leaves nothing behind."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-async def _answers(settings: Settings, gateway: asyncio.subprocess.Process, state: Path) -> None:
-    host, _, port = settings.server.listen.rpartition(":")
-    answer = asyncio.create_task(answering(host.strip("[]"), int(port), _START_SECONDS))
-    death = asyncio.create_task(gateway.wait())
-    await asyncio.wait((answer, death), return_when=asyncio.FIRST_COMPLETED)
-    death.cancel()
-    if not answer.done() or answer.exception() is not None:
-        answer.cancel()
-        lines = (state / "gateway.log").read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
-        raise DemoFailed("\n".join(["the gateway did not start; the end of gateway.log says:", *lines]))
-
-
-async def _stop(gateway: asyncio.subprocess.Process) -> None:
-    if gateway.returncode is None:
-        gateway.terminate()
-    await gateway.wait()
-
-
 def _described(
     options: Options,
     state: Path,
     settings: Settings,
     running: Running,
     clients: Mapping[str, Mapping[str, str]],
-    gateway: asyncio.subprocess.Process,
 ) -> dict[str, Any]:
     """Return what a program needs to know about this demo (contract, section 1)."""
     operations = [f"{database.name}/{operation.name}" for database in DATABASES for operation in database.operations]
@@ -201,7 +162,7 @@ def _described(
         "database": str(state / "lgsp.sqlite"),
         "seed": options.seed,
         "people": options.people,
-        "pids": {"demo": os.getpid(), "gateway": gateway.pid},
+        "pids": {"demo": os.getpid()},
     }
 
 
@@ -241,11 +202,21 @@ async def demo(options: Options, *, check: bool = False) -> int:
     async with AsyncExitStack() as stack:
         running = await started(options, stack)
         print(welcome(running.described), flush=True)  # noqa: T201 - the command's output
-        ended = asyncio.create_task(running.gateway.wait())
         told = asyncio.create_task(stop.wait())
-        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        if ended.done():
-            raise DemoFailed("the gateway stopped by itself: see gateway.log in the state directory")
-        ended.cancel()
+        while not told.done():
+            ended = asyncio.create_task(running.gateway.wait())
+            await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+            if told.done():
+                ended.cancel()
+            elif ended.result() >= 0:
+                raise DemoFailed("the gateway stopped by itself: see gateway.log in the state directory")
+            else:
+                print(f"the gateway was killed (signal {-ended.result()}), it is started again", flush=True)  # noqa: T201
+                again = asyncio.create_task(running.gateway.again())
+                await asyncio.wait((again, told), return_when=asyncio.FIRST_COMPLETED)
+                if told.done():
+                    again.cancel()
+                    break
+                again.result()
+                running.describe()
     return 0

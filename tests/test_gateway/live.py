@@ -78,6 +78,18 @@ class Live:
             os.kill(pid, signal.SIGKILL)
         self.ended()
 
+    def kill_gateway(self) -> None:
+        """Kill the gateway and all of its processes; return when the demo has started it again."""
+        before = self.described["pids"]["gateway"]
+        for pid in (before, *self.workers()):
+            os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 60
+        while self.described["pids"]["gateway"] == before:
+            assert time.monotonic() < until
+            assert self.process.poll() is None
+            time.sleep(0.05)
+            self.described = json.loads((self.state / "demo.json").read_text())
+
     def ended(self) -> int:
         """Wait for the end; return the exit code."""
         code = self.process.wait(timeout=60)

@@ -3,8 +3,6 @@
 import asyncio
 import base64
 import json
-import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -186,9 +184,7 @@ async def test_what_came_before_a_crash_is_told_after_it(demo: Live, receiver: R
         (code,) = await province.file(count=1, agency="H26")
         await province.has(4)
         await receiver.called(known + 1)
-        for pid in (demo.described["pids"]["gateway"], *demo.workers()):
-            os.kill(pid, signal.SIGKILL)
-    await asyncio.to_thread(demo.ended)
+    await asyncio.to_thread(demo.kill)
     receiver.reactions.clear()
     await asyncio.to_thread(demo.start)
     filed = await told(receiver, "dossier.filed", 4)
