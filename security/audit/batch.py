@@ -9,10 +9,11 @@ from typing import cast
 from sqlalchemy import Connection, insert, literal_column, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
+from security.audit.binding import bound, unbound
 from security.audit.canonical import JSON
 from security.audit.checkpoint import Signer
 from security.audit.entries import Secrets
-from security.audit.merkle import Frontier
+from security.audit.merkle import Frontier, leaf_hash
 from security.audit.receipt import Receipt
 from security.audit.sealing import Plain, Sealed, Sealer
 from security.audit.subjects import placed
@@ -41,7 +42,10 @@ _PERIOD_LENGTH = len("2026-11")
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One entry on its way into the log, `since` when on the event loop's clock."""
+    """One entry on its way into the log, `since` when on the event loop's clock.
+
+    An entry with secrets gets its last form, and with it its leaf hash, when it is sealed.
+    """
 
     id: str
     at: str
@@ -73,8 +77,10 @@ class Batch:
         if not pending:
             return
         plains = [Plain(item.id, item.at[:_PERIOD_LENGTH], it.encode(), it.subjects) for item, it in pending]
-        for (item, _), sealed in zip(pending, self._sealer.seal(plains), strict=True):
+        for (item, secrets), sealed in zip(pending, self._sealer.seal(plains), strict=True):
             item.sealed = sealed
+            item.body = bound(item.body, sealed, subjects=bool(secrets.subjects))
+            item.leaf = leaf_hash(item.body)
 
     def write(self, connection: Connection) -> None:
         """Append inside a transaction that holds the write lock; leaves `results` in the order of the items."""
@@ -93,7 +99,8 @@ class Batch:
         for place, item in enumerate(self.items):
             known = found.get(item.id)
             if known is not None:
-                if known[1] == item.leaf:
+                if _is_same(item, known[1]):
+                    item.body, item.leaf = known[1], leaf_hash(known[1])
                     placed[place] = (item, known[0])
                 else:
                     failed[place] = ValueError("audit log: another entry has this id")
@@ -110,7 +117,7 @@ class Batch:
                 continue
             accepted.append(item)
             placed[place] = (item, index)
-            found[item.id] = (index, item.leaf)
+            found[item.id] = (index, item.body)
         note = self._append(connection, frontier, accepted) if accepted else current_checkpoint(connection) or ""
         self.results = [
             failed[place] if place in failed else self._receipt(*placed[place], note, frontier.size)
@@ -135,8 +142,8 @@ class Batch:
         asked = [item.id for item in self.items if self.careful or item.writes]
         if not asked:
             return {}
-        columns = (ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.leaf)
-        return {name: (index, leaf) for name, index, leaf in rows_among(connection, columns, ENTRIES.c.id, asked)}
+        columns = (ENTRIES.c.id, ENTRIES.c.idx, ENTRIES.c.body)
+        return {name: (index, body) for name, index, body in rows_among(connection, columns, ENTRIES.c.id, asked)}
 
     def _append(self, connection: Connection, frontier: Frontier, items: list[Item]) -> str:
         size = frontier.size
@@ -160,6 +167,11 @@ class Batch:
     def _receipt(self, item: Item, index: int, note: str, size: int) -> Receipt:
         salt = item.secrets.salts.get("data") if item.secrets is not None else None
         return Receipt(self._signer.origin, index, item.leaf, salt, note, size, item.body)
+
+
+def _is_same(item: Item, body: bytes) -> bool:
+    """Whether an entry that stands in the log is the one of this item, sealed now or when it was recorded before."""
+    return body == item.body or (item.sealed is not None and body != b"" and unbound(body) == unbound(item.body))
 
 
 _THE_HEAD = HEAD.c.id == literal_column("1")

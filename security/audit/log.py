@@ -152,7 +152,8 @@ class AuditLog:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Receipt] = loop.create_future()
         now = loop.time()
-        item = Item(str(repeated[0]), str(repeated[1]), repeated, body, leaf_hash(body), secrets, writes, done, now)
+        leaf = leaf_hash(body) if secrets is None else b""
+        item = Item(str(repeated[0]), str(repeated[1]), repeated, body, leaf, secrets, writes, done, now)
         item.group, item.place = group, place
         self._waiting.append(item)
         if self._drainer is None:

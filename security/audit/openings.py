@@ -1,19 +1,27 @@
 """Verifying the side table: every entry that can be opened has its row, every removal is on record, and, with the
 vault, every row opens its entry and stands in the index."""
 
+import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from security.audit import field_commitments
+from security.audit.batch import REPEATED
+from security.audit.binding import b64, digest
 from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
+from security.audit.reading_rows import as_bytes, rows_of, total
+from security.audit.repeats import Told
 from security.audit.sealing import Sealer, Unopenable
-from security.audit.subjects import taken_back
+from security.audit.subjects import placed, taken_back
 from security.audit.tables import ENTRIES, OPENINGS, SUBJECTS
 from security.audit.vault import Destroyed, VaultDamaged
+
+_ID, _AT, _KIND = (REPEATED.index(name) for name in ("id", "at", "kind"))
+_PERIOD = len("2026-11")
 
 
 class OpeningsCheck:
@@ -23,60 +31,119 @@ class OpeningsCheck:
         self._findings = findings
         self._sealer = sealer
         self._live = frozenset(sealer.live_periods()) if sealer is not None else frozenset()
+        self._seen = {OPENINGS: 0, SUBJECTS: 0}
 
-    def page(self, connection: Connection, begin: int, entries: Mapping[int, dict[str, Any]]) -> None:
-        """Look at the openings and index rows of these entries."""
-        if not entries:
+    def page(
+        self,
+        connection: Connection,
+        begin: int,
+        entries: Mapping[int, Told],
+        bodies: Mapping[int, bytes],
+        archived: Sequence[int] = (),
+    ) -> None:
+        """Look at the openings and index rows of these entries; of those that are `archived` only the rows are here."""
+        if not entries and not archived:
             return
-        last = max(entries)
-        between = OPENINGS.c.idx.between(begin, last)
-        rows: dict[int, Any] = {row.idx: row for row in connection.execute(select(OPENINGS).where(between))}
-        tags: dict[int, set[bytes]] = {}
-        for tag in connection.execute(select(SUBJECTS).where(SUBJECTS.c.idx.between(begin, last))):
-            tags.setdefault(tag.idx, set()).add(taken_back(tag.tag, tag.idx))
+        last = max([*entries, *archived])
+        columns = (OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot, OPENINGS.c.sealed, OPENINGS.c.redacted_by)
+        stored = rows_of(connection, select(*columns).where(OPENINGS.c.idx.between(begin, last)))
+        rows = {row[0]: row for row in stored}
+        index_rows = rows_of(
+            connection, select(SUBJECTS.c.idx, SUBJECTS.c.tag).where(SUBJECTS.c.idx.between(begin, last))
+        )
+        tags: dict[int, list[bytes]] = {}
+        for index, tag in index_rows:
+            tags.setdefault(index, []).append(tag)
+        self._seen[OPENINGS] += len(rows)
+        self._seen[SUBJECTS] += len(index_rows)
+        for index in archived:
+            if index in rows and (what := self._flaw_of_archived(connection, rows[index][3], rows[index][4], index)):
+                self._findings.add(index, index, what)
         for index, entry in entries.items():
-            if (row := rows.get(index)) is None:
-                if _has_commitments(entry) or index in tags:
+            if entry.repeated[_KIND] == "redaction":
+                self._redaction(connection, index, entry, bodies[index])
+            row = rows.get(index)
+            if row is None:
+                if entry.committed or index in tags:
                     self._findings.add(index, index, "what opens the entry is missing and no redaction says why")
-            elif not _has_commitments(entry):
-                self._findings.add(index, index, "there is an opening for an entry without commitments")
-            elif row.redacted_by is not None:
-                self._redacted(connection, row)
-            elif row.sealed is None:
-                self._findings.add(index, index, "the opening was removed and no redaction says why")
-            elif self._sealer is not None and row.period in self._live:
-                self._opened(self._sealer, row, entry, tags.get(index, set()))
+            elif what := self._flaw(connection, entry, row, tags.get(index, [])):
+                self._findings.add(index, index, what)
+            elif self._sealer is not None and row[4] is None and row[1] in self._live:
+                self._opened(self._sealer, row, json.loads(bodies[index]), tags.get(index, []))
 
     def end(self, connection: Connection, size: int) -> None:
         """Find rows that belong to no entry."""
         for table, name in ((OPENINGS, "openings"), (SUBJECTS, "index rows")):
-            outside = (table.c.idx >= size) | (table.c.idx < 0)
-            stray = connection.execute(select(func.count()).select_from(table).where(outside)).scalar_one()
+            stray = total(connection, table) - self._seen[table]
             if stray:
                 self._findings.add(size, size, f"there are {stray} {name} that belong to no entry")
 
-    def _redacted(self, connection: Connection, row: Any) -> None:
-        recorded = select(ENTRIES.c.body).where(ENTRIES.c.id == row.redacted_by, ENTRIES.c.kind == "redaction")
-        body = connection.execute(recorded).scalar()
-        if body is None or f'"index":{row.idx},'.encode() not in body:
-            self._findings.add(row.idx, row.idx, "the opening is marked as redacted, but no entry records it")
+    def _flaw(self, connection: Connection, entry: Told, row: tuple[Any, ...], tags: list[bytes]) -> str | None:
+        """What is wrong with the opening of an entry, as far as its row shows."""
+        index, period, slot, sealed, redacted_by = row
+        if not entry.committed:
+            return "there is an opening for an entry without commitments"
+        if period != str(entry.repeated[_AT])[:_PERIOD] or (entry.slot is not None and slot != entry.slot):
+            return "the opening names another key than the entry"
+        if redacted_by is not None and not self._recorded(connection, index, redacted_by):
+            return "the opening is marked as redacted, but no entry records it"
+        if sealed is None:
+            if redacted_by is None:
+                return "the opening was removed and no redaction says why"
+            return "the entry was redacted and still stands in the index" if tags else None
+        if entry.hash is None:
+            return None
+        span = placed(b"", index)
+        bare = [tag[len(span) :] if tag.startswith(span) else b"" for tag in map(as_bytes, tags)]
+        if entry.hash != b64(digest(as_bytes(sealed), bare)):
+            return "the opening or the index rows are not those that the entry names"
+        return None
 
-    def _opened(self, sealer: Sealer, row: Any, entry: dict[str, Any], tags: set[bytes]) -> None:
+    def _flaw_of_archived(
+        self, connection: Connection, sealed: bytes | None, redacted_by: str | None, index: int
+    ) -> str | None:
+        if redacted_by is not None and not self._recorded(connection, index, redacted_by):
+            return "the opening is marked as redacted, but no entry records it"
+        return "the opening was removed and no redaction says why" if sealed is None and redacted_by is None else None
+
+    def _recorded(self, connection: Connection, index: int, redaction: object) -> bool:
+        if not (isinstance(redaction, str) and redaction.isascii()):
+            return False
+        recorded = select(ENTRIES.c.body).where(ENTRIES.c.id == redaction, ENTRIES.c.kind == "redaction")
+        found = rows_of(connection, recorded)
+        return bool(found) and _redacts(as_bytes(found[0][0])) == index
+
+    def _redaction(self, connection: Connection, index: int, entry: Told, body: bytes) -> None:
+        """Look whether what this entry records was done and not undone."""
+        of = _redacts(body)
+        marks = rows_of(connection, select(OPENINGS.c.redacted_by).where(OPENINGS.c.idx == of))
+        if of is None or of >= index or [mark for (mark,) in marks] != [entry.repeated[_ID]]:
+            self._findings.add(index, index, f"the redaction of entry {of} that this entry records is not marked there")
+
+    def _opened(self, sealer: Sealer, row: tuple[Any, ...], entry: dict[str, Any], rows: list[bytes]) -> None:
+        index, period, slot, sealed, _ = row
         try:
-            secrets = Secrets.decode(sealer.open(entry["id"], row.period, row.slot, row.sealed))
+            secrets = Secrets.decode(sealer.open(entry["id"], period, slot, sealed))
         except (Unopenable, VaultDamaged, Destroyed) as failure:
-            self._findings.add(row.idx, row.idx, f"the entry does not open: {failure}")
+            self._findings.add(index, index, f"the entry does not open: {failure}")
             return
         self._findings.opened += 1
         self._findings.recomputed += len(secrets.contents())
         if not _opens(secrets, entry):
-            self._findings.add(row.idx, row.idx, "the opening does not open the commitments of the entry")
-        if {sealer.tag(row.period, kind, value) for kind, value in secrets.subjects} != tags:
-            self._findings.add(row.idx, row.idx, "the index rows are not those of the entry's subjects")
+            self._findings.add(index, index, "the opening does not open the commitments of the entry")
+        tags = {taken_back(row, index) for row in rows}
+        if {sealer.tag(period, kind, value) for kind, value in secrets.subjects} != tags:
+            self._findings.add(index, index, "the index rows are not those of the entry's subjects")
 
 
-def _has_commitments(entry: Mapping[str, Any]) -> bool:
-    return bool(entry.get("commitments") or entry.get("subjects") or isinstance(entry.get("officer"), dict))
+def _redacts(body: bytes) -> int | None:
+    """The number of the entry that a redaction is of."""
+    try:
+        details = json.loads(body).get("details")
+    except (ValueError, AttributeError):
+        return None
+    index = details.get("index") if isinstance(details, dict) else None
+    return index if type(index) is int else None
 
 
 def _opens(secrets: Secrets, entry: Mapping[str, Any]) -> bool:

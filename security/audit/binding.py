@@ -1,0 +1,47 @@
+"""What binds the side table to the log: an entry names the slot of its key, and the hash of its sealed row and tags.
+
+Without it a changed byte of the side table would show only to those who have the vault, and not at all once a key was
+destroyed. The hash says nothing about a person: what is hashed is ciphertext and keyed tags.
+"""
+
+import json
+from binascii import b2a_base64
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+
+from security.audit.canonical import canonical
+from security.audit.entries import FORMAT
+from security.audit.sealing import Sealed
+
+MEMBER = "sealed"
+_END = b',"v":%d}' % FORMAT
+_SUBJECTS = b',"subjects":['
+
+
+def digest(sealed: bytes, tags: Iterable[bytes]) -> bytes:
+    """SHA-256(number of tags, 2 bytes ‖ the tags in order ‖ sealed row)."""
+    ordered = sorted(tags)
+    return sha256(len(ordered).to_bytes(2, "big") + b"".join(ordered) + sealed).digest()
+
+
+def bound(body: bytes, sealed: Sealed, *, subjects: bool) -> bytes:
+    """Return the canonical entry with what binds its side table row; `subjects`: whether it names any."""
+    shown = b64(digest(sealed.sealed, sealed.tags))
+    member = f',"{MEMBER}":{{"hash":"{shown}","slot":{sealed.slot}}}'.encode()
+    place = body.rfind(_SUBJECTS) if subjects else len(body) - len(_END)
+    if place < 0 or not body.endswith(_END):
+        return canonical({**json.loads(body), MEMBER: {"hash": shown, "slot": sealed.slot}})
+    return body[:place] + member + body[place:]
+
+
+def unbound(body: bytes) -> bytes:
+    """Return the canonical entry as it was before `bound`."""
+    entry: dict[str, Any] = json.loads(body)
+    entry.pop(MEMBER, None)
+    return canonical(entry)
+
+
+def b64(raw: bytes) -> str:
+    """Base64 as entries have it."""
+    return b2a_base64(raw, newline=False).decode()

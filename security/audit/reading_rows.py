@@ -1,0 +1,49 @@
+"""Rows as the driver gives them, for verification: no row objects, and texts even where altered bytes are no text."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy.exc import DBAPIError
+
+from storage.bulk import driver_of
+
+
+def rows_of(connection: Connection, query: Select[Any]) -> Sequence[tuple[Any, ...]]:
+    """All rows of a query, values as they are stored; raises DBAPIError."""
+    try:
+        return _fetched(connection, query)
+    except sqlite3.Error as failure:
+        if "decode" not in str(failure):
+            raise DBAPIError.instance(str(query), None, failure, sqlite3.Error, hide_parameters=True) from failure
+    # SQLite keeps bytes that are no UTF-8 as text, which its driver refuses.
+    driver = driver_of(connection)
+    driver.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    try:
+        return _fetched(connection, query)
+    finally:
+        driver.text_factory = str
+
+
+def _fetched(connection: Connection, query: Select[Any]) -> Sequence[tuple[Any, ...]]:
+    result = connection.execute(query)
+    try:
+        return cast("Sequence[tuple[Any, ...]]", cast("Any", result).cursor.fetchall())
+    finally:
+        result.close()
+
+
+def as_bytes(value: object) -> bytes:
+    """The value where it is of its column's type; nothing genuine is empty (SQLite keeps any type in any column)."""
+    return value if type(value) is bytes else b""
+
+
+def as_number(value: object) -> int:
+    """The value where it is a number, else -1, which nothing genuine is."""
+    return value if type(value) is int else -1
+
+
+def total(connection: Connection, table: Table) -> int:
+    """How many rows a table has."""
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
