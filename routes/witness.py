@@ -45,9 +45,12 @@ def application(witness: Witness) -> web.Application:
             # It waits for the disk. To be cancelled changes nothing: the witness decides and remembers as one.
             answer = await asyncio.to_thread(witness.add, body)
         except sqlite3.Error as failure:
-            log.error("not-cosigned", hint=str(failure))
-            return _text("this witness cannot remember what it signs, so it signs nothing\n", HTTPStatus(503))
-        log.info("asked", status=answer.status.value, said=answer.body.strip() if answer.status != 200 else None)
+            log.error("not-cosigned", status=HTTPStatus.SERVICE_UNAVAILABLE.value, hint=str(failure))
+            return _text(
+                "this witness cannot remember what it signs, so it signs nothing\n", HTTPStatus.SERVICE_UNAVAILABLE
+            )
+        if answer.status != HTTPStatus.OK:
+            log.warning("not-cosigned", status=answer.status.value, hint=answer.body.strip())
         return _text(answer.body, answer.status, answer.media_type)
 
     async def newest(request: web.Request) -> web.Response:

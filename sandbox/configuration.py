@@ -105,6 +105,18 @@ every = 30.0                       # seconds between two questions that found no
 #   events = ["dossier.filed", "dossier.dead"]     # left out: everything
 """
 
+_WITNESS = """
+[witness.demo]                     # holds checkpoints of the log, so that nobody here can rewrite it unseen
+kind = "http"                      # C2SP tlog-witness: the demo runs one; without the demo this starts it again:
+url = {url}     # lgsp witness --state witness --config gateway.toml --listen {listen}
+key = {key}
+every = 2.0                        # seconds between two checkpoints while the log grows
+# Another kind: files in a directory that takes new ones and gives none back
+#   [witness.paper]
+#   kind = "directory"
+#   path = "/mnt/append-only/checkpoints"
+"""
+
 _CARRIED = """
 # A source that is not reached directly: the same section with two lines more, and a table beside it.
 #
@@ -147,7 +159,10 @@ def _toml(value: object) -> str:
 
 
 def configuration(running: Running, addresses: Mapping[str, str], workers: int) -> str:
-    """Return the text; `addresses` has `listen` and `tls_listen` (host:port), `tls_host` and `public_url`."""
+    """Return the text; `addresses` has `listen` and `tls_listen` (host:port), `tls_host` and `public_url`.
+
+    Where a witness runs, also its address `witness` (host:port) and its key `witness_key`.
+    """
     pki = running.pki
     tls = pki.gateway_tls(addresses["tls_host"])
     answers = pki.gateway_answers()
@@ -191,6 +206,9 @@ def configuration(running: Running, addresses: Mapping[str, str], workers: int) 
             _PORTAL.format(url=_toml(running.portal), username=_toml(account.username), secret=_toml(account.secret))
         )
         parts.append(_INBOX)
+    if witness := addresses.get("witness"):
+        url, key = _toml(f"http://{witness}"), _toml(addresses["witness_key"])
+        parts.append(_WITNESS.format(url=url, listen=witness, key=key))
     parts.append(_CARRIED)
     return "".join(parts)
 

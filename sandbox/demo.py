@@ -18,6 +18,8 @@ from typing import Any
 
 from adapters import DATABASES
 from config.settings import Settings, load
+from routes.listening import bind
+from routes.witness import serving
 from sandbox import pki_site
 from sandbox.configuration import configuration
 from sandbox.deployment import demo_clients, deploy
@@ -30,8 +32,11 @@ from sandbox.tour import tour
 from sandbox.truth import cases, samples
 from sandbox.world.world import World
 from security.audit.assembly import log_verifiers
+from security.audit.cosignature import Cosigner
+from security.audit.witness import Witness, own_key
 from security.keys import KeyRing
 
+_WITNESS = "localhost/lgsp-demo-witness"
 # What the samples ask for: the codes of the demo's clients.
 _HEADERS = {
     "Lgsp-Purpose": "dossier-processing",
@@ -87,8 +92,10 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     stack.push_async_callback(running.close)
     addresses = {**running.urls, pki_site.NAME: running.pki_url, PORTAL: str(running.portal)}
     ports.keep({endpoint: int(url.rpartition(":")[2]) for endpoint, url in addresses.items()})
-    settings = _configure(options, state, ports, running)
+    cosigner = own_key(state / "witness", None, _WITNESS)
+    settings = _configure(options, state, ports, running, cosigner)
     clients = await deploy(settings, state, running.pki)
+    await _witness(settings, state, cosigner, stack)
     gateway = GatewayProcess(state, settings.server.listen)
     await gateway.start()
     stack.push_async_callback(gateway.stop)
@@ -100,7 +107,7 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     return demo
 
 
-def _configure(options: Options, state: Path, ports: Ports, running: Running) -> Settings:
+def _configure(options: Options, state: Path, ports: Ports, running: Running, cosigner: Cosigner) -> Settings:
     host = f"[{options.host}]" if ":" in options.host else options.host
     port = ports.get("gateway", options.port)
     tls_port = ports.get("gateway-tls", 8443 if options.port == 8080 else 0)
@@ -109,11 +116,24 @@ def _configure(options: Options, state: Path, ports: Ports, running: Running) ->
         "tls_listen": f"{host}:{tls_port}",
         "tls_host": options.host,
         "public_url": f"http://{host}:{port}",
+        "witness": f"{host}:{ports.get('witness')}",
+        "witness_key": cosigner.verifier.encode(),
     }
     path = state / "gateway.toml"
     path.touch(mode=0o600)
     path.write_text(configuration(running, addresses, options.workers), encoding="utf-8")
     return load(path)
+
+
+async def _witness(settings: Settings, state: Path, cosigner: Cosigner, stack: AsyncExitStack) -> None:
+    """Let the demo's witness answer until after the gateway has ended."""
+    section = settings.witness.get("demo")
+    if section is None:  # by whoever changed the configuration
+        return
+    logs = log_verifiers(KeyRing(settings.keys.directory), settings.keys.origin)
+    witness = Witness(cosigner, state / "witness" / "witness.sqlite", logs)
+    stack.callback(witness.close)
+    await stack.enter_async_context(serving(witness, bind(section.url.removeprefix("http://"))))
 
 
 def _described(
@@ -128,7 +148,7 @@ def _described(
     keys = KeyRing(settings.keys.directory)
     log_key = state / "log.vkey"
     log_key.write_text("".join(f"{key.encode()}\n" for key in log_verifiers(keys, settings.keys.origin)))
-    tls = settings.server.tls
+    tls, witness = settings.server.tls, settings.witness.get("demo")
     questions = samples(running.world, REGISTRIES, operations)
     wsdls = {database.name for database in DATABASES if database.wsdl}
     pki = running.pki
@@ -158,6 +178,7 @@ def _described(
             "clients": {client.xroad: client.client_id for client in demo_clients() if client.xroad},
         },
         "log_key": str(log_key),
+        "witness": {"name": "demo", "url": witness.url, "key": witness.key} if witness else None,
         "config": str(state / "gateway.toml"),
         "database": str(state / "lgsp.sqlite"),
         "seed": options.seed,

@@ -22,6 +22,7 @@ from sandbox.run import REGISTRIES
 from sandbox.tour_audit import audit_tour
 from sandbox.tour_dossiers import dossiers_tour
 from sandbox.tour_soap import soap_tour
+from sandbox.tour_tampering import tampering_tour
 from sandbox.tour_xroad import xroad_tour
 from security.audit.canonical import canonical
 from security.audit.checkpoint import VerifierKey, opened
@@ -57,6 +58,7 @@ async def tour(described: Mapping[str, Any]) -> int:
             await _faults(guide, registry.name, signs=registry.signs)
         await _revocation(guide)
         await _evidence(guide)
+        await tampering_tour(guide)
         await _operations(guide)
         return guide.verdict()
 

@@ -149,7 +149,12 @@ class Witness:
 
 
 def open_witness(state: Path, logs: Iterable[VerifierKey], name: str | None, default: str) -> Witness:
-    """Open the witness of a state directory; the first time it gets a key, under `name` or else under `default`.
+    """Open the witness of a state directory; raises as `own_key` and `Witness`."""
+    return Witness(own_key(state, name, default), state / "witness.sqlite", logs)
+
+
+def own_key(state: Path, name: str | None, default: str) -> Cosigner:
+    """Return the key of a state directory; the first time it is made, under `name` or else under `default`.
 
     Raises ValueError for a name that is not the one it has, KeyRefused for a key file that others could read, OSError.
     """
@@ -171,7 +176,7 @@ def open_witness(state: Path, logs: Iterable[VerifierKey], name: str | None, def
         write_whole(name_file, f"{cosigner.verifier.encode()}\n".encode(), 0o644)
     elif cosigner.verifier != standing:
         raise ValueError(f"{name_file} is not of the key in {key_file}: put back the one that belongs to it")
-    return Witness(cosigner, state / "witness.sqlite", logs)
+    return cosigner
 
 
 def origin_hash(origin: str) -> str:
