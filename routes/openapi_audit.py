@@ -169,8 +169,16 @@ def _checkpoint(public_url: str, name: str) -> dict[str, Any]:
     return _audited(
         name,
         "Mốc kiểm tra mới nhất",
-        "The newest signed head of the log (C2SP signed note); public",
-        _PARAMETERS,
+        "The newest signed head of the log (C2SP signed note); public. With `witnessed=true` the newest that witnesses "
+        "cosigned, 404 where none did",
+        [
+            _query(
+                "witnessed",
+                "Mốc có nhân chứng · With the cosignatures of witnesses",
+                TEXT | {"enum": ["true", "false"]},
+            ),
+            *_PARAMETERS,
+        ],
         {
             "200": answer("Mốc kiểm tra · The checkpoint", "text/plain", TEXT, **RATE),
             **problems((*_GUEST, e.NotFound, e.Invalid), public_url, **RATE),

@@ -16,11 +16,15 @@ from routes.direct import Whole
 from routes.dossiers.asking import asked
 from schemas.errors import Flaw, Invalid, NotFound, Text
 from security.audit.assembly import log_verifiers
+from security.audit.batch import current_checkpoint
 from security.audit.key_periods import Signed, signed_sizes
 from security.audit.reading import NoEntry
+from security.audit.witnessed import witnessed
 from security.keys import Key
 
 NOTE: Final = "text/plain; charset=utf-8"
+_CHOICES: Final = frozenset({"true", "false"})
+_NO_CHOICE: Final = Text("phải là true hoặc false", "must be true or false")
 _NEEDED: Final = Text("là bắt buộc", "is required")
 _NO_TREES: Final = Text(
     "phải là 0 < from <= to <= số bản ghi của nhật ký", "must be 0 < from <= to <= the number of entries of the log"
@@ -28,12 +32,18 @@ _NO_TREES: Final = Text(
 
 
 def get_checkpoint(room: Room) -> Route:
-    """Make the route that hands out the newest signed checkpoint, a C2SP note."""
+    """Make the route that hands out the newest signed checkpoint, a C2SP note; asked so, the newest that witnesses saw.
+
+    That one has their cosignatures and is as old as their last look.
+    """
 
     async def get(request: web.Request) -> web.StreamResponse:
         await room.guests.admit(request)
-        asked(request, ())
-        note = await guarded(room.reader.checkpoint())
+        choice = asked(request, ("witnessed",)).get("witnessed", "false")
+        if choice not in _CHOICES:
+            raise Invalid(flaws=[Flaw("", _NO_CHOICE, parameter="witnessed")])
+        newest = witnessed if choice == "true" else current_checkpoint
+        note = await guarded(room.storage.read(newest))
         if note is None:
             raise NotFound
         return Whole(note.encode(), {"Content-Type": NOTE})

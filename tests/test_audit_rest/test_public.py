@@ -2,6 +2,7 @@
 
 import pytest
 
+from security.audit.witnessed import keep
 from tests.test_audit_rest.office import Office, asked_about
 
 PUBLIC = ("checkpoint", "consistency?from=1&to=2", "keys", "log/checkpoint", "log/tile/0/000.p/1")
@@ -25,6 +26,21 @@ def test_keys_say_when_they_sign(office: Office) -> None:
     assert key["id"] == key["vkey"].split("+")[1]
     assert (key["generation"], key["until"], key["first_size"]) == (1, None, 1)
     assert key["last_size"] == office.checkpoint().size
+
+
+def test_what_witnesses_cosigned_is_handed_out_where_it_is_asked_for(office: Office) -> None:
+    path = "/v1/audit/checkpoint?witnessed=true"
+    assert office.ask(path, client=None).status == 404
+    note = office.ask("/v1/audit/checkpoint", client=None).body.decode()
+    cosigned = f"{note}— witness.example/w {'A' * 99}=\n"
+    size = int(note.split("\n")[1])
+    office.run(office.gateway.storage.write(lambda connection: keep(connection, "w", size, cosigned, None, 0)))
+    office.log(asked_about("001085012345"))
+    told = office.ask(path, client=None)
+    assert (told.status, told.body.decode()) == (200, cosigned)
+    assert office.ask("/v1/audit/checkpoint?witnessed=false", client=None).body.decode() != note
+    refused = office.ask("/v1/audit/checkpoint?witnessed=1", client=None)
+    assert (refused.status, refused.json["errors"][0]["parameter"]) == (422, "witnessed")
 
 
 def test_one_address_may_ask_only_so_often(
