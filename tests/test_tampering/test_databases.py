@@ -19,7 +19,7 @@ CHANGES = (
     "UPDATE audit_entries SET client = NULL WHERE idx = 5",
     "UPDATE audit_entries SET request_id = request_id || ' ' WHERE idx = 5",
     "DELETE FROM audit_entries WHERE idx = 5",
-    "UPDATE audit_checkpoints SET note = replace(note, '1', '2') WHERE size = 6",
+    "UPDATE audit_checkpoints SET note = replace(note, 'lgsp', 'lqsp') WHERE size = 6",
     "DELETE FROM audit_checkpoints WHERE size > 20",
     "UPDATE audit_openings SET sealed = set_byte(sealed, 60, get_byte(sealed, 60) # 1) WHERE idx = 5",
     "UPDATE audit_openings SET slot = slot + 1 WHERE idx = 5",
