@@ -103,12 +103,14 @@ def bundle(
 
     from commands.desk import Desk
     from security.audit.assembly import log_verifiers
-    from security.audit.bundle import NotCommitted, write_bundle
+    from security.audit.bundle import NotCommitted, around, write_bundle
     from security.audit.reading import NoEntry
 
     async def work(at: Desk) -> tuple[list[Opening], dict[str, str]]:
         reader = at.reader()
-        proof, recorded = await reader.prove(index), await reader.show(index)
+        recorded = await reader.show(index)
+        found = await at.storage.read(lambda connection: around(connection, index, recorded.entry))
+        proof = await reader.prove(index, found.size)
         absent: dict[str, str] = {}
         opened: list[Opening] = []
         if closed:
@@ -127,8 +129,8 @@ def bundle(
         await at.record("reading", "audit-bundle", details, asked)
         keys = log_verifiers(at.keys, at.settings.keys.origin)
         with new_file(out) as file:
-            write_bundle(file, recorded.body, proof, keys, opened, absent)
-        return opened, absent
+            write_bundle(file, recorded.body, proof, keys, opened, absent, found)
+        return opened, {**found.absent, **absent}
 
     try:
         opened, absent = reading(work, config)

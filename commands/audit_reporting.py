@@ -59,7 +59,7 @@ def report(
         entry = await at.record("reading", "audit-report", details, subjects)
         words = page(reported, by=at.by, reason=reason, made_at=datetime.now(UTC), entry=entry, databases=titles)
         with new_file(out) as file:
-            await write_report(file, reader, keys, reported, words)
+            await write_report(file, at.storage, reader, keys, reported, words)
         return reported, entry
 
     reported, entry = reading(work, config)

@@ -30,7 +30,7 @@ from routes.loopback import listens_on_loopback_only, sandbox_clients
 from schemas.exchange import Database, Handler, Stage, compose
 from security.answer_signing import AnswerSigner, answer_key
 from security.assertions import Assertions, UsedAssertions
-from security.audit import redaction
+from security.audit import materials, redaction
 from security.audit.anonymous import BulkCounter
 from security.audit.assembly import log_signer, open_log, open_sealer
 from security.audit.log import AuditLog
@@ -152,6 +152,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         codecs = dict(compile_codecs(reached, endpoints, replays, revocation.domains))
         storage = await open_storage(settings.storage.url)
         opened.push_async_callback(storage.close)
+        _in_background(opened, materials.keeping(storage))
         keys = KeyRing(settings.keys.directory)
         log = await open_log(storage, keys, settings.keys.origin, settings.keys.vault)
         opened.push_async_callback(log.close)

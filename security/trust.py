@@ -18,6 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from security.signature import Assurance, Rejected
 from security.signature_algorithms import PublicKey, weakness
 from security.trust_domain import TrustDomain
+from security.trust_materials import COLLECTED
 from security.trust_path import Authorities, check_leaf, may_sign
 from security.trust_path import Path as CertificatePath
 from security.trust_presented import ByIssuerSerial as ByIssuerSerial
@@ -118,6 +119,7 @@ class PinnedTrust:
             not_after, assurance = min(not_after, standing.until), Assurance(None, standing.certainty)
         not_before = certificate.not_valid_before_utc
         signer = Signer.of(certificate, mark, key_of(certificate), not_before, not_after, assurance)
+        COLLECTED.path([certificate])
         self._verdicts.put(der, signer, epoch)
         return signer
 
@@ -248,6 +250,7 @@ class AnchoredTrust:
             not_before = max(not_before, authority.not_valid_before_utc)
             not_after = min(not_after, authority.not_valid_after_utc)
         not_after, known = self._standing(path, at, not_after)
+        COLLECTED.path(path)
         return Signer.of(path[0], mark, key, not_before, not_after, Assurance(self._domain, known))
 
     def _standing(

@@ -6,7 +6,7 @@ SHA-2.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -52,6 +52,7 @@ class Answer:
     """What a responder said about the certificate with this serial number; the times are UTC.
 
     `until`: from then on it says nothing good any more. `on_hold`: the revocation may be taken back (certificateHold).
+    `octets` is the whole response in DER form.
     """
 
     serial: int
@@ -60,6 +61,7 @@ class Answer:
     until: datetime
     revoked_at: datetime | None = None
     on_hold: bool = False
+    octets: bytes = field(default=b"", compare=False, repr=False)
 
 
 def question(certificate: x509.Certificate, issuer: x509.Certificate, nonce: bytes | None = None) -> bytes:
@@ -96,7 +98,7 @@ def judged(
             raise Untimely("the answer comes from the future: check the clocks")
         # What was revoked for good stays so, and needs to have been said once only.
         moment = min(at, found[0].this_update_utc) if _for_good(found[0]) else at
-        return _answer(found[0], _signed_by(response, issuer, moment, listed), moment)
+        return replace(_answer(found[0], _signed_by(response, issuer, moment, listed), moment), octets=body)
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as error:
         raise error if isinstance(error, Unusable) else Unusable("the answer is malformed") from None
 

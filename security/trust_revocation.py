@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from security.signature import Rejected
+from security.trust_materials import COLLECTED
 from security.trust_path import SHA2, key_usage
 
 _UNDERSTOOD = frozenset({x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid})
@@ -168,6 +169,7 @@ class RevocationLists:
             raise Rejected("revoked", "the certificate has been revoked by its issuer")
         if not held.current(at):
             raise Rejected("untrusted", "the revocation list of the certificate's issuer is out of date")
+        COLLECTED.revocation_list(held)
         return Standing("good", held.next_update if revoked_at is None else min(held.next_update, revoked_at))
 
     def _checked(self, crl: x509.CertificateRevocationList, octets: bytes) -> HeldList:

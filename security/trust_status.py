@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from security.signature import Rejected, utc_now
+from security.trust_materials import COLLECTED
 from security.trust_ocsp import Answer, Unusable, judged
 from security.trust_revocation import RevocationLists, Standing, spki
 
@@ -121,6 +122,7 @@ class StatusRegister:
         self._keep(mark, subject)
         until = self._good_until(subject, mark, at)
         if until is not None:
+            self._collect(subject, mark)
             return Standing("good", until)
         silent_until = self._silent_until.get(mark)
         if any(self.sources(subject)) and (silent_until is None or silent_until <= at):
@@ -132,6 +134,13 @@ class StatusRegister:
         if silent_until is None:
             raise Rejected("untrusted", silence)
         raise Unknown(silence, _ASKED_AGAIN)
+
+    def _collect(self, subject: Subject, mark: tuple[bytes, int]) -> None:
+        """Hand in what is held about a certificate that was believed."""
+        if (answer := self._answers.get(mark)) is not None:
+            COLLECTED.answer(subject.issuer, answer)
+        if (held := self.lists.of(subject.certificate, subject.issuer)) is not None:
+            COLLECTED.revocation_list(held)
 
     def _keep(self, mark: tuple[bytes, int], subject: Subject) -> None:
         # Large messages are verified in threads.

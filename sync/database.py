@@ -5,7 +5,7 @@ Rooms declare their own tables on the shared metadata; a room that gains one is 
 
 from adapters import breakers
 from security import assertions, client_store
-from security.audit import runs, tables, witnessed
+from security.audit import materials, runs, tables, witnessed
 from storage.schema import open_storage, upgrade
 from sync import callback_tables as callbacks
 from sync import figures, running
@@ -21,6 +21,7 @@ __all__ = [
     "dossiers",
     "figures",
     "inbox",
+    "materials",
     "open_storage",
     "reconciliations",
     "running",

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from security.audit import field_commitments
+from sqlalchemy import Connection, func, select
+
+from security.audit import field_commitments, materials
 from security.audit.checkpoint import VerifierKey
 from security.audit.entries import Secrets, Subject, commitment, stated
 from security.audit.packing import Package
 from security.audit.reading import Proof
+from security.audit.witnessed import WITNESSED, witnessed
 
 FORMAT: Final = "lgsp-audit-bundle/1"
 OPENINGS: Final = "lgsp-openings/1"
@@ -84,6 +88,33 @@ def subject_places(secrets: Secrets, asked: Sequence[Subject]) -> list[str]:
     return [f"subjects/{place}" for place, subject in enumerate(secrets.subjects) if tuple(subject) in wanted]
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around an entry: the tree to prove it towards (`size`) with its cosignatures (`note`), and members.
+
+    The first two are None where no witness cosigned a tree that holds the entry.
+    """
+
+    size: int | None
+    note: str | None
+    members: Mapping[str, bytes]
+    absent: Mapping[str, str]
+
+
+def cosigned_over(connection: Connection, size: int) -> tuple[int | None, str | None]:
+    """The smallest witnessed checkpoint of at least `size` entries, with its cosignatures; None, None without one."""
+    found = connection.execute(select(func.min(WITNESSED.c.size)).where(WITNESSED.c.size >= size)).scalar()
+    return found, None if found is None else witnessed(connection, found)
+
+
+def around(connection: Connection, index: int, entry: Mapping[str, Any]) -> Surroundings:
+    """Gather what witnesses and authorities said that bears on an entry."""
+    size, note = cosigned_over(connection, index + 1)
+    shown = materials.about(connection, entry)
+    absent = {"timestamp.tsr": "no time-stamp authority is asked"}
+    return Surroundings(size, note, shown.members, {**shown.absent, **absent})
+
+
 def write_bundle(
     out: BinaryIO,
     entry: bytes,
@@ -91,22 +122,19 @@ def write_bundle(
     keys: Sequence[VerifierKey],
     openings: Sequence[Opening],
     absent: Mapping[str, str],
-    further: Mapping[str, bytes] | None = None,
+    found: Surroundings,
 ) -> None:
-    """Write the bundle of one entry; `further` are its certificates, revocation evidence, time-stamp, where there are.
-
-    `out` must be seekable.
-    """
+    """Write the bundle of one entry; `absent` says why there are no openings. `out` must be seekable."""
     with Package(out) as package:
         package.add("entry.json", entry)
         package.add_json("proof.json", proof_json(proof))
-        package.add("checkpoint.txt", proof.checkpoint.encode())
+        package.add("checkpoint.txt", (found.note or proof.checkpoint).encode())
         if openings:
             package.add_json("openings.json", {"format": OPENINGS, "openings": openings})
-        for name, content in (further or {}).items():
+        for name, content in found.members.items():
             package.add(name, content)
         package.add("keys.txt", "".join(f"{key.encode()}\n" for key in keys).encode())
-        package.finish({"format": FORMAT, "index": proof.index, "absent": dict(absent)})
+        package.finish({"format": FORMAT, "index": proof.index, "absent": {**found.absent, **absent}})
 
 
 def _b64(raw: bytes) -> str:

@@ -17,7 +17,8 @@ from typing import BinaryIO, Final
 
 from sqlalchemy import func, select
 
-from security.audit.bundle import Opening, openings_of, subject_places, write_bundle
+from security.audit import materials
+from security.audit.bundle import Opening, Surroundings, cosigned_over, openings_of, subject_places, write_bundle
 from security.audit.checkpoint import Checkpoint, VerifierKey, opened
 from security.audit.entries import Subject, instant, stated
 from security.audit.packing import Package
@@ -90,7 +91,11 @@ async def report_of(
         if len(entries) > MOST:
             raise NoEntry(f"more than {MOST} entries are about this subject: make several reports, of shorter periods")
     openings = [await _opened(reader, each, subjects) for each in entries]
-    begin, end = await reader.checkpoint_within(first), await reader.checkpoint_over(last)
+    begin, (_, seen) = (
+        await reader.checkpoint_within(first),
+        await storage.read(lambda found: cosigned_over(found, last)),
+    )
+    end = seen or await reader.checkpoint_over(last)
     return Reported(
         subjects,
         Period(since, before, first, last, redacted),
@@ -112,7 +117,7 @@ async def _opened(reader: AuditReader, recorded: Recorded, subjects: Sequence[Su
 
 
 async def write_report(
-    out: BinaryIO, reader: AuditReader, keys: Sequence[VerifierKey], reported: Reported, page: str
+    out: BinaryIO, storage: Storage, reader: AuditReader, keys: Sequence[VerifierKey], reported: Reported, page: str
 ) -> None:
     """Write the ZIP; `page` is the report in words, HTML. `out` must be seekable."""
     begin, end = reported.begin, reported.end
@@ -120,10 +125,13 @@ async def write_report(
     with Package(out) as package:
         package.add("report.html", page.encode())
         for recorded, openings in zip(reported.entries, reported.openings, strict=True):
-            proof = await reader.prove(recorded.index, end.size)
+            index, entry = recorded.index, recorded.entry
+            shown = await storage.read(lambda connection, entry=entry: materials.about(connection, entry))  # type: ignore[misc]
+            proof = await reader.prove(index, end.size)
             bundle = io.BytesIO()
-            write_bundle(bundle, recorded.body, proof, keys, openings, {})
-            package.add(f"bundles/{recorded.index:012}.zip", bundle.getvalue())
+            found = Surroundings(end.size, None, shown.members, shown.absent)
+            write_bundle(bundle, recorded.body, proof, keys, openings, {}, found)
+            package.add(f"bundles/{index:012}.zip", bundle.getvalue())
         package.add("checkpoints/end.txt", reported.notes[1].encode())
         if begin is None or reported.notes[0] is None:
             absent["checkpoints/begin.txt"] = "the log begins in the period"

@@ -146,3 +146,33 @@ def test_the_worker_names_the_command_that_helps(deployed: Deployment) -> None:
     result = quick("worker", *deployed.config)
     assert result.exit_code == 1
     assert "lgsp storage upgrade" in result.stderr
+
+
+def test_a_bundle_shows_by_what_the_source_was_believed(demo: dict[str, Any], tmp_path: Path) -> None:
+    import zipfile
+
+    from tests.test_commands.exchanged import checked
+
+    at = ("--config", demo["config"])
+    client = demo["clients"]["ministry"]
+    access = token(demo, client["client_id"], client["client_secret"])[1]["access_token"]
+    status, answer = look_up(demo, access)
+    assert status == 200
+    index = str(answer["receipt"]["index"])
+    assert "signer" in printed("audit", "show", index, *at)[0]["entry"]["details"]
+    received, file = tmp_path / "answer.json", tmp_path / "bundle.zip"
+    received.write_text(json.dumps(answer), encoding="utf-8")
+
+    def bundled() -> set[str]:
+        file.unlink(missing_ok=True)
+        printed("audit", "bundle", index, "--data", str(received), "--out", str(file), *at)
+        with zipfile.ZipFile(file) as archive:
+            return set(archive.namelist())
+
+    # Certificates are kept in the background, within seconds.
+    wait_for(lambda: "certificates.pem" in bundled(), "the certificates", 20)
+    facts = checked(file, Path(demo["log_key"]))
+    assert ("holds", "data: the content that the entry commits to") in facts
+    assert any("certificates.pem is NOT checked here" in text for _, text in facts)
+    names = bundled()
+    assert any(name.startswith("revocation/") for name in names), names
