@@ -13,8 +13,9 @@ from sandbox.run import Running
 
 _HEAD = """\
 # Configuration of a demo gateway. Everything here is made by `lgsp demo` and marked LGSP SANDBOX: outside loopback
-# `lgsp serve` refuses it. Relative paths are relative to this file; a secret may be env:NAME or file:PATH; every
-# setting can be overridden by the environment, for example LGSP_SERVER__LISTEN. Unknown settings are errors.
+# `lgsp serve` refuses it. What you change here stays when the demo is started again. Relative paths are relative to
+# this file; a secret may be env:NAME or file:PATH; every setting can be overridden by the environment, for example
+# LGSP_SERVER__LISTEN. Unknown settings are errors.
 
 [server]
 listen = {listen}                  # HTTP, for callers behind a TLS proxy or on this machine

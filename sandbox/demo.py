@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from config.settings import Settings, load
 from routes.listening import bind
 from routes.witness import serving
 from sandbox import pki_site
+from sandbox.carried import kept
 from sandbox.configuration import configuration
 from sandbox.deployment import demo_clients, deploy
 from sandbox.dossier_samples import dossier_samples
@@ -120,8 +122,9 @@ def _configure(options: Options, state: Path, ports: Ports, running: Running, co
         "witness_key": cosigner.verifier.encode(),
     }
     path = state / "gateway.toml"
-    path.touch(mode=0o600)
-    path.write_text(configuration(running, addresses, options.workers), encoding="utf-8")
+    told = kept(path, configuration(running, addresses, options.workers))
+    if told is not None:
+        print(told, file=sys.stderr)  # noqa: T201 - to whoever runs the command
     return load(path)
 
 
