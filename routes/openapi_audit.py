@@ -8,7 +8,7 @@ from routes.audit.access import READING
 from routes.audit.listing import CURSOR, EQUALITIES, KINDS, WORD
 from routes.audit.showing import LEAF
 from routes.dossiers.asking import LIMIT, MOST
-from routes.openapi_dossiers import COMMON, INTEGER, JSON, NULLABLE, TEXT, closed, listed, operation, shared
+from routes.openapi_dossiers import COMMON, INTEGER, JSON, NULLABLE, TEXT, closed, listed, operation, query, shared
 from routes.openapi_models import Schema, named_schemas, reference
 from routes.openapi_responses import ANYWHERE, KNOWN_CALLER, RATE, answer, problems
 from schemas import errors as e
@@ -81,7 +81,7 @@ def _list(public_url: str) -> dict[str, Any]:
         "Entries in their order: all with the right `audit`, the caller's own otherwise. That they were read is an "
         f"entry too, which `{READING}` names",
         [
-            *(_query(name, _DESCRIBED[name], schemas.get(name, _WORD)) for name in EQUALITIES),
+            *(query(name, _DESCRIBED[name], schemas.get(name, _WORD)) for name in EQUALITIES),
             *_period(),
             *_page(),
             *_PARAMETERS,
@@ -123,7 +123,7 @@ def _prove(public_url: str) -> dict[str, Any]:
         "another; `verify_audit.py` checks it",
         [
             _index(),
-            _query("size", "Số bản ghi của mốc · Number of entries of the checkpoint", _COUNT),
+            query("size", "Số bản ghi của mốc · Number of entries of the checkpoint", _COUNT),
             *_PARAMETERS,
         ],
         {
@@ -172,7 +172,7 @@ def _checkpoint(public_url: str, name: str) -> dict[str, Any]:
         "The newest signed head of the log (C2SP signed note); public. With `witnessed=true` the newest that witnesses "
         "cosigned, 404 where none did",
         [
-            _query(
+            query(
                 "witnessed",
                 "Mốc có nhân chứng · With the cosignatures of witnesses",
                 TEXT | {"enum": ["true", "false"]},
@@ -195,8 +195,8 @@ def _consistency(public_url: str) -> dict[str, Any]:
         "Chứng minh nhật ký chỉ dài thêm",
         "The proof (RFC 9162) that the tree of `from` entries is the beginning of the tree of `to`; public",
         [
-            _query("from", "Số bản ghi cũ · The smaller size", _COUNT) | needed,
-            _query("to", "Số bản ghi mới · The larger size", _COUNT) | needed,
+            query("from", "Số bản ghi cũ · The smaller size", _COUNT) | needed,
+            query("to", "Số bản ghi mới · The larger size", _COUNT) | needed,
             *_PARAMETERS,
         ],
         {
@@ -289,18 +289,14 @@ def _number() -> Schema:
 def _period() -> list[Schema]:
     at = TEXT | {"pattern": PATTERN}
     return [
-        _query("since", "Từ · From this day in Vietnam or this time on (`+` is written `%2B`)", at),
-        _query("until", "Đến · Up to the end of this day, or before this time", at),
+        query("since", "Từ · From this day in Vietnam or this time on (`+` is written `%2B`)", at),
+        query("until", "Đến · Up to the end of this day, or before this time", at),
     ]
 
 
 def _page() -> list[Schema]:
     cursor = TEXT | {"pattern": f"^{CURSOR}$"}
     return [
-        _query("limit", "Số mục · How many", INTEGER | {"minimum": 1, "maximum": MOST}) | {"example": LIMIT},
-        _query("after", "`next` của trang trước, hoặc số bản ghi · `next` of the page before, or an entry", cursor),
+        query("limit", "Số mục · How many", INTEGER | {"minimum": 1, "maximum": MOST}) | {"example": LIMIT},
+        query("after", "`next` của trang trước, hoặc số bản ghi · `next` of the page before, or an entry", cursor),
     ]
-
-
-def _query(name: str, description: str, schema: Schema) -> Schema:
-    return {"name": name, "in": "query", "description": description, "schema": schema}

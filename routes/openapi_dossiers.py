@@ -165,14 +165,14 @@ def _deliveries(public_url: str) -> dict[str, Any]:
         "Danh sách sự kiện gửi Cổng",
         "The deliveries of the caller's agency in the order in which they were accepted",
         [
-            _query("state", "Trạng thái · Only those in this state", state),
-            _query("code", "Mã hồ sơ · Only those of this dossier", TEXT),
-            _query("client", "Nguồn · Only those of this client", TEXT),
-            _query("reason", "Lý do · Only those with this reason", TEXT),
-            _query("fingerprint", "Dấu vân · Only those that failed alike", TEXT),
-            _query("status", "Trạng thái quốc gia · Only those of this national status", TEXT),
-            _query("limit", "Số mục · How many", INTEGER | {"minimum": 1, "maximum": MOST}, example=LIMIT),
-            _query("after", "Con trỏ `next` của trang trước · `next` of the page before", TEXT),
+            query("state", "Trạng thái · Only those in this state", state),
+            query("code", "Mã hồ sơ · Only those of this dossier", TEXT),
+            query("client", "Nguồn · Only those of this client", TEXT),
+            query("reason", "Lý do · Only those with this reason", TEXT),
+            query("fingerprint", "Dấu vân · Only those that failed alike", TEXT),
+            query("status", "Trạng thái quốc gia · Only those of this national status", TEXT),
+            query("limit", "Số mục · How many", INTEGER | {"minimum": 1, "maximum": MOST}, example=LIMIT),
+            query("after", "Con trỏ `next` của trang trước · `next` of the page before", TEXT),
             *map(shared, COMMON),
         ],
         {
@@ -241,5 +241,6 @@ def _key(*, required: bool) -> Schema:
     }
 
 
-def _query(name: str, description: str, schema: Schema, **more: Any) -> Schema:
+def query(name: str, description: str, schema: Schema, **more: Any) -> Schema:
+    """Return a parameter of the query."""
     return {"name": name, "in": "query", "description": description, "schema": schema, **more}

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from routes.dossiers.asking import LIMIT, MOST
-from routes.openapi_dossiers import COMMON, INTEGER, JSON, NULLABLE, TEXT, closed, listed, operation, shared
+from routes.openapi_dossiers import COMMON, INTEGER, JSON, NULLABLE, TEXT, closed, listed, operation, query, shared
 from routes.openapi_models import Schema, named_schemas, reference
 from routes.openapi_responses import KNOWN_CALLER, answer, problems
 from schemas import errors as e
@@ -80,7 +80,7 @@ def _get(public_url: str) -> dict[str, Any]:
         "getReconciliation",
         "Xem một đối soát",
         "How far a reconciliation is, and a page of what it found",
-        [identified, _query("kind", "Loại · Only findings of this kind", _KIND), *_page(), *_SHOWN],
+        [identified, query("kind", "Loại · Only findings of this kind", _KIND), *_page(), *_SHOWN],
         {"200": answer("Đối soát · It", JSON, told), **problems((*_LOOK, e.NotFound), public_url)},
     )
 
@@ -109,9 +109,9 @@ def _statistics(public_url: str) -> dict[str, Any]:
         "What the caller's agency received and resolved in a year up to a day, online and in all, early, on time and "
         "late, for all procedures and for each",
         [
-            _query("year", "Năm · Year, this one where it is absent", INTEGER | {"minimum": 2000, "maximum": 2099}),
-            _query("until", "Đến hết ngày · Up to this day", _DAY),
-            _query("procedure", "Thủ tục · Of this procedure only", TEXT),
+            query("year", "Năm · Year, this one where it is absent", INTEGER | {"minimum": 2000, "maximum": 2099}),
+            query("until", "Đến hết ngày · Up to this day", _DAY),
+            query("procedure", "Thủ tục · Of this procedure only", TEXT),
             *_SHOWN,
         ],
         {"200": answer("Số liệu · The figures", JSON, told), **problems(_LOOK, public_url)},
@@ -150,10 +150,6 @@ def _finding() -> dict[str, Schema]:
 def _page() -> list[Schema]:
     number = INTEGER | {"minimum": 1, "maximum": MOST}
     return [
-        _query("limit", "Số mục · How many", number) | {"example": LIMIT},
-        _query("after", "Con trỏ `next` của trang trước · `next` of the page before", TEXT),
+        query("limit", "Số mục · How many", number) | {"example": LIMIT},
+        query("after", "Con trỏ `next` của trang trước · `next` of the page before", TEXT),
     ]
-
-
-def _query(name: str, description: str, schema: Schema) -> Schema:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
