@@ -46,7 +46,7 @@ Tables = Mapping[str, Table]
 
 
 async def fill(world: World, bulk: int) -> None:
-    """Entries with a checkpoint each, many with few checkpoints, one redacted of each, one without an opening."""
+    """Entries with a checkpoint each, many with few checkpoints, one redacted of each, one without an opening, a few."""
     for number in range(SINGLE):
         await world.log.record(evidence(f"00109012{number:04}"))
     await asyncio.gather(*(world.log.record(evidence(f"00109013{n:04}", "001090999999")) for n in range(bulk)))
@@ -65,7 +65,8 @@ async def fill(world: World, bulk: int) -> None:
                 reason='"unlawful"',
                 evidence=Evidence(id=by.id, kind="redaction", at=by.at),
             )
-    await asyncio.gather(*(world.log.record(evidence(f"00109014{n:04}")) for n in range(10)))
+    for number in range(10):
+        await world.log.record(evidence(f"00109014{number:04}"))
 
 
 def finished(folder: Path, bulk: int = 250) -> Path:
