@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.audit_archive import archive as archive_entries
 from commands.audit_files import bundle, export
 from commands.audit_options import entry_shown, told
 from commands.audit_reading import checkpoint, prove, search
@@ -19,6 +20,7 @@ from commands.common import AsJson, Config, fail, group, pairs, run, show
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
 for command in (search, prove, checkpoint, export, bundle, report, redact):
     app.command()(command)
+app.command("archive")(archive_entries)
 
 _COMMANDS = Path(str(resources.files("commands")))
 # The wheel holds a copy of the tool.
@@ -34,6 +36,10 @@ def verify(
         list[str] | None,
         typer.Option(metavar="WITNESS", help="Compare with what it holds: name, address, directory, file of notes."),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", exists=True, file_okay=False, metavar="DIR", help="Verify archived entries there."),
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,6 +47,7 @@ def verify(
     from adapters.witnesses import Unwitnessed
     from commands.against import Beside, compared, read_holdings
     from config.settings import load
+    from security.audit.archive_check import in_files
     from security.audit.assembly import log_verifiers, open_sealer
     from security.audit.findings import Findings
     from security.audit.verification import verify as verified
@@ -56,6 +63,8 @@ def verify(
             held = await read_holdings(settings, storage, logs, against or [])
             sealer = open_sealer(keys, settings.keys.vault) if values else None
             found = await verified(storage, logs, sealer)
+            if archive is not None:
+                await in_files(storage, archive, logs, found)
             return found, await compared(storage, held, found)
         finally:
             await storage.close()
@@ -73,6 +82,8 @@ def verify(
     }
     if values:
         shown |= {"opened": found.opened, "recomputed": found.recomputed}
+    if found.archived:
+        shown |= {"archived": found.archived, "verified_in_archives": found.in_files}
     if beside and as_json:
         shown["against"] = [each.shown() for each in beside]
     if as_json:
@@ -87,6 +98,10 @@ def verify(
             typer.echo(f"entry {where}: {item.what}")
         if found.more:
             typer.echo(f"and {found.more} more")
+        if found.archived > found.in_files:
+            typer.echo(
+                "of archived entries hashes were verified; --archive DIR verifies the entries in their files"
+            )
     if not found.valid:
         fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
 

@@ -111,9 +111,9 @@ def prove(
 
     async def work(at: Desk) -> dict[str, Any]:
         reader = at.reader()
-        proof, recorded = await reader.prove(index, size), await reader.show(index)
-        salt = None
+        proof, salt = await reader.prove(index, size), None
         if receipt:
+            body = (await reader.show(index)).body
             try:
                 salt = (await reader.open(index)).salts.get("data")
             except NoEntry:
@@ -121,7 +121,7 @@ def prove(
         await at.record("reading", "audit-prove", {"entries": [index], "receipt": receipt})
         if not receipt:
             return proof_json(proof)
-        whole = Receipt(at.log.origin, index, proof.leaf, salt, proof.checkpoint, proof.size, recorded.body)
+        whole = Receipt(at.log.origin, index, proof.leaf, salt, proof.checkpoint, proof.size, body)
         return whole.as_json(proof.path)
 
     show(reading(work, config))

@@ -91,11 +91,14 @@ class Tokens(Section):
 class Audit(Section):
     """Bounds of the audit log: bulk entries a minute for requests without a known caller.
 
-    `public_requests_per_minute` is how often one address may fetch checkpoints, keys, tiles and consistency proofs.
+    `public_requests_per_minute` is how often one address may fetch checkpoints, keys, tiles and consistency proofs,
+    `keep_days` for how long entries stay in the database at least before they may be archived: answers to repeated
+    pushes and the reconciliation of past days are made of them.
     """
 
     anonymous_entries_per_minute: int = Field(default=60, ge=1)
     public_requests_per_minute: int = Field(default=1200, ge=1)
+    keep_days: int = Field(default=400, ge=40)
 
 
 class Timeout(Section):

@@ -285,6 +285,9 @@ REASONS: dict[str, dict[str, Text]] = {
             "không có mốc kiểm tra của số bản ghi này bao trùm bản ghi",
             "no checkpoint of this number of entries covers the entry",
         ),
+        "archived": Text(
+            "bản ghi nằm trong tệp lưu trữ mà thông báo nêu tên", "the entry lies in the archive that the text names"
+        ),
         "redacted": Text("giá trị của bản ghi đã bị xóa", "the values of the entry were erased"),
         "destroyed": Text("khóa mở các giá trị đã bị hủy", "the keys that open the values were destroyed"),
         "no-values": Text("bản ghi không giữ giá trị nào", "the entry commits to no value"),

@@ -77,9 +77,12 @@ def index_of(request: web.Request) -> int:
 
 
 async def visible(room: Room, caller: Caller, index: int) -> Recorded:
-    """Return an entry that the caller may read; raises NotFound for all others as for those that do not exist."""
+    """Return an entry that the caller may read, or what is known here of one that was archived.
+
+    Raises NotFound for all others as for those that do not exist.
+    """
     try:
-        found = await guarded(room.reader.show(index))
+        found = await guarded(room.reader.find(index))
     except NoEntry:
         raise NotFound from None
     if not reads_all(caller):
@@ -87,6 +90,25 @@ async def visible(room: Room, caller: Caller, index: int) -> Recorded:
         if not isinstance(asked_by, dict) or asked_by["client"] != caller.client_id:
             raise NotFound
     return found
+
+
+async def whole(room: Room, caller: Caller, index: int) -> Recorded:
+    """Return an entry as `visible` does; one that was archived is NotFound too, and the reason says where it is."""
+    found = await visible(room, caller, index)
+    if found.file is not None:
+        raise elsewhere(found.file)
+    return found
+
+
+def elsewhere(file: str) -> NotFound:
+    """Return what is raised for entries that lie in an archive."""
+    return NotFound(
+        Text(
+            f"Bản ghi đã được lưu trữ trong tệp {file}; bằng chứng vẫn có tại .../proof",
+            f"The entry was archived in the file {file}; its proof is still here",
+        ),
+        reason="archived",
+    )
 
 
 async def recorded(

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from config.logging import identifier_shaped
-from routes.audit.access import OPENING, Room, Route, answer, guarded, index_of, recorded, require, visible
+from routes.audit.access import OPENING, Room, Route, answer, guarded, index_of, recorded, require, visible, whole
 from routes.bodies import read_json
 from routes.context import CALLER
 from routes.direct import Whole
@@ -49,7 +49,7 @@ def get_entry(room: Room) -> Route:
     async def get(request: web.Request) -> web.StreamResponse:
         index = index_of(request)
         asked(request, ())
-        found = await visible(room, request[CALLER], index)
+        found = await whole(room, request[CALLER], index)
         headers = await recorded(room, request, "show", [index])
         return Whole(found.body, {"Content-Type": "application/json", LEAF: _b64(found.leaf), **headers})
 
@@ -89,7 +89,7 @@ def post_values(room: Room) -> Route:
         caller, index = require(request, OPENING), index_of(request)
         asked(request, ())
         body = await read_json(request, room.max_body, make)
-        found = await visible(room, caller, index)
+        found = await whole(room, caller, index)
         try:
             secrets = await guarded(room.reader.open(index))
         except NoEntry:

@@ -12,10 +12,11 @@ from typing import Final
 from aiohttp import web
 from sqlalchemy import Connection
 
-from routes.audit.access import AUDIT, Room, Route, guarded, recorded, require
+from routes.audit.access import AUDIT, Room, Route, elsewhere, guarded, recorded, require
 from routes.direct import Whole
 from routes.dossiers.asking import asked
 from schemas.errors import NotFound, Text
+from security.audit.archived import InArchive
 from security.audit.tiles import WIDTH, bundle, tile
 
 OCTETS: Final = "application/octet-stream"
@@ -77,7 +78,10 @@ def get_bundle(room: Room) -> Route:
         def look(connection: Connection) -> list[bytes] | None:
             return bundle(connection, number, width)
 
-        bodies = await guarded(room.storage.read(look))
+        try:
+            bodies = await guarded(room.storage.read(look))
+        except InArchive as gone:
+            raise elsewhere(gone.file) from None
         if bodies is None:
             raise NotFound
         if max(map(len, bodies)) > LONGEST_ENTRY:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sqlalchemy import Connection, select
 
+from security.audit.archived import archived
 from security.audit.checkpoint import Checkpoint
 from security.audit.merkle import Frontier, leaf_hash
 from security.audit.tables import ENTRIES
@@ -45,15 +46,16 @@ def containing(known: Iterable[Checkpoint]) -> Callable[[Connection], str | None
 
 
 def leaves(connection: Connection) -> Iterator[bytes]:
-    """The leaf hashes up to the first gap, each made of its entry anew."""
-    index = 0
+    """The leaf hashes up to the first gap, each made of its entry anew, where that was not archived."""
+    index, elsewhere = 0, archived(connection)
     while True:
-        query = select(ENTRIES.c.idx, ENTRIES.c.body).where(ENTRIES.c.idx >= index).order_by(ENTRIES.c.idx).limit(PAGE)
+        columns = (ENTRIES.c.idx, ENTRIES.c.leaf, ENTRIES.c.body)
+        query = select(*columns).where(ENTRIES.c.idx >= index).order_by(ENTRIES.c.idx).limit(PAGE)
         rows = connection.execute(query).all()
         for row in rows:
             if row.idx != index:
                 return
-            yield leaf_hash(row.body)
+            yield row.leaf if index < elsewhere and not row.body else leaf_hash(row.body)
             index += 1
         if len(rows) < PAGE:
             return

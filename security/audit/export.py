@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, Final
 
 from sqlalchemy import Connection, select
 
+from security.audit.archived import NoEntry, all_here
 from security.audit.checkpoint import VerifierKey, opened
 from security.audit.merkle import Frontier, Nodes, leaf_hash
 from security.audit.packing import Package
-from security.audit.reading import NoEntry
 from security.audit.tables import CHECKPOINTS, ENTRIES
 from security.audit.tiles import stored_nodes
 from storage.engine import Run, Storage
@@ -52,8 +52,9 @@ async def write_export(
     """Write entries from `first` on to `out`, page by page, whatever the size of the log.
 
     They end with the first checkpoint of at least `last` entries, by default the newest: what no checkpoint covers
-    proves nothing. `full` adds every checkpoint of the range. `out` must be seekable. Raises NoEntry where there is no
-    such range, `LogDamaged`, `CheckpointRejected` (no signature by one of `keys`), StorageUnavailable, OSError.
+    proves nothing. `full` adds every checkpoint of the range. `out` must be seekable. Raises InArchive where part of
+    it was archived (archives are exports, which this one can continue), NoEntry where there is no such range,
+    `LogDamaged`, `CheckpointRejected` (no signature by one of `keys`), StorageUnavailable, OSError.
     """
     async with storage.reading() as run:
         size, note = await run(lambda connection: _checkpoint(connection, first, last))
@@ -107,7 +108,9 @@ def _entries(begin: int, end: int) -> Callable[[Connection], list[bytes]]:
         rows: Sequence[Any] = connection.execute(query.order_by(ENTRIES.c.idx)).all()
         if [row.idx for row in rows] != list(range(begin, end)):
             raise LogDamaged(f"entries are missing between {begin} and {end - 1}")
-        return [row.body for row in rows]
+        found = [row.body for row in rows]
+        all_here(connection, begin, found)
+        return found
 
     return look
 

@@ -18,7 +18,8 @@ class Finding:
 class Findings:
     """The verdict: what was looked at, the root, and what was found, lowest index first.
 
-    `opened` entries were opened, and `recomputed` commitments made anew from values that are known.
+    `opened` entries were opened, and `recomputed` commitments made anew from values that are known. Of the first
+    `archived` entries only hashes are in the database; `in_files` of them were verified from their archives.
     """
 
     entries: int = 0
@@ -26,6 +27,8 @@ class Findings:
     root: bytes = b""
     opened: int = 0
     recomputed: int = 0
+    archived: int = 0
+    in_files: int = 0
     found: list[Finding] = field(default_factory=list)
     more: int = 0
 

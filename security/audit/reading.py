@@ -5,13 +5,17 @@ Reading needs no private key; finding a subject and opening an entry need the va
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
-from security.audit.batch import current_checkpoint
+from security.audit.archived import InArchive as InArchive
+from security.audit.archived import NoEntry as NoEntry
+from security.audit.archived import file_of
+from security.audit.batch import REPEATED, current_checkpoint
 from security.audit.entries import Secrets, instant
 from security.audit.merkle import consistency_proof, inclusion_proof
 from security.audit.sealing import Sealer
@@ -25,22 +29,25 @@ from storage.engine import Storage
 PAGE = 500
 
 
-class NoEntry(LookupError):
-    """The log has no entry of this number, or no opening for it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One entry as it stands: its number, its exact canonical bytes, its leaf hash, and whether it was redacted."""
+    """One entry as it stands: its number, its exact canonical bytes, its leaf hash, and whether it was redacted.
+
+    Of an entry that was archived `body` is empty: `file` names where it is, `outline` has what its row repeats of it.
+    """
 
     index: int
     body: bytes
     leaf: bytes
     redacted: bool
+    file: str | None = None
+    outline: Mapping[str, object] | None = None
 
     @property
     def entry(self) -> dict[str, object]:
-        """The decoded entry."""
+        """The decoded entry; of one that was archived `archived`, the name of the file, and its outline."""
+        if self.file is not None:
+            return {"archived": self.file, **(self.outline or {})}
         decoded: dict[str, object] = json.loads(self.body)
         return decoded
 
@@ -105,13 +112,18 @@ class AuditReader:
         return await self._storage.read(lambda connection: connection.execute(query.limit(1)).scalar())
 
     async def show(self, index: int) -> Recorded:
-        """One entry."""
-        found = await self._storage.read(
-            lambda connection: connection.execute(_RECORDED.where(ENTRIES.c.idx == index)).first()
-        )
-        if found is None:
+        """One entry. Raises InArchive for one that was archived."""
+        found = await self.find(index)
+        if found.file is not None:
+            raise InArchive(index, found.file)
+        return found
+
+    async def find(self, index: int) -> Recorded:
+        """One entry, or what is known here of one that was archived."""
+        found = await self._listed(_RECORDED.where(ENTRIES.c.idx == index))
+        if not found:
             raise NoEntry(f"the log has no entry {index}")
-        return Recorded(found.idx, found.body, found.leaf, found.redacted_by is not None)
+        return found[0]
 
     async def latest(self) -> tuple[int, datetime] | None:
         """Number and time of the entry with the latest time, which is not the newest where a clock was wrong."""
@@ -236,7 +248,20 @@ _EQUALITIES: Sequence[str] = tuple(each.name for each in fields(Filter) if each.
 
 def _recorded(connection: Connection, query: Select[tuple[int, bytes, bytes, str | None]]) -> list[Recorded]:
     rows = connection.execute(query)
-    return [Recorded(row.idx, row.body, row.leaf, row.redacted_by is not None) for row in rows]
+    return [_as_it_stands(connection, row) for row in rows.all()]
+
+
+def _as_it_stands(connection: Connection, row: Any) -> Recorded:
+    redacted = row.redacted_by is not None
+    if row.body or (file := file_of(connection, row.idx)) is None:
+        return Recorded(row.idx, row.body, row.leaf, redacted)
+    repeated = connection.execute(select(*(ENTRIES.c[name] for name in REPEATED)).where(ENTRIES.c.idx == row.idx)).one()
+    told = zip(REPEATED, repeated, strict=True)
+    outline: dict[str, object] = {name: value for name, value in told if value is not None}
+    for name, member in (("client", "caller"), ("outcome", "outcome")):
+        if name in outline:
+            outline[member] = {"client" if name == "client" else "code": outline.pop(name)}
+    return Recorded(row.idx, row.body, row.leaf, redacted, file, outline)
 
 
 def _filtered(chosen: Filter) -> Select[tuple[int, bytes, bytes, str | None]]:

@@ -22,7 +22,7 @@ from security.audit.bundle import Opening, Surroundings, cosigned_over, openings
 from security.audit.checkpoint import Checkpoint, VerifierKey, opened
 from security.audit.entries import Subject, instant, stated
 from security.audit.packing import Package
-from security.audit.reading import AuditReader, Filter, NoEntry, Recorded
+from security.audit.reading import AuditReader, Filter, InArchive, NoEntry, Recorded
 from security.audit.tables import OPENINGS
 from storage.engine import Storage
 
@@ -71,7 +71,8 @@ async def report_of(
 ) -> Reported:
     """Gather what the log has about a subject, given once for each kind that it may be of.
 
-    Raises NoEntry for a period without entries and for more than `MOST` of them, CheckpointRejected, `Unopenable`.
+    Raises NoEntry for a period without entries and for more than `MOST` of them, InArchive where one was archived,
+    CheckpointRejected, `Unopenable`.
     """
     first, last = await reader.first_since(since), await reader.last_before(before)
     if not first < last:
@@ -88,6 +89,8 @@ async def report_of(
         kinds, subjects[0].value, chosen, after=entries[-1].index if entries else -1, limit=500
     ):
         entries += page
+        if (gone := next((each for each in page if each.file is not None), None)) is not None:
+            raise InArchive(gone.index, str(gone.file))
         if len(entries) > MOST:
             raise NoEntry(f"more than {MOST} entries are about this subject: make several reports, of shorter periods")
     openings = [await _opened(reader, each, subjects) for each in entries]

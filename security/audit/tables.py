@@ -76,3 +76,15 @@ SUBJECTS = Table(
     Index("ix_audit_subjects_idx", "idx"),
     sqlite_with_rowid=False,
 )
+
+# Which entries lie in files: [first, last) one behind the other from 0 on. Their rows keep everything but `body`, which
+# is empty; `sha256` (hexadecimal) is of the file, `act` the number of the entry that records it.
+ARCHIVED = Table(
+    "audit_archived",
+    METADATA,
+    Column("first", BIGINT, primary_key=True, autoincrement=False),
+    Column("last", BIGINT, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("act", BIGINT, nullable=False),
+)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
+from security.audit.archived import all_here
 from security.audit.merkle import HASH_SIZE, Frontier, Nodes, complete_root, root_of
 from security.audit.tables import ENTRIES, HEAD, TILES
 from storage.bulk import run_rendered
@@ -58,7 +59,10 @@ def tile(connection: Connection, level: int, number: int, width: int) -> bytes |
 
 
 def bundle(connection: Connection, number: int, width: int) -> list[bytes] | None:
-    """The first `width` entries of a tile of the lowest level; None where the log is not that long."""
+    """The first `width` entries of a tile of the lowest level; None where the log is not that long.
+
+    Raises InArchive where one of them was archived.
+    """
     begin = number * WIDTH
     if begin + width > _size(connection):
         return None
@@ -66,6 +70,7 @@ def bundle(connection: Connection, number: int, width: int) -> list[bytes] | Non
     found = connection.execute(select(ENTRIES.c.body).where(*within).order_by(ENTRIES.c.idx)).scalars().all()
     if len(found) != width:
         raise ValueError(f"audit log: {width - len(found)} entries of tile {number} are missing")
+    all_here(connection, begin, found)
     return list(found)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from security.audit.archive_check import on_record
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened
 from security.audit.findings import Findings
 from security.audit.merkle import HASH_SIZE, Frontier, leaf_hash
@@ -39,12 +40,14 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
         lowest, highest = await run(_bounds)
         if lowest is not None and lowest < 0:
             findings.add(0, 0, f"an entry has the number {lowest}")
+        held = await run(lambda connection: on_record(connection, findings))
+        findings.archived = tree.archived = held[-1].last if held else 0
         begin = 0
         while highest is not None and begin <= highest and not tree.stopped:
 
             def look(connection: Connection, begin: int = begin) -> None:
                 entries, bodies = tree.page(connection, begin)
-                openings.page(connection, begin, entries, bodies)
+                openings.page(connection, begin, entries, bodies, tree.only_hashes)
 
             await run(look)
             begin += PAGE
@@ -66,6 +69,9 @@ class _TreeCheck:
 
     def __init__(self, findings: Findings, keys: Sequence[VerifierKey]) -> None:
         self.stopped = False
+        # Entries before `archived` may be empty; those of the last page of which only the hash is here.
+        self.archived = 0
+        self.only_hashes: list[int] = []
         self._findings = findings
         self._keys = keys
         self._tree = Frontier()
@@ -84,17 +90,22 @@ class _TreeCheck:
         notes: dict[int, str] = dict(rows_of(connection, signed))
         entries: dict[int, Told] = {}
         bodies: dict[int, bytes] = {}
-        tree = self._tree
+        tree, self.only_hashes = self._tree, []
         for index, leaf, body, *repeated in rows:
             if index != tree.size:
                 if index < tree.size:
                     self._findings.add(index, index, "there are two entries of this number")
                     continue
                 break
-            entry = self._entry(index, leaf, body, repeated)
-            if entry is not None:
-                entries[index], bodies[index] = entry, body
-            self._grow(connection, leaf_hash(as_bytes(body)))
+            if body == b"" and index < self.archived:
+                # What its file holds to; checkpoints and tiles hold the hash to the tree.
+                self.only_hashes.append(index)
+                self._grow(connection, as_bytes(leaf))
+            else:
+                entry = self._entry(index, leaf, body, repeated)
+                if entry is not None:
+                    entries[index], bodies[index] = entry, body
+                self._grow(connection, leaf_hash(as_bytes(body)))
             if (note := notes.get(tree.size)) is not None:
                 self._checkpoint(tree.size, note)
         following = select(func.min(ENTRIES.c.idx)).where(ENTRIES.c.idx >= tree.size)

@@ -1,0 +1,66 @@
+"""Which entries lie in files instead of the database (bản ghi đã lưu trữ): what every reader of the log has to know.
+
+Archiving empties the bodies of the oldest entries. Numbers, leaf hashes, the columns for filters, openings and index
+rows stay: proofs, searches, redactions and openings go on as before, only the entry itself is in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from security.audit.tables import ARCHIVED
+
+
+class NoEntry(LookupError):
+    """The log has no entry of this number, or no opening for it."""
+
+
+class InArchive(NoEntry):
+    """The entry lies in an archive; `file` is its name."""
+
+    def __init__(self, index: int, file: str) -> None:
+        super().__init__(f"entry {index} was archived: it is in {file}")
+        self.index = index
+        self.file = file
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Entries from `first` to before `last` lie in `file`, as the entry `act` records."""
+
+    first: int
+    last: int
+    file: str
+    sha256: str
+    act: int
+
+
+def archived(connection: Connection) -> int:
+    """How many entries from the first on lie in archives."""
+    return connection.execute(select(func.max(ARCHIVED.c.last))).scalar() or 0
+
+
+def parts(connection: Connection) -> list[Part]:
+    """Every archive in order."""
+    return [_part(row) for row in connection.execute(select(ARCHIVED).order_by(ARCHIVED.c.first))]
+
+
+def file_of(connection: Connection, index: int) -> str | None:
+    """Name the archive that an entry lies in; None where it lies in none."""
+    query = select(ARCHIVED.c.file).where(ARCHIVED.c.first <= index, ARCHIVED.c.last > index)
+    return connection.execute(query).scalar()
+
+
+def all_here(connection: Connection, first: int, bodies: Sequence[bytes]) -> None:
+    """Raise InArchive where one of these entries from `first` on lies in an archive."""
+    for place, body in enumerate(bodies):
+        if not body and (file := file_of(connection, first + place)) is not None:
+            raise InArchive(first + place, file)
+
+
+def _part(row: Any) -> Part:
+    return Part(row.first, row.last, row.file, row.sha256, row.act)

@@ -1,0 +1,82 @@
+"""`lgsp audit archive`: old entries in files, the log whole without them, and said where they are."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from config.settings import load
+from schemas.ids import new_id
+from security.audit.assembly import open_log
+from security.audit.entries import Subject
+from security.keys import KeyRing
+from sync.database import open_storage
+from tests.test_audit.audit_world import evidence
+from tests.test_commands.conftest import printed, quick
+
+LAN = "001090123456"
+OLD = datetime(2024, 5, 2, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> tuple[str, str]:
+    """A deployment whose log began long ago."""
+    config = tmp_path / "gateway.toml"
+    config.write_text('[storage]\nurl = "sqlite:///lgsp.sqlite"\n', encoding="utf-8")
+    options = ("--config", str(config))
+    assert quick("keys", "rotate", "log", *options).exit_code == 0
+    assert quick("storage", "upgrade", *options).exit_code == 0
+
+    async def fill() -> None:
+        settings = load(config)
+        storage = await open_storage(settings.storage.url)
+        log = await open_log(storage, KeyRing(settings.keys.directory), settings.keys.origin, settings.keys.vault)
+        for day in range(3):
+            event = replace(evidence(at=OLD.replace(day=2 + day)), subjects=[Subject("asked", "personal-id", LAN)])
+            await asyncio.gather(*(log.record(replace(event, id=new_id())) for _ in range(5)))
+        await log.close()
+        await storage.close()
+
+    asyncio.run(fill())
+    return options
+
+
+def test_a_period_is_moved_and_the_rest_holds(at: tuple[str, str], tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (moved,) = printed("audit", "archive", "--before", "2024-05-04", "--out", str(shelf), *at)
+    assert (moved["first"], moved["last"], moved["recorded_as"]) == (0, 9, 15)
+    assert Path(moved["file"]).name == "audit-0-10.zip"
+    (act,) = printed("audit", "show", "15", *at)
+    details = act["entry"]["details"]
+    assert (details["action"], details["before"], details["sha256"]) == ("audit-archive", "2024-05-04", moved["sha256"])
+    assert details["by"]
+    verdict = printed("audit", "verify", *at)
+    assert (verdict["valid"], verdict["archived"], verdict["verified_in_archives"]) == (True, 10, 0)
+    assert "--archive DIR" in quick("audit", "verify", *at).stdout
+    verdict = printed("audit", "verify", "--values", "--archive", str(shelf), *at)
+    assert (verdict["valid"], verdict["verified_in_archives"]) == (True, 10)
+    gone = quick("audit", "show", "3", *at)
+    assert gone.exit_code == 1
+    assert "audit-0-10.zip" in gone.stderr
+    assert printed("audit", "prove", "3", *at)["index"] == 3
+    person = tmp_path / "person"
+    person.write_text(LAN, encoding="utf-8")
+    found = printed("audit", "search", "--subject-file", str(person), *at)
+    told = [each["entry"].get("archived") for each in found]
+    assert told == ["audit-0-10.zip"] * 10 + [None] * 5
+    assert quick("audit", "archive", "--before", "2024-05-04", "--out", str(shelf), *at).stdout.startswith("nothing")
+
+
+def test_what_is_still_needed_is_kept_and_nothing_is_moved_into_nowhere(at: tuple[str, str], tmp_path: Path) -> None:
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    refused = quick("audit", "archive", "--before", today, "--out", str(tmp_path), *at)
+    assert refused.exit_code == 2
+    assert "audit.keep_days" in refused.stderr
+    assert quick("audit", "archive", "--before", "yesterday", "--out", str(tmp_path), *at).exit_code == 2
+    assert quick("audit", "archive", "--before", "2024-05-04", "--out", str(tmp_path / "none"), *at).exit_code == 2
+    assert printed("audit", "verify", *at)["entries"] == 15
