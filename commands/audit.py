@@ -99,9 +99,7 @@ def verify(
         if found.more:
             typer.echo(f"and {found.more} more")
         if found.archived > found.in_files:
-            typer.echo(
-                "of archived entries hashes were verified; --archive DIR verifies the entries in their files"
-            )
+            typer.echo("of archived entries hashes were verified; --archive DIR verifies the entries in their files")
     if not found.valid:
         fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
 
