@@ -553,7 +553,7 @@ class Run:
     """One run over all files: what was found, and what one file says that another may show."""
 
     def __init__(self, keys, language):
-        self.keys, self.language, self.facts = keys, language, []
+        self.keys, self.language, self.facts, self.said = keys, language, [], set()
         self.trees = {}  # (origin, size) -> {root: the file that has it}
         self.later = {}  # tree -> trees that it was shown to be the beginning of
         self.entries = {}  # (origin, index) -> (leaf, the entry or None), proven
@@ -561,8 +561,11 @@ class Run:
         self.short, self.consistency, self.exports, self.demanded, self.opened = [], [], [], [], []
 
     def say(self, kind, file, text, **values):
-        """Add a fact about a file."""
-        self.facts.append((kind, printable(file), printable(TEXTS[text][self.language].format(**values))))
+        """Add a fact about a file, once."""
+        fact = (kind, printable(file), printable(TEXTS[text][self.language].format(**values)))
+        if fact not in self.said:
+            self.said.add(fact)
+            self.facts.append(fact)
 
     def attempt(self, file, check, *arguments):
         """Run a check; what stops it is a fact too."""
@@ -625,8 +628,7 @@ class Run:
 
     def note(self, file, note):
         """Say what a checkpoint shows, and keep its tree."""
-        if self.trees.get(note.tree[:2], {}).get(note.tree.root) != file:  # else it was said: bundles have two of them
-            self.say("holds", file, "checkpoint", size=note.tree.size, origin=note.tree.origin)
+        self.say("holds", file, "checkpoint", size=note.tree.size, origin=note.tree.origin)
         self.cosigned(file, {name: (note.tree.size, at) for name, at in note.cosigned})
         for name in note.unknown:
             self.say("note", file, "unknown", name=name)
@@ -776,7 +778,7 @@ class Run:
     def report(self, file, archive):
         """A report: bundles of entries, checkpoints at both ends of its period, and that one continues the other."""
         ends, trees, manifest = {}, set(), archive.manifest
-        for name in sorted(archive.files, reverse=True):
+        for name in sorted(archive.files, key=lambda name: (name[:8] == "bundles/", name)):
             content, label = archive.read(name), f"{file}/{name}"
             if not REPORTED.fullmatch(name):
                 raise Unreadable("malformed", what="report")
@@ -966,8 +968,8 @@ RESULTS = (
 # SHA-256 of the text of checkpoint.txt that was time-stamped).
 COMMANDS = (
     (r"certificates\.pem", "openssl verify -CAfile ROOT.pem -untrusted {0} {0}"),
-    (r"revocation/", "openssl crl -inform DER -in {0} -noout -text -CAfile CA.pem"),
-    (r"revocation/", "openssl ocsp -respin {0} -resp_text -CAfile ROOT.pem -verify_other certificates.pem"),
+    (r"revocation/(?!.*ocsp)", "openssl crl -inform DER -in {0} -noout -text -CAfile CA.pem"),
+    (r"revocation/(?!.*crl)", "openssl ocsp -respin {0} -resp_text -CAfile ROOT.pem -verify_other certificates.pem"),
     (r"timestamp\.tsr", "openssl ts -verify -in {0} -digest {1} -CAfile TSA.pem"),
 )
 
