@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, select
 
 from storage.bulk import rows_among
 from sync.repair import Filter, selected
@@ -56,6 +56,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class FromOthers:
+    """How much a client of another agency handed in for a dossier, and when last (POSIX milliseconds)."""
+
+    agency: str
+    client_id: str
+    deliveries: int
+    delivered: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """Everything about one dossier."""
 
@@ -63,6 +74,7 @@ class Whole:
     versions: tuple[StoredVersion, ...]
     events: tuple[Event, ...]
     attempts: dict[int, list[Attempt]]
+    others: tuple[FromOthers, ...] = ()
 
 
 def shown_state(event: Event) -> str:
@@ -79,7 +91,7 @@ def dossier(connection: Connection, code: str) -> Dossier | None:
 def whole(connection: Connection, code: str, agency: str) -> Whole | None:
     """Read everything about a dossier of this agency; None for those of others and for unregistered ones.
 
-    What other agencies handed in for it is not shown to anybody but them.
+    What other agencies handed in for it is not shown to anybody but them: only who did, and how much.
     """
     found = dossier(connection, code)
     if found is None or found.agency != agency:
@@ -95,7 +107,20 @@ def whole(connection: Connection, code: str, agency: str) -> Whole | None:
     )
     stored = tuple(StoredVersion(*row) for row in versions)
     listed = tuple(Event(*row) for row in events)
-    return Whole(found, stored, listed, attempts(connection, [event.position for event in listed]))
+    tried = attempts(connection, [event.position for event in listed])
+    return Whole(found, stored, listed, tried, _others(connection, code, agency))
+
+
+def _others(connection: Connection, code: str, agency: str) -> tuple[FromOthers, ...]:
+    columns, everything = DOSSIER_EVENTS.c, func.count()
+    delivered = func.sum(case((columns.state == "delivered", 1), else_=0))
+    counted = (
+        select(columns.agency, columns.client_id, everything, delivered, func.max(columns.accepted_at))
+        .where(columns.code == code, columns.agency != agency)
+        .group_by(columns.agency, columns.client_id)
+        .order_by(columns.agency, columns.client_id)
+    )
+    return tuple(FromOthers(*row) for row in connection.execute(counted))
 
 
 def events_of(connection: Connection, code: str) -> list[Event]:

@@ -78,6 +78,16 @@ def full(found: Whole, bodies: Mapping[str, Any], now: datetime) -> dict[str, An
         "versions": [_version(version, bodies) for version in found.versions],
         "deliveries": deliveries,
         "timeline": _timeline(found),
+        "from_others": [
+            {
+                "agency": other.agency,
+                "client": other.client_id,
+                "deliveries": other.deliveries,
+                "delivered": other.delivered,
+                "last_at": shown_time(other.last_at),
+            }
+            for other in found.others
+        ],
     }
 
 

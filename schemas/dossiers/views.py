@@ -176,6 +176,16 @@ class Deadlines(Deadline):
     steps: list[StepDeadline] = said("Thời hạn từng bước", "In order of acceptance", required=True)
 
 
+class FromOthers(Shown):
+    """What a client of another agency pushed for a dossier: how much, nothing of what it says (cơ quan khác gửi)."""
+
+    agency: str = said("Mã cơ quan", "Agency of the client", required=True)
+    client: str = said("Ứng dụng", "Client that pushed", required=True)
+    deliveries: int = said("Số sự kiện", "How many it pushed", required=True)
+    delivered: int = said("Số sự kiện đã gửi Cổng", "How many of them the portal has", required=True)
+    last_at: str = said("Lần cuối", "When the last of them came", required=True)
+
+
 class WholeDossier(Shown):
     """Everything about a dossier, for the agency that registered it (toàn bộ hồ sơ)."""
 
@@ -199,3 +209,6 @@ class WholeDossier(Shown):
         "Các sự kiện gửi Cổng", "Deliveries, in order of acceptance", required=True
     )
     timeline: list[Step] = said("Mốc thời gian", "What happened, in order of time", required=True)
+    from_others: list[FromOthers] = said(
+        "Cơ quan khác đã gửi", "What other agencies pushed for it, which they alone see", required=True
+    )

@@ -7,10 +7,11 @@ import pytest
 
 from config.metrics import render
 from routes.dossiers.deadlines import deadlines
-from sync.reading import StoredVersion, Whole
+from routes.dossiers.views import full, shown_time
+from sync.reading import StoredVersion, Whole, whole
 from sync.rows import EVENT_NAMES, Dossier, Event
 from tests.test_intake.source import Source, a_code
-from tests.test_intake.world import a_dossier, a_status
+from tests.test_intake.world import CODE, NEIGHBOUR, PROVINCE, Desk, a_dossier, a_status
 
 DUE = "2026-12-10T17:00:00+07:00"
 LATER = datetime.fromisoformat("2026-12-10T10:00:01+00:00")
@@ -120,6 +121,21 @@ def test_the_timeline_tells_what_was_received_validated_and_queued(province: Sou
     assert by_delivery[seen["deliveries"][1]["id"]][:3] == ["received", "validated", "queued"]
     assert by_delivery[seen["deliveries"][2]["id"]] == ["received", "quarantined"]
     assert [(step["status"], step["overdue"]) for step in seen["deadlines"]["steps"]] == [("4", True)]
+
+
+async def test_the_owner_sees_who_of_other_agencies_pushed_and_how_much(desk: Desk) -> None:
+    await desk.push(a_status("4"), caller=NEIGHBOUR)
+    await desk.put()
+    await desk.push(a_status("9"), caller=NEIGHBOUR)
+    await desk.push(a_status("4"))
+    found = await desk.world.storage.read(lambda connection: whole(connection, CODE, PROVINCE.agency))
+    assert found is not None
+    shown = full(found, {}, LATER)
+    (other,) = shown["from_others"]
+    rows = await desk.rows()
+    assert other.pop("last_at") == shown_time(rows[2]["accepted_at"])
+    assert other == {"agency": NEIGHBOUR.agency, "client": "neighbour", "deliveries": 2, "delivered": 0}
+    assert [each["client"] for each in shown["deliveries"]] == ["province"] * 2
 
 
 def test_pushes_are_counted_by_door_result_and_reason(province: Source) -> None:
