@@ -89,6 +89,11 @@ def office(name: str, settings: Witness) -> Office:
     """Return the way to a configured witness; raises ConfigurationError."""
     if settings.path is not None:
         return Directory(settings.path)
+    if settings.kind == "rfc3161":
+        # A library of several megabytes.
+        from adapters.timestamps import TimeStamping
+
+        return TimeStamping(name, settings)
     return OverHttp.configured(name, settings)
 
 

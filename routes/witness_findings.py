@@ -27,7 +27,11 @@ def witness_settings(settings: Settings) -> Iterator[Finding]:
         try:
             office(name, witness)
         except ConfigurationError as failure:
-            yield problem(subject, str(failure), "put the key there that `lgsp witness` printed at its start")
+            yield problem(
+                subject,
+                str(failure),
+                "put the key there that `lgsp witness` printed at its start, or the authority's certificates",
+            )
             continue
         if witness.path is None:
             yield ok(subject, witness.url)
@@ -68,7 +72,9 @@ async def _look(settings: Settings, storage: Storage, name: str) -> Finding:
     if (said := _overdue(settings, name, found)) is not None:
         step = "see that `lgsp serve` or `lgsp worker` runs, and the lines `not-witnessed` of its log"
         return warning(subject, said, step, "witness-behind")
-    return ok(subject, f"holds a checkpoint of {theirs} entries; the log has {found.entries}", "witness-agrees")
+    # An authority keeps nothing of ours: how far it came we know from what it stamped.
+    size = found.size if settings.witness[name].anchors else theirs
+    return ok(subject, f"a checkpoint of {size} entries is witnessed; the log has {found.entries}", "witness-agrees")
 
 
 def troubled_witnesses(settings: Settings, connection: Connection) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from adapters.witnesses import Directory, Office, OverHttp, Unwitnessed, notes_in, office
 from config.settings import Settings
+from config.witness import Witness
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened, taken_apart
 from security.audit.comparing import Held
 from security.audit.cosignature import WitnessKey, cosignatures
@@ -79,6 +80,8 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
         if storage is not None:
             kept = await storage.read(partial(notes_of, witness=witness))
             where = f"audit_witnessed ({witness})"
+            if configured.anchors:
+                kept = await asyncio.to_thread(_stamped, witness, configured, where, kept, read)
             read.take(where, (note for note, _ in kept), origin, logs, key)
         return read
     if witness.startswith(("http://", "https://")):
@@ -97,6 +100,25 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
         raise NoWitness(f"{witness} is no witness ({names}), no address, no directory and no file") from None
     read.take(witness, notes_in(content.decode("utf-8", "replace")), origin, logs, None)
     return read
+
+
+def _stamped(
+    name: str, settings: Witness, where: str, kept: list[tuple[str, bytes | None]], read: Holdings
+) -> list[tuple[str, bytes | None]]:
+    """Return the notes whose time-stamps hold; those that do not are findings."""
+    from adapters.timestamps import anchors
+    from security.audit.timestamps import StampRejected, stamped_at
+
+    roots, good = anchors(name, settings), []
+    for note, token in kept:
+        try:
+            checkpoint = taken_apart(note)[0]
+            stamped_at(token or b"", checkpoint.text, roots)
+        except (StampRejected, CheckpointRejected) as failure:
+            read.found.append(Finding(0, 0, f"{where} holds a time-stamp that does not hold: {failure}"))
+        else:
+            good.append((note, token))
+    return good
 
 
 async def _asked(way: Office, origin: str) -> list[str]:

@@ -45,6 +45,8 @@ WITNESSES = Table(
     Column("lease_owner", String(64)),
     Column("lease_until", BIGINT),
 )
+# Rows, newest first, among which one with a cosignature is looked for.
+_LOOKED_AT = 100
 _COLUMNS = [WITNESSES.c[name] for name in ("size", "due_at", "failures", "trouble", "said", "behind_since", "told")]
 
 
@@ -97,19 +99,27 @@ def keep(connection: Connection, witness: str, size: int, note: str, token: byte
 def witnessed(connection: Connection, size: int | None = None) -> str | None:
     """Return the newest checkpoint that a witness signed, of at most `size` entries, with all cosignatures of it.
 
-    None where there is none. A checkpoint that only lies in a directory or has a time-stamp carries no further line.
+    None where there is none. Where lately none was cosigned, the newest that lies in a directory or has a time-stamp.
     """
-    newest = select(WITNESSED.c.size).order_by(WITNESSED.c.size.desc()).limit(1)
+    rows = select(WITNESSED.c.size, WITNESSED.c.note).order_by(WITNESSED.c.size.desc(), WITNESSED.c.witness)
     if size is not None:
-        newest = newest.where(WITNESSED.c.size <= size)
-    of = select(WITNESSED.c.note).where(WITNESSED.c.size == newest.scalar_subquery()).order_by(WITNESSED.c.witness)
-    notes = connection.execute(of).scalars().all()
-    if not notes:
-        return None
-    _, text, _ = taken_apart(notes[0])
-    # In the order in which they came, the log's own first, each once.
-    lines = dict.fromkeys(line.line for note in notes for line in taken_apart(note)[2])
-    return f"{text}\n{''.join(lines)}"
+        rows = rows.where(WITNESSED.c.size <= size)
+    found = list(connection.execute(rows.limit(_LOOKED_AT)))
+    read = [(row.size, *taken_apart(row.note)[1:]) for row in found]
+    newest = next((number for number, _, lines in read if len(lines) > 1), read[0][0] if read else None)
+    here = [(text, lines) for number, text, lines in read if number == newest]
+    # The log's own first, each once.
+    signatures = dict.fromkeys(line.line for _, lines in here for line in lines)
+    return f"{here[0][0]}\n{''.join(signatures)}" if here else None
+
+
+def stamped(connection: Connection, at_least: int) -> tuple[str, bytes] | None:
+    """Return the smallest checkpoint of at least so many entries that has a time-stamp, with it (RFC 3161 response)."""
+    rows = select(WITNESSED.c.note, WITNESSED.c.token).where(
+        WITNESSED.c.size >= at_least, WITNESSED.c.token.is_not(None)
+    )
+    row = connection.execute(rows.order_by(WITNESSED.c.size).limit(1)).first()
+    return None if row is None else (row.note, row.token)
 
 
 def notes_of(connection: Connection, witness: str) -> list[tuple[str, bytes | None]]:

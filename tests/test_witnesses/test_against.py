@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from commands import app
 from config.settings import load
 from security.audit.comparing import Held, compare
-from security.audit.tables import ENTRIES
 from security.audit.witnessed import standing
 from security.keys import KeyRing
+from storage.metadata import METADATA
 from sync.database import open_storage
 from tests.test_witnesses.logs import MemoryLog
 from tests.test_witnesses.sites import Site
@@ -161,7 +161,7 @@ async def test_restore_asks_the_witnesses(site: Site, tmp_path: Path) -> None:
 def test_witnesses_that_contradict_each_other_are_told(tmp_path: Path) -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
-        ENTRIES.create(connection)
+        METADATA.create_all(connection)
         true, other = MemoryLog.of(4), MemoryLog.of(4, "other ")
         held = [Held(true.checkpoint(4), "one"), Held(other.checkpoint(4), "two"), Held(true.checkpoint(4), "three")]
         found = compare(connection, held).found

@@ -18,7 +18,7 @@ from tests.test_audit.audit_world import a_signer
 from tests.test_witnesses.logs import MemoryLog
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 4
+KILLS = 3
 
 
 async def started(state: Path, *options: str) -> tuple[Process, WitnessKey, str]:

@@ -352,7 +352,7 @@ async def test_cosignatures_of_all_witnesses_stand_under_one_checkpoint(
         ({"kind": "directory"}, "needs path"),
         ({"kind": "http", "url": "http://127.0.0.1:9"}, "needs key"),
         ({"kind": "http", "key": "x"}, "needs url"),
-        ({"kind": "directory", "path": "x", "key": "y"}, "key is read with"),
+        ({"kind": "directory", "path": "x", "key": "y"}, "key is not read with"),
         ({"kind": "http", "url": "http://a@b", "key": "y"}, "url"),
         ({"kind": "paper"}, "kind"),
     ],
