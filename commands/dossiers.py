@@ -274,12 +274,12 @@ def _act(act: Act, wanted: Filter, expect: int | None, why: str | None, config: 
     async def work(at: Desk) -> tuple[int, list[Any] | None]:
         repairs = _repairs(at)
         if expect is None:
-            return len(await repairs.matching(wanted, act)), None
+            return await repairs.count(wanted, act), None
         try:
             done = await repairs.do(act, wanted, expect, caller=None, by=at.by, reason=why)
         except Miscounted as error:
             return error.found, None
-        return len(done), done
+        return expect, done
 
     matched, done = at_desk(work, config)
     changed = [one for one in done or () if one.state != "untouched"]

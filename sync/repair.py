@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from config.sync import Sync
 from schemas.dossiers.vocabularies import Meaning, Vocabulary, meaning
@@ -23,7 +23,7 @@ from sync.rows import EVENT_COLUMNS, Event
 from sync.tables import DOSSIER_EVENTS
 
 MOST: Final = 10_000
-"""How many deliveries one act may concern."""
+"""How many deliveries one act changes; the oldest first, where more are meant."""
 Act = Literal["retry", "discard"]
 _STATES: Final[Mapping[Act, tuple[str, ...]]] = {
     "retry": ("dead", "quarantined"),
@@ -108,6 +108,16 @@ def matching(connection: Connection, wanted: Filter, act: Act) -> list[Event]:
                 page = query.order_by(DOSSIER_EVENTS.c.position).limit(MOST)
                 found += [Event(*row) for row in connection.execute(page)]
     return sorted(found, key=lambda event: event.position)[:MOST]
+
+
+def count(connection: Connection, wanted: Filter, act: Act) -> int:
+    """Count what a filter means, of what this act can be done to, however many they are."""
+    return sum(
+        connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+        for state in _STATES[act]
+        if wanted.state in (None, state)
+        for query in selected(connection, wanted, state)
+    )
 
 
 class Repair:

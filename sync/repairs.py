@@ -18,7 +18,7 @@ from security.audit.entries import Caller, Evidence
 from security.audit.log import AuditLog
 from storage.engine import Storage
 from sync.opening import Opener
-from sync.repair import Act, Done, Filter, Repair, matching, understood
+from sync.repair import MOST, Act, Done, Filter, Repair, count, matching, understood
 from sync.rows import Event
 from sync.tables import DOSSIER_EVENTS
 
@@ -51,8 +51,12 @@ class Repairs:
         self._settings = settings
 
     async def matching(self, wanted: Filter, act: Act) -> list[Event]:
-        """Read which deliveries a filter means; raises StorageError."""
+        """Read which deliveries a filter means, at most `MOST`; raises StorageError."""
         return await self._storage.read(lambda connection: matching(connection, wanted, act))
+
+    async def count(self, wanted: Filter, act: Act) -> int:
+        """Tell how many deliveries a filter means; raises StorageError."""
+        return await self._storage.read(lambda connection: count(connection, wanted, act))
 
     async def known(self, wanted: Filter) -> bool:
         """Tell whether the delivery of this id is one of this agency, whatever its state."""
@@ -64,13 +68,16 @@ class Repairs:
     async def do(
         self, act: Act, wanted: Filter, expect: int, *, caller: Caller | None, by: str | None, reason: str | None
     ) -> list[Done]:
-        """Do an act to all that a filter means; say what became of each.
+        """Do an act to all that a filter means, to the oldest where they are more than `MOST`; say what became of each.
 
         Raises Miscounted where they are not `expect` many, EvidenceUnavailable, StorageError. A group of more than 500
         is done in several commits; what was done before one that fails stays done.
         """
+        found = await self.count(wanted, act)
+        if found != expect:
+            raise Miscounted(found)
         events = await self.matching(wanted, act)
-        if len(events) != expect:
+        if len(events) != min(expect, MOST):
             raise Miscounted(len(events))
         done: list[Done] = []
         for first in range(0, len(events), _GROUP):

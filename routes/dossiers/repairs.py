@@ -88,8 +88,8 @@ def post_group(mending: Mending, act: Act) -> Route:
             raise Invalid(flaws=[Flaw("/reason", _PERSONAL)])
         wanted = _filter(caller, body.filter)
         if body.expect is None:
-            found = await _guarded(mending.repairs.matching(wanted, act))
-            return _answer({"matched": len(found), "changed": 0, "deliveries": []})
+            found = await _guarded(mending.repairs.count(wanted, act))
+            return _answer({"matched": found, "changed": 0, "deliveries": []})
         try:
             done = await _done(mending, act, wanted, body.expect, caller, reason)
         except Miscounted as error:
@@ -97,7 +97,7 @@ def post_group(mending: Mending, act: Act) -> Route:
             raise Conflict(found_text, reason="other-count") from None
         changed = [one for one in done if one.state != "untouched"]
         shown = [{"id": one.event_id, "code": one.code, "step": one.state} for one in done]
-        return _answer({"matched": len(done), "changed": len(changed), "deliveries": shown})
+        return _answer({"matched": body.expect, "changed": len(changed), "deliveries": shown})
 
     return post
 

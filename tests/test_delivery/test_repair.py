@@ -45,6 +45,22 @@ async def refused(post: Post, *codes: str) -> None:
         await post.stop()
 
 
+async def test_of_more_than_one_act_may_change_all_are_counted_and_the_oldest_done(
+    local: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("repair", "repairs"):
+        monkeypatch.setattr(f"sync.{module}.MOST", 2)
+    for sequence in (1, 2, 3):
+        await local.desk.push(a_status("?", sequence=sequence))
+    held = Filter("H26", "quarantined")
+    assert await repairs_of(local).count(held, "discard") == 3
+    with pytest.raises(Miscounted, match="3 deliveries"):
+        await do(local, "discard", held, 2)
+    assert await do(local, "discard", held, 3) == ["discarded"] * 2
+    assert [row["state"] for row in await local.desk.rows()] == ["discarded", "discarded", "quarantined"]
+    assert await do(local, "discard", held, 1) == ["discarded"]
+
+
 async def test_dead_letters_that_are_sent_again_go_in_order(post: Post) -> None:
     codes = [a_code(1), a_code(2)]
     await refused(post, *codes)
