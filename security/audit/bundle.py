@@ -11,17 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from security.audit import field_commitments, materials
-from security.audit.checkpoint import VerifierKey
+from security.audit.checkpoint import VerifierKey, taken_apart
 from security.audit.entries import Secrets, Subject, commitment, stated
 from security.audit.packing import Package
 from security.audit.reading import Proof
-from security.audit.witnessed import WITNESSED, witnessed
+from security.audit.witnessed import WITNESSED, stamped
 
 FORMAT: Final = "lgsp-audit-bundle/1"
 OPENINGS: Final = "lgsp-openings/1"
+# Checkpoints that lie with a witness and may be followed by one that was cosigned.
+_LOOKED_AT: Final = 100
 
 Opening = dict[str, Any]
 
@@ -102,17 +104,36 @@ class Surroundings:
 
 
 def cosigned_over(connection: Connection, size: int) -> tuple[int | None, str | None]:
-    """The smallest witnessed checkpoint of at least `size` entries, with its cosignatures; None, None without one."""
-    found = connection.execute(select(func.min(WITNESSED.c.size)).where(WITNESSED.c.size >= size)).scalar()
-    return found, None if found is None else witnessed(connection, found)
+    """The smallest checkpoint of at least `size` entries that a witness cosigned, or else keeps, and its note.
+
+    None, None where there is none.
+    """
+    query = select(WITNESSED.c.size, WITNESSED.c.note).where(WITNESSED.c.size >= size).order_by(WITNESSED.c.size)
+    rows = connection.execute(query.limit(_LOOKED_AT)).all()
+    cosigned = (row.size for row in rows if len(taken_apart(row.note)[2]) > 1)
+    found = next(cosigned, rows[0].size if rows else None)
+    return found, None if found is None else _with_all_signatures(connection, found)
+
+
+def _with_all_signatures(connection: Connection, size: int) -> str:
+    """The checkpoint of this size with what every witness added to it."""
+    query = select(WITNESSED.c.note).where(WITNESSED.c.size == size).order_by(WITNESSED.c.witness)
+    read = [taken_apart(note) for note in connection.execute(query).scalars()]
+    lines = dict.fromkeys(line.line for _, _, signatures in read for line in signatures)
+    return f"{read[0][1]}\n{''.join(lines)}"
 
 
 def around(connection: Connection, index: int, entry: Mapping[str, Any]) -> Surroundings:
     """Gather what witnesses and authorities said that bears on an entry."""
     size, note = cosigned_over(connection, index + 1)
     shown = materials.about(connection, entry)
-    absent = {"timestamp.tsr": "no time-stamp authority is asked"}
-    return Surroundings(size, note, shown.members, {**shown.absent, **absent})
+    if (stamp := stamped(connection, index + 1)) is not None:
+        # A time-stamp is of one checkpoint: that is the one to prove towards then.
+        size = taken_apart(stamp[0])[0].size
+        note, shown.members["timestamp.tsr"] = _with_all_signatures(connection, size), stamp[1]
+    else:
+        shown.absent["timestamp.tsr"] = "no authority has stamped a checkpoint since"
+    return Surroundings(size, note, shown.members, shown.absent)
 
 
 def write_bundle(
