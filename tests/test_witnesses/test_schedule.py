@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,12 +18,16 @@ from pydantic import ValidationError
 from adapters.witnesses import office as way_to
 from config.settings import ConfigurationError
 from config.witness import Witness
+from routes.listening import bind
+from routes.witness import serving
 from security.audit.checkpoint import Checkpoint, b64
 from security.audit.cosignature import Cosigner, WitnessKey, cosignatures
 from security.audit.reading import Filter
+from security.audit.witness import open_witness
 from security.audit.witnessed import Standing, note_standing, notes_of, standing, witnessed
+from sync import witnessing
 from sync.witnessing import Witnessing
-from tests.test_audit.audit_world import ORIGIN, World, a_world, evidence
+from tests.test_audit.audit_world import ORIGIN, World, a_signer, a_world, evidence
 from tests.test_witnesses.conftest import NAME, Office
 from tests.test_witnesses.logs import MemoryLog
 
@@ -361,3 +367,58 @@ async def test_cosignatures_of_all_witnesses_stand_under_one_checkpoint(
 def test_settings_of_each_kind(settings: dict[str, str], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Witness.model_validate(settings)
+
+
+async def test_a_process_that_died_with_the_lease_is_not_waited_for(local: World, office: Office) -> None:
+    await local.log.record(evidence())
+    code = "from sync.liveness import owner; print(owner())"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    soon = time.time_ns() // 1_000_000 + 200_000
+    for dead, size in ((False, 0), (True, 1)):
+        owner = said.decode().strip() if dead else "elsewhere:1:1:1"
+        held = {"lease_owner": owner, "lease_until": soon}
+        await local.storage.write(lambda connection, held=held: note_standing(connection, "one", **held))  # type: ignore[misc]
+        loop = shown_to(local, over_http(office))
+        await loop._safely()
+        await loop._office.close()
+        assert (await how(local)).size == size
+
+
+async def test_a_rotated_key_is_taken_where_the_witness_knows_it(local: World, tmp_path: Path) -> None:
+    new = a_signer(seed=b"n" * 32)
+    for logs, ending in (([a_signer()], "unknown-key"), ([a_signer(), new], None)):
+        witness = open_witness(tmp_path / f"of{len(logs)}", [each.verifier for each in logs], "w.example", "")
+        sock = bind("127.0.0.1:0")
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        async with serving(witness, sock):
+            settings = Witness(kind="http", url=url, key=witness.key.encode())
+            name = f"of{len(logs)}"
+            for signer in (a_signer(), new):
+                local.log.sign_with(signer)
+                await local.log.record(evidence())
+                loop = shown_to(local, settings, name)
+                await loop._safely()
+                await loop._office.close()
+            assert (await how(local, name)).trouble == ending
+        witness.close()
+
+
+async def test_a_witness_whose_clock_is_wrong_is_believed_and_told_of(
+    local: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(witnessing.log, "warning", lambda event, **facts: told.append((event, facts)))
+    key = Cosigner("witness.example/hasty", _OTHER._private)
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=key.sign(_text_of(await request.read()), int(time.time()) + 10_000))
+
+    await local.log.record(evidence())
+    async with liar(answer) as url:
+        loop = shown_to(local, Witness(kind="http", url=url, key=key.verifier.encode()))
+        await loop._safely()
+        await loop._office.close()
+    assert (await how(local)).size == 1
+    ((event, facts),) = told
+    assert (event, 9_900 < facts["ahead"] < 10_100) == ("witness-clock", True)
