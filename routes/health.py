@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ import structlog
 from aiohttp import web
 
 from config.metrics import CONTENT_TYPE, metrics, render
+from config.settings import Settings
 from routes.direct import Whole
+from storage.engine import directory_of
 
 log = structlog.get_logger()
 
@@ -40,16 +43,34 @@ class Check:
     probe: Callable[[], Awaitable[Verdict]]
 
 
-def free_space(directory: Path, reserve: int) -> Check:
-    """Return the check that warns below `reserve` bytes free where `directory` lies, before anything has to stop."""
+def volumes(settings: Settings) -> tuple[Path, ...]:
+    """Return where evidence is written here: the vault, and the database where that is a file."""
+    directory = directory_of(settings.storage.url)
+    return (settings.keys.vault,) if directory is None else (settings.keys.vault, directory)
+
+
+def least_free(directories: Sequence[Path]) -> int | None:
+    """Measure the free bytes of the fullest volume and show them as a metric; None where no directory is there."""
+    found = []
+    for directory in directories:
+        with suppress(FileNotFoundError):
+            facts = os.statvfs(directory)
+            found.append(facts.f_bavail * facts.f_frsize)
+    if not found:
+        return None
+    metrics().storage_free.set(min(found))
+    return min(found)
+
+
+def free_space(directories: Sequence[Path], reserve: int) -> Check:
+    """Return the check that warns below `reserve` bytes free on any of these volumes, before anything has to stop."""
 
     async def probe() -> Verdict:
-        facts = await asyncio.to_thread(os.statvfs, directory)
-        free = facts.f_bavail * facts.f_frsize
-        metrics().storage_free.set(free)
-        if free >= reserve:
+        free = await asyncio.to_thread(least_free, directories)
+        if free is None or free >= reserve:
             return Verdict(ok=True)
-        return Verdict(ok=True, hint=f"{free} bytes free, storage.reserve asks for {reserve}: make room on this volume")
+        found = f"{free} bytes free, storage.reserve asks for {reserve}"
+        return Verdict(ok=True, hint=f"{found}: make room where database and vault lie")
 
     return Check("disk", probe)
 

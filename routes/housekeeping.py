@@ -7,7 +7,6 @@ metrics, and deletes what only had to be remembered for a time.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,12 +21,13 @@ from sqlalchemy import Connection, delete, func, select
 from config.metrics import metrics
 from config.settings import Settings
 from routes.expiry import KINDS, WARN_DAYS, Expiry, advice, certificate_expiries, client_expiries, key_expiries
+from routes.health import least_free, volumes
 from routes.token_findings import token_expiries
 from security.assertions import USED, forgettable
 from security.audit.tables import HEAD
 from security.client_store import REVOKED_TOKENS
 from security.keys import KeyRing, KeysUnusable
-from storage.engine import Storage, directory_of
+from storage.engine import Storage
 from storage.errors import StorageError
 from sync import recall
 from sync.database import open_storage
@@ -117,12 +117,9 @@ class Housekeeper:
         )
 
     def _measure_space(self) -> None:
-        directory = directory_of(self._settings.storage.url)
-        if directory is None:
+        free = least_free(volumes(self._settings))
+        if free is None:
             return
-        facts = os.statvfs(directory)
-        free = facts.f_bavail * facts.f_frsize
-        metrics().storage_free.set(free)
         scarce = free < self._settings.storage.reserve
         if scarce and not self._scarce:
             log.warning("storage-scarce", free=free, reserve=self._settings.storage.reserve, hint="make room there")

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from adapters.portal import PORTAL
 from config.settings import Settings
 from routes.dossiers.views import shown_time
-from routes.health import Check, Verdict, free_space
+from routes.health import Check, Verdict, free_space, volumes
 from routes.witness_findings import troubled_witnesses
 from security.audit.reading import AuditReader, NoEntry
 from security.keys import KeyRing
 from security.registry import ClientRegistry
 from security.signature import utc_now
-from storage.engine import Storage, directory_of
+from storage.engine import Storage
 from sync.destinations import troubled
 
 # Clients are read every second; a revocation has to be in force within ten.
@@ -92,5 +92,4 @@ def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry:
         checks.append(Check("delivery", delivery))
     if settings.witness:
         checks.append(Check("witnesses", witnesses))
-    directory = directory_of(settings.storage.url)
-    return [*checks, free_space(directory, settings.storage.reserve)] if directory else checks
+    return [*checks, free_space(volumes(settings), settings.storage.reserve)]

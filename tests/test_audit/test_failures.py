@@ -8,12 +8,16 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import EvidenceUnavailable
+from schemas.ids import new_id
+from security.audit.entries import Evidence, instant
 from security.audit.log import AuditLog
+from security.audit.reading import Filter
 from security.audit.vault import Vault
 from security.audit.verification import verify
 from storage.sqlite import plain
@@ -90,6 +94,74 @@ async def test_torn_vault_write_is_not_trusted(
         with no_file_larger_than(slots.stat().st_size + 50), pytest.raises(EvidenceUnavailable):
             await world.log.record(evidence("001090123456"))
         await still_whole(world, 1)
+
+
+async def test_slot_half_written_by_a_crash_costs_that_slot_alone(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("security.audit.sealing.RESERVE", 1)
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await world.log.record(evidence("001090123456"))
+    slots = next((tmp_path / "vault").glob("2*.slots"))
+    with slots.open("ab") as file:
+        file.write(b"\x01torn")
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        assert (await world.reader.open(0)).subjects
+        await still_whole(world, 1)
+        assert (await world.reader.open(1)).subjects
+
+
+async def test_vault_on_a_volume_that_became_read_only(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("security.audit.sealing.RESERVE", 1)
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await world.log.record(evidence("001090123456"))
+        real, vault = os.open, str(tmp_path / "vault")
+
+        def read_only(path: object, flags: int, *rest: object, **more: object) -> int:
+            if str(path).startswith(vault) and flags & (os.O_WRONLY | os.O_RDWR):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return real(path, flags, *rest, **more)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", read_only)
+            with pytest.raises(EvidenceUnavailable):
+                await world.log.record(evidence("001090123456"))
+            # What has nothing to seal needs no vault, and is still recorded.
+            assert (await world.log.record(Evidence(new_id(), "admin", datetime.now(UTC)))).index == 1
+        await still_whole(world, 2)
+
+
+async def test_disk_that_fails_to_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.log.record(evidence("001090123456"))
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("security.audit.batch.complete", fail)
+        refused = await asyncio.gather(*(world.log.record(evidence()) for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(each, EvidenceUnavailable) for each in refused)
+    await still_whole(world, 1)
+
+
+async def test_clock_that_is_set_back_moves_no_entry(world: World) -> None:
+    """Indexes say what came first; times are what the clock said, and nothing is refused or changed for them."""
+    now = datetime.now(UTC)
+    times = [now, now - timedelta(hours=3), now - timedelta(days=40), now]
+    for place, at in enumerate(times):
+        assert (await world.log.record(evidence("001090123456", at=at))).index == place
+    found = await verify(world.storage, [world.signer.verifier], world.sealer)
+    assert found.valid, found
+    shown = [each.entry["at"] for each in await world.reader.entries(Filter())]
+    assert shown == [instant(at) for at in times]
+    # The period of a sealed row is that of its entry's time, so that it is found and erased with the others of then.
+    assert len(await world.reader.search("personal-number", "001090123456")) == 4
+    # Each period is whole for who asks by time.
+    assert [each.index for each in await world.reader.entries(Filter(before=now - timedelta(days=1)))] == [2]
+    older = await world.reader.consistency(1, 4)
+    assert older
 
 
 async def test_database_that_is_gone(sqlite_url: str, tmp_path: Path) -> None:

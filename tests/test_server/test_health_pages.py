@@ -70,7 +70,7 @@ async def test_a_check_that_breaks_or_hangs_is_a_finding(settings_with: Any, mon
 
 
 async def test_little_space_warns_and_stays_ready(settings_with: Any, tmp_path: Path) -> None:
-    async with healthy(settings_with(), free_space(tmp_path, 2**62)) as client:
+    async with healthy(settings_with(), free_space((tmp_path / "none", tmp_path), 2**62)) as client:
         answer = await client.get("/readyz")
         assert (answer.status, answer.json["status"]) == (200, "warning")
         assert "make room" in answer.json["checks"][0]["hint"]
@@ -78,7 +78,7 @@ async def test_little_space_warns_and_stays_ready(settings_with: Any, tmp_path: 
         assert scraped.headers["content-type"].startswith("text/plain; version=0.0.4")
         line = next(line for line in scraped.body.decode().splitlines() if line.startswith("lgsp_storage_free_bytes "))
         assert float(line.split()[1]) > 0
-    async with healthy(settings_with(), free_space(tmp_path, 0)) as client:
+    async with healthy(settings_with(), free_space((tmp_path,), 0)) as client:
         assert (await client.get("/readyz")).json["status"] == "ready"
 
 
