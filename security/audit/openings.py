@@ -3,7 +3,8 @@ vault, every row opens its entry and stands in the index."""
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -14,14 +15,32 @@ from security.audit.binding import b64, digest
 from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
 from security.audit.reading_rows import as_bytes, rows_of, total
-from security.audit.repeats import Told
+from security.audit.repeats import KIND, Told
 from security.audit.sealing import Sealer, Unopenable
 from security.audit.subjects import placed, taken_back
 from security.audit.tables import ENTRIES, OPENINGS, SUBJECTS
 from security.audit.vault import Destroyed, VaultDamaged
 
-_ID, _AT, _KIND = (REPEATED.index(name) for name in ("id", "at", "kind"))
+_ID, _AT = REPEATED.index("id"), REPEATED.index("at")
 _PERIOD = len("2026-11")
+
+
+# The kind of entry that records that another was made unopenable.
+REDACTION = "redaction"
+
+
+@dataclass(slots=True)
+class Page:
+    """Entries up to before `end` for which the side table counts: those with commitments and the redactions.
+
+    `bodies` are theirs; `archived` those of which only the hash is here, `unread` those that are no entries.
+    """
+
+    end: int = 0
+    entries: dict[int, Told] = field(default_factory=dict)
+    bodies: dict[int, bytes] = field(default_factory=dict)
+    archived: list[int] = field(default_factory=list)
+    unread: set[int] = field(default_factory=set)
 
 
 class OpeningsCheck:
@@ -33,18 +52,11 @@ class OpeningsCheck:
         self._live = frozenset(sealer.live_periods()) if sealer is not None else frozenset()
         self._seen = {OPENINGS: 0, SUBJECTS: 0}
 
-    def page(
-        self,
-        connection: Connection,
-        begin: int,
-        entries: Mapping[int, Told],
-        bodies: Mapping[int, bytes],
-        archived: Sequence[int] = (),
-    ) -> None:
-        """Look at the openings and index rows of these entries; of those that are `archived` only the rows are here."""
-        if not entries and not archived:
+    def page(self, connection: Connection, begin: int, page: Page) -> None:
+        """Look at the openings and index rows of these entries; of those that are archived only the rows are here."""
+        if begin == page.end:
             return
-        last = max([*entries, *archived])
+        last = page.end - 1
         columns = (OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot, OPENINGS.c.sealed, OPENINGS.c.redacted_by)
         stored = rows_of(connection, select(*columns).where(OPENINGS.c.idx.between(begin, last)))
         rows = {row[0]: row for row in stored}
@@ -56,20 +68,23 @@ class OpeningsCheck:
             tags.setdefault(index, []).append(tag)
         self._seen[OPENINGS] += len(rows)
         self._seen[SUBJECTS] += len(index_rows)
-        for index in archived:
+        for index in page.archived:
             if index in rows and (what := self._flaw_of_archived(connection, rows[index][3], rows[index][4], index)):
                 self._findings.add(index, index, what)
-        for index, entry in entries.items():
-            if entry.repeated[_KIND] == "redaction":
-                self._redaction(connection, index, entry, bodies[index])
+        for index, entry in page.entries.items():
+            if entry.repeated[KIND] == REDACTION:
+                self._redaction(connection, index, entry, page.bodies[index])
             row = rows.get(index)
             if row is None:
-                if entry.committed or index in tags:
+                if entry.committed:
                     self._findings.add(index, index, "what opens the entry is missing and no redaction says why")
             elif what := self._flaw(connection, entry, row, tags.get(index, [])):
                 self._findings.add(index, index, what)
             elif self._sealer is not None and row[4] is None and row[1] in self._live:
-                self._opened(self._sealer, row, json.loads(bodies[index]), tags.get(index, []))
+                self._opened(self._sealer, row, json.loads(page.bodies[index]), tags.get(index, []))
+        committed = {index for index, entry in page.entries.items() if entry.committed}
+        for index in (rows.keys() | tags.keys()) - committed - page.unread - set(page.archived):
+            self._findings.add(index, index, "there is an opening or an index row for an entry without commitments")
 
     def end(self, connection: Connection, size: int) -> None:
         """Find rows that belong to no entry."""
@@ -82,7 +97,7 @@ class OpeningsCheck:
         """What is wrong with the opening of an entry, as far as its row shows."""
         index, period, slot, sealed, redacted_by = row
         if not entry.committed:
-            return "there is an opening for an entry without commitments"
+            return None
         if period != str(entry.repeated[_AT])[:_PERIOD] or (entry.slot is not None and slot != entry.slot):
             return "the opening names another key than the entry"
         if redacted_by is not None and not self._recorded(connection, index, redacted_by):
@@ -109,7 +124,7 @@ class OpeningsCheck:
     def _recorded(self, connection: Connection, index: int, redaction: object) -> bool:
         if not (isinstance(redaction, str) and redaction.isascii()):
             return False
-        recorded = select(ENTRIES.c.body).where(ENTRIES.c.id == redaction, ENTRIES.c.kind == "redaction")
+        recorded = select(ENTRIES.c.body).where(ENTRIES.c.id == redaction, ENTRIES.c.kind == REDACTION)
         found = rows_of(connection, recorded)
         return bool(found) and _redacts(as_bytes(found[0][0])) == index
 

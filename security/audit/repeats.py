@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from security.audit.batch import columns
+from security.audit.batch import REPEATED, columns
 from security.audit.binding import MEMBER
 
 # In an entry without a backslash each quotation mark begins or ends a string. A bracket inside a string ends one of
@@ -47,6 +47,10 @@ _OBJECTS = (3, 5)
 _NOTHING = (None, None, None)
 
 
+# Where the kind stands in what a row repeats.
+KIND = REPEATED.index("kind")
+
+
 class Told(NamedTuple):
     """What one entry says: its repeated columns, whether anything opens it, and the hash and the slot of that.
 
@@ -63,7 +67,10 @@ def told(body: bytes) -> Told:
     """Read an entry; raises ValueError for what is none."""
     found = _ENTRY(body.decode()) if b"\\" not in body else None
     # An object within one of these would end it too early.
-    if found is None or any(each and each.count("{") != 1 for each in found.group(*_OBJECTS)):
+    if found is None:
+        return _parsed(json.loads(body))
+    commitments, details = found.group(*_OBJECTS)
+    if (commitments and commitments.count("{") != 1) or (details and details.count("{") != 1):
         return _parsed(json.loads(body))
     slot = found[_SLOT]
     committed = found.group(*_COMMITTED) != _NOTHING

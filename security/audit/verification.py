@@ -5,7 +5,6 @@ is not an older, consistent copy) is the business of a witness.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -13,11 +12,12 @@ from sqlalchemy import Connection, func, select
 from security.audit.archive_check import on_record
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened
 from security.audit.findings import Findings
+from security.audit.growing import Complete, Growing
 from security.audit.merkle import HASH_SIZE, Frontier, leaf_hash
-from security.audit.openings import OpeningsCheck
+from security.audit.openings import REDACTION, OpeningsCheck, Page
 from security.audit.originals import original_leaves
 from security.audit.reading_rows import as_bytes, as_number, rows_of, total
-from security.audit.repeats import Told, told
+from security.audit.repeats import KIND, told
 from security.audit.sealing import Sealer
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, TILES
 from security.audit.tiles import HEIGHT, WIDTH
@@ -46,8 +46,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
         while highest is not None and begin <= highest and not tree.stopped:
 
             def look(connection: Connection, begin: int = begin) -> None:
-                entries, bodies = tree.page(connection, begin)
-                openings.page(connection, begin, entries, bodies, tree.only_hashes)
+                openings.page(connection, begin, tree.page(connection, begin))
 
             await run(look)
             begin += PAGE
@@ -69,55 +68,53 @@ class _TreeCheck:
 
     def __init__(self, findings: Findings, keys: Sequence[VerifierKey]) -> None:
         self.stopped = False
-        # Entries before `archived` may be empty; those of the last page of which only the hash is here.
+        # Entries before it may be empty.
         self.archived = 0
-        self.only_hashes: list[int] = []
         self._findings = findings
         self._keys = keys
-        self._tree = Frontier()
+        self._tree = Growing()
         # The tree of the last checkpoint that holds, and the first that does not.
         self._proven = Frontier()
         self._diverged: tuple[int, bytes] | None = None
-        self._levels: list[list[bytes]] = [[]]
 
-    def page(self, connection: Connection, begin: int) -> tuple[dict[int, Told], dict[int, bytes]]:
-        """Look at the entries [begin, begin + PAGE) with their checkpoints; return those that could be read."""
+    def page(self, connection: Connection, begin: int) -> Page:
+        """Look at the entries [begin, begin + PAGE) with their checkpoints; return what the side table is to hold."""
         end = begin + PAGE
         rows = rows_of(
             connection, select(ENTRIES).where(ENTRIES.c.idx >= begin, ENTRIES.c.idx < end).order_by(ENTRIES.c.idx)
         )
         signed = select(CHECKPOINTS).where(CHECKPOINTS.c.size > begin, CHECKPOINTS.c.size <= end)
         notes: dict[int, str] = dict(rows_of(connection, signed))
-        entries: dict[int, Told] = {}
-        bodies: dict[int, bytes] = {}
-        tree, self.only_hashes = self._tree, []
-        for index, leaf, body, *repeated in rows:
-            if index != tree.size:
-                if index < tree.size:
+        tree, size, page = self._tree, self._tree.size, Page()
+        for row in rows:
+            index, leaf, body = row[:3]
+            if index != size:
+                if index < size:
                     self._findings.add(index, index, "there are two entries of this number")
                     continue
                 break
             if body == b"" and index < self.archived:
                 # What its file holds to; checkpoints and tiles hold the hash to the tree.
-                self.only_hashes.append(index)
-                self._grow(connection, as_bytes(leaf))
+                page.archived.append(index)
+                tree.leaves.append(as_bytes(leaf))
             else:
-                entry = self._entry(index, leaf, body, repeated)
-                if entry is not None:
-                    entries[index], bodies[index] = entry, body
-                self._grow(connection, leaf_hash(as_bytes(body)))
-            if (note := notes.get(tree.size)) is not None:
-                self._checkpoint(tree.size, note)
-        following = select(func.min(ENTRIES.c.idx)).where(ENTRIES.c.idx >= tree.size)
-        if tree.size < end and (found := connection.execute(following).scalar()) is not None:
-            self._gap(max(found, tree.size + 1))
-        self._findings.entries = tree.size
-        return entries, bodies
+                tree.leaves.append(self._entry(row, page))
+            size += 1
+            if len(tree.leaves) == WIDTH:
+                for tile in tree.complete():
+                    self._tile(connection, tile)
+            if (note := notes.get(size)) is not None:
+                self._checkpoint(size, note)
+        following = select(func.min(ENTRIES.c.idx)).where(ENTRIES.c.idx >= size)
+        if size < end and (found := connection.execute(following).scalar()) is not None:
+            self._gap(max(found, size + 1))
+        self._findings.entries = page.end = size
+        return page
 
     def end(self, connection: Connection) -> None:
         """Compare what stands outside the entries with what they gave."""
-        findings, size = self._findings, self._tree.size
-        findings.root = self._tree.root()
+        findings, tree = self._findings, self._tree.tree()
+        size, findings.root = tree.size, tree.root()
         heads = rows_of(connection, select(HEAD.c.id, HEAD.c.size, HEAD.c.frontier).order_by(HEAD.c.id))
         _, stated, frontier = heads[0] if heads else (1, 0, b"")
         stated = as_number(stated)
@@ -126,7 +123,7 @@ class _TreeCheck:
             findings.add(
                 max(min(stated, size), 0), max(stated, size) - 1, f"the head says {stated} entries, there are {size}"
             )
-        elif frontier != self._tree.encode() and self._diverged is None:
+        elif frontier != tree.encode() and self._diverged is None:
             findings.add(size, size, "the head does not belong to these entries")
         if [head[0] for head in heads] not in ([], [1]):
             findings.add(size, size, "there must be one head, of number 1")
@@ -164,48 +161,43 @@ class _TreeCheck:
         self._findings.add(size, following - 1, what)
         self.stopped = True
 
-    def _entry(self, index: int, leaf: Any, body: Any, repeated: list[Any]) -> Told | None:
-        if leaf_hash(as_bytes(body)) != leaf:
+    def _entry(self, row: tuple[Any, ...], page: Page) -> bytes:
+        """Compare an entry with what its row says of it; return its leaf hash."""
+        index, body = row[0], row[2]
+        if type(body) is not bytes:
+            body = b""
+        leaf = leaf_hash(body)
+        if leaf != row[1]:
             self._findings.add(index, index, "the entry does not hash to its leaf")
         try:
-            entry = told(as_bytes(body))
+            entry = told(body)
         except ValueError:
             self._findings.add(index, index, "the entry cannot be read")
-            return None
-        if entry.repeated != tuple(repeated):
+            page.unread.add(index)
+            return leaf
+        if entry.repeated != row[3:]:
             self._findings.add(index, index, "the columns of the row do not repeat the entry")
-        return entry
+        if entry.committed or entry.repeated[KIND] == REDACTION:
+            page.entries[index] = entry
+            page.bodies[index] = body
+        return leaf
 
-    def _grow(self, connection: Connection, leaf: bytes) -> None:
-        self._tree.append(leaf)
-        level, grown = 0, leaf
-        while True:
-            if level == len(self._levels):
-                self._levels.append([])
-            hashes = self._levels[level]
-            hashes.append(grown)
-            if len(hashes) < WIDTH:
-                return
-            grown = _root(hashes)
-            self._tile(connection, level, (self._tree.size >> (HEIGHT * (level + 1))) - 1, hashes, grown)
-            self._levels[level] = []
-            level += 1
-
-    def _tile(self, connection: Connection, level: int, number: int, hashes: list[bytes], root: bytes) -> None:
-        step = 1 << (HEIGHT * level)
-        first, last = number * WIDTH * step, (number + 1) * WIDTH * step - 1
-        wanted = select(TILES.c.hashes, TILES.c.root).where(TILES.c.level == level, TILES.c.number == number)
+    def _tile(self, connection: Connection, tile: Complete) -> None:
+        step = 1 << (HEIGHT * tile.level)
+        first, last = tile.number * WIDTH * step, (tile.number + 1) * WIDTH * step - 1
+        wanted = select(TILES.c.hashes, TILES.c.root).where(TILES.c.level == tile.level, TILES.c.number == tile.number)
         stored = rows_of(connection, wanted)
         if not stored:
-            self._findings.add(first, last, f"tile {level}/{number} is missing")
+            self._findings.add(first, last, f"tile {tile.level}/{tile.number} is missing")
             return
         there, said = as_bytes(stored[0][0]), stored[0][1]
-        if there != b"".join(hashes):
-            parts = (there[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(WIDTH))
-            wrong = [first + at * step for at, part in enumerate(parts) if part != hashes[at]] or [last]
-            self._findings.add(wrong[0], wrong[0] + step - 1, f"the entries and tile {level}/{number} differ")
-        elif said != root:
-            self._findings.add(first, last, f"the root of tile {level}/{number} is wrong")
+        if there != tile.hashes:
+            parts = range(0, WIDTH * HASH_SIZE, HASH_SIZE)
+            wrong = [part for part in parts if there[part : part + HASH_SIZE] != tile.hashes[part : part + HASH_SIZE]]
+            begin = first + wrong[0] // HASH_SIZE * step if wrong else last
+            self._findings.add(begin, begin + step - 1, f"the entries and tile {tile.level}/{tile.number} differ")
+        elif said != tile.root:
+            self._findings.add(first, last, f"the root of tile {tile.level}/{tile.number} is wrong")
 
     def _checkpoint(self, size: int, note: str) -> None:
         self._findings.checkpoints += 1
@@ -222,15 +214,8 @@ class _TreeCheck:
         if self._diverged is not None:
             # Every later tree contains the one that differed: further checkpoints would only repeat the finding.
             return
-        if checkpoint.root == self._tree.root():
-            self._proven = Frontier(size, self._tree.hashes)
+        tree = self._tree.tree()
+        if checkpoint.root == tree.root():
+            self._proven = tree
         else:
             self._diverged = (size, checkpoint.root)
-
-
-def _root(hashes: Sequence[bytes]) -> bytes:
-    """The root of a complete tile."""
-    while len(hashes) > 1:
-        pairs = zip(hashes[::2], hashes[1::2], strict=True)
-        hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-    return hashes[0]
