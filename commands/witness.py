@@ -57,6 +57,7 @@ def witness(
             fail(f"{state}: what was cosigned cannot be read: {failure}")
         listening = bind(listen)
     host, port = listening.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
     # Only for whoever starts it; the log goes on standard error.
     typer.echo(opened.key.encode())
     typer.echo(f"http://{host}:{port}")

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from sqlalchemy import create_engine
 from typer.testing import CliRunner
 
@@ -170,3 +171,26 @@ def test_witnesses_that_contradict_each_other_are_told(tmp_path: Path) -> None:
         "one and two",
         "the log ends at 0 entries, and one, two",
     ]
+
+
+@pytest.mark.parametrize("status", [404, 400, 405])
+async def test_a_witness_of_others_shows_its_newest(site: Site, status: int) -> None:
+    await site.grow(3)
+    witness, asked = site.witness, []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        if request.path.endswith("/checkpoints"):
+            return web.Response(status=status)
+        return web.Response(text=witness.newest("lgsp.example/log"))
+
+    app = web.Application()
+    app.router.add_get("/some/where/{rest:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/some/where"
+    code, shown = await site.verify("--against", url)
+    await runner.cleanup()
+    assert (code, shown["against"][0]["agrees_up_to"]) == (0, 3)  # type: ignore[index]
+    assert [path.rpartition("/")[2] for path in asked] == ["checkpoints", "checkpoint"]
