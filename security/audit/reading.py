@@ -6,18 +6,21 @@ Reading needs no private key; finding a subject and opening an entry need the va
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from pathlib import Path
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
 
 from security.audit.archived import InArchive as InArchive
 from security.audit.archived import NoEntry as NoEntry
-from security.audit.archived import file_of
+from security.audit.archived import Part, parts
 from security.audit.batch import REPEATED, current_checkpoint
 from security.audit.entries import Secrets, instant
-from security.audit.merkle import consistency_proof, inclusion_proof
+from security.audit.export_reading import ExportDamaged, bodies
+from security.audit.merkle import consistency_proof, inclusion_proof, leaf_hash
 from security.audit.sealing import Sealer
 from security.audit.subjects import indexes
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS
@@ -33,15 +36,21 @@ PAGE = 500
 class Recorded:
     """One entry as it stands: its number, its exact canonical bytes, its leaf hash, and whether it was redacted.
 
-    Of an entry that was archived `body` is empty: `file` names where it is, `outline` has what its row repeats of it.
+    Of an entry in an archive that is not at hand `body` is empty: `file` names where it is, `outline` has what its row
+    repeats of it.
     """
 
     index: int
     body: bytes
     leaf: bytes
     redacted: bool
-    file: str | None = None
+    part: Part | None = None
     outline: Mapping[str, object] | None = None
+
+    @property
+    def file(self) -> str | None:
+        """The archive that the entry is in, where it is not here."""
+        return self.part.file if self.part is not None else None
 
     @property
     def entry(self) -> dict[str, object]:
@@ -82,9 +91,10 @@ class Proof:
 class AuditReader:
     """Reads one log. Raises `StorageUnavailable` when the database does not answer, `NoEntry` for what is not there."""
 
-    def __init__(self, storage: Storage, sealer: Sealer | None = None) -> None:
+    def __init__(self, storage: Storage, sealer: Sealer | None = None, archives: Path | None = None) -> None:
         self._storage = storage
         self._sealer = sealer
+        self._archives = archives
 
     def open_with(self, sealer: Sealer) -> None:
         """Go on with rotated master keys."""
@@ -145,8 +155,15 @@ class AuditReader:
 
     async def entries(self, chosen: Filter, *, after: int = -1, limit: int = 50) -> list[Recorded]:
         """Up to `limit` entries that match, in order, behind entry `after`: the index of the last is the cursor."""
-        query = _filtered(chosen).where(ENTRIES.c.idx > after).order_by(ENTRIES.c.idx).limit(min(limit, PAGE))
-        return await self._listed(query)
+        begin: ColumnElement[bool] = ENTRIES.c.idx > after
+        if chosen.since is not None and chosen.before is None and after < 0:
+            # What is recent is found by the index of times alone; the sum keeps SQLite from going through the log.
+            first = select(func.min(ENTRIES.c.idx + literal_column("0"))).where(ENTRIES.c.at >= instant(chosen.since))
+            begin = ENTRIES.c.idx >= first.scalar_subquery()
+        query = _filtered(chosen).where(begin).order_by(ENTRIES.c.idx)
+        # SQLite plans by a limit only where it stands in the text: a day of a long log by its times, not from `after`.
+        most: ColumnElement[int] = literal_column(str(min(limit, PAGE)))
+        return await self._listed(query.limit(most))
 
     async def search(
         self,
@@ -174,7 +191,7 @@ class AuditReader:
                 last = page[-1]
             return found[:most]
 
-        return await self._storage.read(look)
+        return await self._whole(await self._storage.read(look))
 
     async def open(self, index: int) -> Secrets:
         """Decrypt what opens an entry. Raises NoEntry (none, or redacted), `Unopenable`, `VaultDamaged`.
@@ -228,7 +245,17 @@ class AuditReader:
         return await self._storage.read(look)
 
     async def _listed(self, query: Select[tuple[int, bytes, bytes, str | None]]) -> list[Recorded]:
-        return await self._storage.read(lambda connection: _recorded(connection, query))
+        return await self._whole(await self._storage.read(lambda connection: _recorded(connection, query)))
+
+    async def _whole(self, found: list[Recorded]) -> list[Recorded]:
+        """Take archived entries out of the archives that are at hand; what does not hash to its leaf is not taken."""
+        wanted: dict[str, dict[int, int]] = {}
+        for place, each in enumerate(found):
+            if each.part is not None:
+                wanted.setdefault(each.part.file, {})[each.index - each.part.first] = place
+        if self._archives is None or not wanted:
+            return found
+        return await asyncio.to_thread(_from_archives, self._archives, wanted, found)
 
     def _vault(self) -> Sealer:
         if self._sealer is None:
@@ -247,21 +274,41 @@ _EQUALITIES: Sequence[str] = tuple(each.name for each in fields(Filter) if each.
 
 
 def _recorded(connection: Connection, query: Select[tuple[int, bytes, bytes, str | None]]) -> list[Recorded]:
-    rows = connection.execute(query)
-    return [_as_it_stands(connection, row) for row in rows.all()]
+    rows = connection.execute(query).all()
+    gone = _outlines(connection, [row.idx for row in rows if not row.body])
+    return [Recorded(row.idx, row.body, row.leaf, row.redacted_by is not None, *gone.get(row.idx, ())) for row in rows]
 
 
-def _as_it_stands(connection: Connection, row: Any) -> Recorded:
-    redacted = row.redacted_by is not None
-    if row.body or (file := file_of(connection, row.idx)) is None:
-        return Recorded(row.idx, row.body, row.leaf, redacted)
-    repeated = connection.execute(select(*(ENTRIES.c[name] for name in REPEATED)).where(ENTRIES.c.idx == row.idx)).one()
-    told = zip(REPEATED, repeated, strict=True)
-    outline: dict[str, object] = {name: value for name, value in told if value is not None}
-    for name, member in (("client", "caller"), ("outcome", "outcome")):
-        if name in outline:
-            outline[member] = {"client" if name == "client" else "code": outline.pop(name)}
-    return Recorded(row.idx, row.body, row.leaf, redacted, file, outline)
+def _outlines(connection: Connection, indexes: Sequence[int]) -> dict[int, tuple[Part, dict[str, object]]]:
+    """For each entry in an archive which one it is, and its outline."""
+    held = parts(connection) if indexes else []
+    if not held:
+        return {}
+    repeated = select(ENTRIES.c.idx, *(ENTRIES.c[name] for name in REPEATED)).where(ENTRIES.c.idx.in_(indexes))
+    found = {}
+    for index, *values in connection.execute(repeated):
+        part = next((each for each in held if each.first <= index < each.last), None)
+        if part is not None:
+            found[index] = part, _outline(values)
+    return found
+
+
+def _outline(values: Sequence[object]) -> dict[str, object]:
+    told = {name: value for name, value in zip(REPEATED, values, strict=True) if value is not None}
+    for name, member, inner in (("client", "caller", "client"), ("outcome", "outcome", "code")):
+        if name in told:
+            told[member] = {inner: told.pop(name)}
+    return told
+
+
+def _from_archives(directory: Path, wanted: Mapping[str, Mapping[int, int]], found: list[Recorded]) -> list[Recorded]:
+    for file, places in wanted.items():
+        # An archive that is elsewhere, or damaged, is said to be where the entry is.
+        with suppress(OSError, ExportDamaged):
+            for line, body in enumerate(islice(bodies(directory / file), max(places) + 1)):
+                if line in places and leaf_hash(body) == (each := found[places[line]]).leaf:
+                    found[places[line]] = Recorded(each.index, body, each.leaf, each.redacted)
+    return found
 
 
 def _filtered(chosen: Filter) -> Select[tuple[int, bytes, bytes, str | None]]:
