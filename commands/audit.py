@@ -114,14 +114,14 @@ def show_entries(
 ) -> None:
     """Show entries as they were recorded; that they were read is recorded too."""
     from commands.desk import desk
-    from security.audit.reading import AuditReader, Filter, NoEntry, Recorded
+    from security.audit.reading import Filter, NoEntry, Recorded
 
     if sum(choice is not None for choice in (index, request_id, last)) != 1:
         fail("name one of INDEX, --request-id or --last", 2)
 
     async def work() -> list[Recorded]:
         async with desk(config) as at:
-            reader = AuditReader(at.storage)
+            reader = at.reader()
             if index is not None:
                 found = [await reader.show(index)]
             elif last is not None:

@@ -70,8 +70,9 @@ class Desk:
         return receipt.index
 
     def reader(self) -> AuditReader:
-        """Return what reads the log and opens its entries."""
-        return AuditReader(self.storage, open_sealer(self.keys, self.settings.keys.vault))
+        """Return what reads the log and opens its entries, those in archives that are at hand included."""
+        sealer = open_sealer(self.keys, self.settings.keys.vault)
+        return AuditReader(self.storage, sealer, self.settings.audit.archives)
 
 
 def evidence(kind: Kind, action: str, by: str, details: Mapping[str, JSON]) -> Evidence:

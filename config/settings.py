@@ -93,12 +93,14 @@ class Audit(Section):
 
     `public_requests_per_minute` is how often one address may fetch checkpoints, keys, tiles and consistency proofs,
     `keep_days` for how long entries stay in the database at least before they may be archived: answers to repeated
-    pushes and the reconciliation of past days are made of them.
+    pushes and the reconciliation of past days are made of them. `archives` is where the files lie that it wrote, or
+    copies of them: entries are read from there.
     """
 
     anonymous_entries_per_minute: int = Field(default=60, ge=1)
     public_requests_per_minute: int = Field(default=1200, ge=1)
     keep_days: int = Field(default=400, ge=40)
+    archives: FilePath | None = None
 
 
 class Timeout(Section):

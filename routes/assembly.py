@@ -190,7 +190,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         passed = stages(trail, limiter, counted_once(remembered), retried(breakers, endpoints))
         handler = compose(passed, dispatch(codecs, links, revocation.settle))
         assertions = Assertions(registry, UsedAssertions(storage), audiences)
-        reader = AuditReader(storage, open_sealer(keys, settings.keys.vault))
+        reader = AuditReader(storage, open_sealer(keys, settings.keys.vault), settings.audit.archives)
         yield Gateway(
             settings,
             databases,

@@ -49,17 +49,16 @@ def parts(connection: Connection) -> list[Part]:
     return [_part(row) for row in connection.execute(select(ARCHIVED).order_by(ARCHIVED.c.first))]
 
 
-def file_of(connection: Connection, index: int) -> str | None:
-    """Name the archive that an entry lies in; None where it lies in none."""
-    query = select(ARCHIVED.c.file).where(ARCHIVED.c.first <= index, ARCHIVED.c.last > index)
-    return connection.execute(query).scalar()
-
-
 def all_here(connection: Connection, first: int, bodies: Sequence[bytes]) -> None:
     """Raise InArchive where one of these entries from `first` on lies in an archive."""
-    for place, body in enumerate(bodies):
-        if not body and (file := file_of(connection, first + place)) is not None:
-            raise InArchive(first + place, file)
+    gone = next((first + place for place, body in enumerate(bodies) if not body), None)
+    if gone is not None and (part := _part_of(connection, gone)) is not None:
+        raise InArchive(gone, part.file)
+
+
+def _part_of(connection: Connection, index: int) -> Part | None:
+    row = connection.execute(select(ARCHIVED).where(ARCHIVED.c.first <= index, ARCHIVED.c.last > index)).first()
+    return None if row is None else _part(row)
 
 
 def _part(row: Any) -> Part:

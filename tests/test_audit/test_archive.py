@@ -21,7 +21,7 @@ from security.audit.entries import Evidence
 from security.audit.export import write_export
 from security.audit.export_reading import ExportDamaged, bodies, examine
 from security.audit.merkle import is_consistent, is_included
-from security.audit.reading import Filter, NoEntry
+from security.audit.reading import AuditReader, Filter, NoEntry
 from security.audit.redaction import redact
 from security.audit.tables import ARCHIVED, ENTRIES, OPENINGS
 from security.audit.tiles import bundle
@@ -101,6 +101,19 @@ async def test_bodies_move_and_everything_else_goes_on(world: World, shelf: Path
     assert is_included(7, proof.size, before.leaf, proof.path, signed.root)
     assert is_consistent(old.size, old.root, signed.size, signed.root, await world.reader.consistency(320, proof.size))
     assert (await world.reader.open(7)).subjects == (("personal-number", LAN),)
+    # With the files at hand they are read from there, if they are what the tree has.
+    at_hand = AuditReader(world.storage, world.sealer, shelf)
+    assert await at_hand.show(7) == before
+    both = await at_hand.search("personal-number", LAN, limit=500)
+    assert [each.file for each in both] == [None] * 320
+    assert [sha256(b"\x00" + each.body).digest() for each in both] == [each.leaf for each in both]
+    (shelf / "audit-0-120.zip").rename(shelf / "elsewhere.zip")
+    (shelf / "audit-120-240.zip").rename(shelf / "audit-0-120.zip")
+    with pytest.raises(InArchive):
+        await at_hand.show(7)
+    assert (await at_hand.show(250)).body
+    (shelf / "audit-0-120.zip").rename(shelf / "audit-120-240.zip")
+    (shelf / "elsewhere.zip").rename(shelf / "audit-0-120.zip")
     with (shelf / "x").open("w+b") as out, pytest.raises(InArchive):
         await write_export(world.storage, [world.signer.verifier], out)
     (shelf / "x").unlink()

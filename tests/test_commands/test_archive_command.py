@@ -71,6 +71,16 @@ def test_a_period_is_moved_and_the_rest_holds(at: tuple[str, str], tmp_path: Pat
     assert told == ["audit-0-10.zip"] * 10 + [None] * 5
     assert quick("audit", "archive", "--before", "2024-05-04", "--out", str(shelf), *at).stdout.startswith("nothing")
 
+    asked = ("--subject-file", str(person), "--from", "2024-05-01", "--to", "2024-05-30", "--reason", "inspection")
+    report = quick("audit", "report", *asked, "--out", str(tmp_path / "no.zip"), *at)
+    assert report.exit_code == 1
+    assert "audit-0-10.zip" in report.stderr
+    config = Path(at[1])
+    config.write_text(config.read_text(encoding="utf-8") + '[audit]\narchives = "shelf"\n', encoding="utf-8")
+    assert printed("audit", "show", "3", *at)[0]["entry"]["kind"] == "exchange"
+    assert quick("audit", "report", *asked, "--out", str(tmp_path / "report.zip"), *at).exit_code == 0
+    assert quick("audit", "bundle", "3", "--out", str(tmp_path / "bundle.zip"), *at).exit_code == 0
+
 
 def test_what_is_still_needed_is_kept_and_nothing_is_moved_into_nowhere(at: tuple[str, str], tmp_path: Path) -> None:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
