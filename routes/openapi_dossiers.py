@@ -89,8 +89,8 @@ def operation(
 
 
 def _put(public_url: str) -> dict[str, Any]:
-    about = {"code": TEXT, "version": INTEGER, "delivery": NULLABLE, "result": _RESULT, "receipt": _receipt()}
-    body = closed(about)
+    about = {"code": TEXT, "version": INTEGER, "delivery": NULLABLE, "result": _RESULT, "reason": NULLABLE}
+    body = closed(about | {"receipt": _receipt()})
     return operation(
         "putDossier",
         "Đăng ký hoặc sửa hồ sơ",

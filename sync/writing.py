@@ -178,7 +178,9 @@ class GroupOfPushes:
         queues.told[push.code] = said_of(body)
         group.newest[push.code] = Version(push.code, dossier.version, index, push.event_id, push.body_tag)
         group.version_rows.append(self._version_row(push, body, dossier.version, index))
-        return Accepted("accepted", None, push.event_id, 201 if first else 200, dossier.version)
+        # What is adopted is not sent: its event stands in no queue.
+        result = _RESULTS.get(event.state, event.state) if body.deliver else "accepted"
+        return Accepted(result, event.reason, push.event_id, 201 if first else 200, dossier.version)
 
     def _own(self, dossier: Dossier, push: Push, body: DossierBody) -> None:
         dossier.standing = "registered" if body.deliver else "adopted"

@@ -85,7 +85,8 @@ async def registered(
     taken = await intake.take_one(request_id, intake.prepare(caller, code, key, body))
     count(door, [taken])
     delivery = taken.event_id if body.deliver else None
-    return {"code": code, "version": taken.version, "delivery": delivery, "result": taken.result}, taken
+    about = {"code": code, "version": taken.version, "delivery": delivery}
+    return about | {"result": taken.result, "reason": taken.reason}, taken
 
 
 async def pushed(

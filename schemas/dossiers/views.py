@@ -40,6 +40,7 @@ class Registered(Taken):
     """What became of a dossier (kết quả đăng ký)."""
 
     version: int | None = said("Phiên bản", "Number of the version, from 1", required=True)
+    reason: str | None = said("Lý do", "Why an amendment waits", required=True)
 
 
 class Pushed(Taken):

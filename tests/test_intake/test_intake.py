@@ -77,6 +77,8 @@ async def test_a_missing_sequence_holds_back_what_follows_until_it_comes(desk: D
     assert (third.result, third.reason) == ("waiting", "gap")
     behind = await desk.push(a_status("10"))
     assert (behind.result, behind.reason) == ("waiting", "behind-gap")
+    amended = await desk.put(a_dossier(summary="Khác"))
+    assert (amended.result, amended.reason, amended.status) == ("waiting", "behind-gap", 200)
     other = await desk.push(a_status("4", sequence=1), code=OTHER_CODE)
     assert other.reason == "unregistered"
     await desk.push(a_status("2", sequence=1))
