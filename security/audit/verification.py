@@ -23,7 +23,7 @@ from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, TILES
 from security.audit.tiles import HEIGHT, WIDTH
 from storage.engine import Storage
 
-PAGE = 4 * WIDTH
+PAGE = 16 * WIDTH
 # Three lines, an empty one and the signature of the log: cosignatures of witnesses are kept elsewhere.
 _NOTE_LINES = 5
 
@@ -85,6 +85,10 @@ class _TreeCheck:
         )
         signed = select(CHECKPOINTS).where(CHECKPOINTS.c.size > begin, CHECKPOINTS.c.size <= end)
         notes: dict[int, str] = dict(rows_of(connection, signed))
+        lowest = select(TILES.c.number, TILES.c.hashes, TILES.c.root).where(
+            TILES.c.level == 0, TILES.c.number >= begin // WIDTH, TILES.c.number < end // WIDTH
+        )
+        tiles = {number: rest for number, *rest in rows_of(connection, lowest)}
         tree, size, page = self._tree, self._tree.size, Page()
         for row in rows:
             index, leaf, body = row[:3]
@@ -102,7 +106,7 @@ class _TreeCheck:
             size += 1
             if len(tree.leaves) == WIDTH:
                 for tile in tree.complete():
-                    self._tile(connection, tile)
+                    self._tile(tile, tiles.get(tile.number) if tile.level == 0 else _stored(connection, tile))
             if (note := notes.get(size)) is not None:
                 self._checkpoint(size, note)
         following = select(func.min(ENTRIES.c.idx)).where(ENTRIES.c.idx >= size)
@@ -182,15 +186,13 @@ class _TreeCheck:
             page.bodies[index] = body
         return leaf
 
-    def _tile(self, connection: Connection, tile: Complete) -> None:
+    def _tile(self, tile: Complete, stored: Sequence[Any] | None) -> None:
         step = 1 << (HEIGHT * tile.level)
         first, last = tile.number * WIDTH * step, (tile.number + 1) * WIDTH * step - 1
-        wanted = select(TILES.c.hashes, TILES.c.root).where(TILES.c.level == tile.level, TILES.c.number == tile.number)
-        stored = rows_of(connection, wanted)
-        if not stored:
+        if stored is None:
             self._findings.add(first, last, f"tile {tile.level}/{tile.number} is missing")
             return
-        there, said = as_bytes(stored[0][0]), stored[0][1]
+        there, said = as_bytes(stored[0]), stored[1]
         if there != tile.hashes:
             parts = range(0, WIDTH * HASH_SIZE, HASH_SIZE)
             wrong = [part for part in parts if there[part : part + HASH_SIZE] != tile.hashes[part : part + HASH_SIZE]]
@@ -219,3 +221,8 @@ class _TreeCheck:
             self._proven = tree
         else:
             self._diverged = (size, checkpoint.root)
+
+
+def _stored(connection: Connection, tile: Complete) -> Sequence[Any] | None:
+    wanted = select(TILES.c.hashes, TILES.c.root).where(TILES.c.level == tile.level, TILES.c.number == tile.number)
+    return next(iter(rows_of(connection, wanted)), None)
