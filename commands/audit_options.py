@@ -65,23 +65,13 @@ def _beginning(path: Path) -> bytes:
 
 
 def instant_of(text: str | None, option: str, *, end: bool = False) -> datetime | None:
-    """Read a day in Vietnam (its begin, or the begin of the next one) or a time with zone; else it is wrong use."""
-    from datetime import UTC, date, datetime, time, timedelta
+    """Read where a period begins, or with `end` before which it ends; what is no day and no time is wrong use."""
+    from schemas.periods import bound
 
-    from sync.figures import VIETNAM
-
-    if text is None:
-        return None
     try:
-        if len(text) == len("YYYY-MM-DD"):
-            begin = datetime.combine(date.fromisoformat(text), time(), VIETNAM)
-            return (begin + timedelta(days=int(end))).astimezone(UTC)
-        at = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        at = datetime.min  # noqa: DTZ901 - refused below, like every time without a zone
-    if at.tzinfo is None:
-        fail(f"{option} is a day in Vietnam, YYYY-MM-DD, or a time with its zone, 2026-11-30T08:00:00+07:00", 2)
-    return at.astimezone(UTC)
+        return None if text is None else bound(text, end=end)
+    except ValueError as wrong:
+        fail(f"{option}: {wrong}", 2)
 
 
 async def all_of(
