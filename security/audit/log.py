@@ -78,9 +78,9 @@ class AuditLog:
             if note is not None:
                 opened(note, [signer.verifier, *former])
         except CheckpointRejected as failure:
-            raise _unavailable("the newest checkpoint is not signed by the keys of this log") from failure
+            raise _unavailable(_FOREIGN) from failure
         except StorageError as failure:
-            raise _unavailable(str(failure)) from failure
+            raise _unavailable(Text(str(failure), str(failure))) from failure
         return cls(storage, signer, sealer)
 
     @property
@@ -164,7 +164,7 @@ class AuditLog:
 
     def _admit(self, entries: int) -> None:
         if self._closed or len(self._waiting) > BACKLOG - entries:
-            raise _unavailable("the log is closed" if self._closed else "too many entries wait to be written")
+            raise _unavailable(_CLOSED if self._closed else _CROWDED)
 
     async def proof(self, receipt: Receipt) -> list[bytes]:
         """The inclusion proof for the receipt's checkpoint; `receipt.as_json(proof)` then verifies offline."""
@@ -173,7 +173,7 @@ class AuditLog:
                 lambda connection: inclusion_proof(receipt.index, receipt.size, stored_nodes(connection, receipt.size))
             )
         except (StorageError, ValueError) as failure:
-            raise _unavailable("the proof could not be read") from failure
+            raise _unavailable(_NO_PROOF) from failure
 
     async def close(self) -> None:
         """Take no more entries and wait until those that were taken are settled."""
@@ -191,7 +191,7 @@ class AuditLog:
         # What is under way may still be written, what was not begun is not.
         self._waiting = [item for item in self._waiting if item.since > last or item.done.cancelled()]
         for item in late:
-            _finish(item, _unavailable("it was not written in time"))
+            _finish(item, _unavailable(_LATE))
         left = [item.since for item in (*self._under_way, *self._waiting) if not item.done.done()]
         self._watch = loop.call_at(min(left) + PATIENCE_S, self._refuse_late) if left else None
 
@@ -206,7 +206,7 @@ class AuditLog:
         finally:
             for item in self._under_way:
                 if not item.done.done():
-                    _finish(item, _unavailable("it was interrupted"))
+                    _finish(item, _unavailable(_INTERRUPTED))
             self._under_way = []
             self._drainer = None
 
@@ -236,7 +236,7 @@ class AuditLog:
             # Whatever it is, nobody may get an answer that the trail does not hold. What the system said about files
             # and servers is for the log alone.
             for item in items:
-                refusal = _unavailable("the storage refused the entry")
+                refusal = _unavailable(_NOT_STORED)
                 refusal.__cause__ = failure
                 _finish(item, refusal)
             hint = str(failure) if isinstance(failure, StorageError) else None
@@ -316,7 +316,19 @@ def _finish(item: Item, result: Receipt | Exception) -> None:
         item.done.set_exception(result)
 
 
-def _unavailable(why: str) -> EvidenceUnavailable:
+def _unavailable(why: Text) -> EvidenceUnavailable:
     return EvidenceUnavailable(
-        Text(f"Không ghi được nhật ký kiểm toán: {why}", f"The audit trail cannot be written: {why}")
+        Text(f"Không ghi được nhật ký kiểm toán: {why.vi}", f"The audit trail cannot be written: {why.en}")
     )
+
+
+_FOREIGN = Text(
+    "điểm kiểm tra mới nhất không do khóa của nhật ký này ký",
+    "the newest checkpoint is not signed by the keys of this log",
+)
+_CLOSED = Text("nhật ký đã đóng", "the log is closed")
+_CROWDED = Text("quá nhiều mục đang chờ ghi", "too many entries wait to be written")
+_NO_PROOF = Text("không đọc được bằng chứng", "the proof could not be read")
+_LATE = Text("không ghi kịp thời hạn", "it was not written in time")
+_INTERRUPTED = Text("việc ghi bị ngắt", "it was interrupted")
+_NOT_STORED = Text("cơ sở dữ liệu không nhận mục ghi", "the storage refused the entry")

@@ -67,8 +67,10 @@ async def test_vault_that_takes_nothing(world: World, monkeypatch: pytest.Monkey
     await world.log.record(evidence("001090123456"))
     with monkeypatch.context() as patch:
         patch.setattr(Vault, "put", _full)
-        with pytest.raises(EvidenceUnavailable):
+        with pytest.raises(EvidenceUnavailable) as refusal:
             await world.log.record(evidence("001090123456"))
+    assert refusal.value.detail.en == "The audit trail cannot be written: the storage refused the entry"
+    assert refusal.value.detail.vi == "Không ghi được nhật ký kiểm toán: cơ sở dữ liệu không nhận mục ghi"
     await still_whole(world, 1)
 
 
