@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,23 +22,6 @@ def log_signer(keys: KeyRing, origin: str) -> Signer:
 def log_verifiers(keys: KeyRing, origin: str) -> tuple[VerifierKey, ...]:
     """Return all verifier keys of the log, newest first; old ones verify the checkpoints of their time for ever."""
     return tuple(verifier_of(key, origin) for key in keys.generations("log"))
-
-
-@dataclass(frozen=True, slots=True)
-class LogKey:
-    """One generation of the log key: `since` it was made, `until` its overlap with the next one ends (None: in use).
-
-    A checkpoint under a key is genuine evidence for ever; one that is dated after `until` is not.
-    """
-
-    verifier: VerifierKey
-    since: datetime
-    until: datetime | None
-
-
-def log_keys(keys: KeyRing, origin: str) -> tuple[LogKey, ...]:
-    """Return all keys of the log with the periods in which they signed, newest first."""
-    return tuple(LogKey(verifier_of(key, origin), key.created, key.until) for key in keys.generations("log"))
 
 
 def verifier_of(key: Key, origin: str) -> VerifierKey:

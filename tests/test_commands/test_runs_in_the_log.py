@@ -17,7 +17,7 @@ import pytest
 
 from config.effective import changed, digest, effective
 from config.settings import load
-from security.audit.assembly import log_keys
+from security.audit.assembly import log_verifiers
 from security.keys import KeyRing
 from tests.test_commands.conftest import SCRIPT, Deployment, lgsp, printed, quick, wait_for
 
@@ -143,18 +143,19 @@ def test_a_key_is_used_only_once_its_entry_is_durable(deployed: Deployment) -> N
 def test_a_new_log_key_is_introduced_under_the_old_one_with_its_period(deployed: Deployment) -> None:
     printed("keys", "rotate", "log", "--overlap", "2h", *deployed.config)
     settings = load(deployed.file)
-    new, old = log_keys(KeyRing(settings.keys.directory), settings.keys.origin)
+    keys = KeyRing(settings.keys.directory)
+    (new, old), verifiers = keys.generations("log"), log_verifiers(keys, settings.keys.origin)
     entry = deployed.entries()[-1]["details"]
-    assert entry["verifier_key"] == new.verifier.encode()
+    assert entry["verifier_key"] == verifiers[0].encode()
     assert old.until is not None
     assert new.until is None
-    assert (old.until - new.since).total_seconds() == 7200
-    assert (entry["from"][:19], entry["until"][:19]) == (new.since.isoformat()[:19], old.until.isoformat()[:19])
+    assert (old.until - new.created).total_seconds() == 7200
+    assert (entry["from"][:19], entry["until"][:19]) == (new.created.isoformat()[:19], old.until.isoformat()[:19])
     with sqlite3.connect(deployed.database) as connection:
         (note,) = connection.execute("SELECT note FROM audit_checkpoints ORDER BY size DESC LIMIT 1").fetchone()
     connection.close()
     signed = base64.b64decode(note.splitlines()[-1].rpartition(" ")[2])[:4]
-    assert signed == old.verifier.key_id
+    assert signed == verifiers[1].key_id
 
 
 def test_an_upgrade_of_a_database_in_use_is_an_administrative_act(deployed: Deployment) -> None:
