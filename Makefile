@@ -141,6 +141,10 @@ mutants: .venv/.mutants ## change the signature verifier in a thousand places an
 chaos: .venv/.dev ## 10,000 dossier events, a portal that misbehaves, everything killed 20 times; ARGS="--postgres" for three nodes
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
+.PHONY: receipts
+receipts: .venv/.dev ## callers keep every receipt while gateways are killed 100 times; ARGS="--kills 10"
+	@$(BIN)/python -m tools.receipts_chaos $(ARGS)
+
 .PHONY: machine
 machine: .venv/.dev ## the state machine of intake, outbox and portal for longer (EXAMPLES=1000 STEPS=60)
 	@LGSP_MACHINE_EXAMPLES=$(or $(EXAMPLES),1000) LGSP_MACHINE_STEPS=$(or $(STEPS),60) $(BIN)/python -m pytest \

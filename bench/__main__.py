@@ -19,7 +19,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from bench import delivery, intake, machine, report, waiting
+from bench import delivery, evidence, intake, machine, report, waiting
 from bench.gateways import signings
 from bench.measuring import CONNECTIONS, Stage, interleaved
 from bench.pieces import measured as measured_pieces
@@ -31,7 +31,8 @@ LATENCY: Final = "latency"
 PIECES: Final = "pieces"
 INTAKE: Final = "intake"
 DELIVERY: Final = "delivery"
-PARTS: Final = (*ORDER, LATENCY, PIECES, INTAKE, DELIVERY)
+EVIDENCE: Final = "evidence"
+PARTS: Final = (*ORDER, LATENCY, PIECES, INTAKE, DELIVERY, EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,13 @@ def main() -> int:
         found["delivery"] = delivery.measured(*((2_000, 100_000, 2) if plan.quick else (5_000, 1_000_000, 5)))
         print(delivery.table(found["delivery"]))
         judged = delivery.judged(found["delivery"])
+        found["judged"] |= judged
+        found["ratios"] |= {name: figure["value"] for name, figure in judged.items()}
+        print(report.verdicts(judged))
+    if EVIDENCE in plan.parts:
+        found["evidence"] = evidence.measured(*((5_000, 100_000) if plan.quick else (20_000, 1_000_000)))
+        print(evidence.table(found["evidence"]))
+        judged = evidence.judged(found["evidence"])
         found["judged"] |= judged
         found["ratios"] |= {name: figure["value"] for name, figure in judged.items()}
         print(report.verdicts(judged))

@@ -61,7 +61,7 @@ async def prepare(state: Path, *, entries: int, clients: int) -> None:
     try:
         await storage.write(widen)
         keys = KeyRing(settings.keys.directory)
-        log = _Log(storage, log_signer(keys, settings.keys.origin), open_sealer(keys, settings.keys.vault))
+        log = Appender(storage, log_signer(keys, settings.keys.origin), open_sealer(keys, settings.keys.vault))
         since = datetime.now(UTC) - _AGE
         await _register(log, clients, since)
         callers = [_caller(client) for client in await storage.read(load_all)]
@@ -73,7 +73,7 @@ async def prepare(state: Path, *, entries: int, clients: int) -> None:
         await storage.close()
 
 
-class _Log:
+class Appender:
     """The log of a deployment at rest, appended to in large commits."""
 
     def __init__(self, storage: Storage, signer: Signer, sealer: Sealer) -> None:
@@ -105,7 +105,7 @@ class _Log:
                 raise result
 
 
-async def _register(log: _Log, clients: int, since: datetime) -> None:
+async def _register(log: Appender, clients: int, since: datetime) -> None:
     """Add clients, each with a secret and a few grants."""
     present = await log.storage.read(_clients)
     for first in range(present, clients, _CHANGES):

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from schemas.ids import new_id
-from security.audit.batch import columns
-from security.audit.canonical import canonical
 from security.audit.entries import Caller, Evidence, Outcome, Secrets, Subject
 from security.audit.merkle import leaf_hash
 
@@ -49,10 +47,9 @@ def drafted(span: Span, callers: Sequence[Caller]) -> list[Draft]:
 
 
 def draft_of(evidence: Evidence) -> Draft:
-    """Do what `AuditLog.append` does with evidence before it waits for its commit."""
-    entry, secrets = evidence.recorded()
-    body = canonical(dict(entry))
-    return Draft(columns(entry), body, leaf_hash(body), secrets)
+    """Do what `AuditLog.record` does with evidence before it waits for its commit."""
+    body, repeated, secrets = evidence.written()
+    return Draft(repeated, body, leaf_hash(body), secrets)
 
 
 def _draft(number: int, span: Span, callers: Sequence[Caller]) -> Draft:
@@ -61,32 +58,35 @@ def _draft(number: int, span: Span, callers: Sequence[Caller]) -> Draft:
     caller = callers[number * 7919 % len(callers)]
     if number % _LOOK_UP_EVERY:
         return draft_of(Evidence(new_id(), "token", at, caller, request_id=new_id(), outcome=Outcome("ok", 200)))
+    return draft_of(look_up(number, at, caller))
+
+
+def look_up(number: int, at: datetime, caller: Caller) -> Evidence:
+    """The evidence of an answered question number `number`."""
     tax_code = f"{number % 10**10:010}"
-    return draft_of(
-        Evidence(
-            new_id(),
-            "exchange",
-            at,
-            caller,
-            database="tax",
-            operation="taxpayer",
-            purpose="dossier-processing",
-            dossier="000.00.00.H26-260105-0001",
-            officer="can.bo",
-            request_id=new_id(),
-            outcome=Outcome("ok", 200),
-            fields=_FIELDS,
-            duration_ms=number % 50,
-            endpoint="tax",
-            attempts=1,
-            question=b'{"tax_code":"%b"}' % tax_code.encode(),
-            data=b'{"data":"%b"}' % tax_code.encode(),
-            request_messages=[_MESSAGE],
-            answer_messages=[_MESSAGE],
-            subjects=[
-                Subject("asked", "tax-code", tax_code),
-                Subject("disclosed", "personal-id", f"0{number % 10**11:011}"),
-            ],
-            details=_SIGNER,
-        )
+    return Evidence(
+        new_id(),
+        "exchange",
+        at,
+        caller,
+        database="tax",
+        operation="taxpayer",
+        purpose="dossier-processing",
+        dossier="000.00.00.H26-260105-0001",
+        officer="can.bo",
+        request_id=new_id(),
+        outcome=Outcome("ok", 200),
+        fields=_FIELDS,
+        duration_ms=number % 50,
+        endpoint="tax",
+        attempts=1,
+        question=b'{"tax_code":"%b"}' % tax_code.encode(),
+        data=b'{"data":"%b"}' % tax_code.encode(),
+        request_messages=[_MESSAGE],
+        answer_messages=[_MESSAGE],
+        subjects=[
+            Subject("asked", "tax-code", tax_code),
+            Subject("disclosed", "personal-id", f"0{number % 10**11:011}"),
+        ],
+        details=_SIGNER,
     )

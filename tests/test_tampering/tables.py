@@ -46,7 +46,7 @@ Tables = Mapping[str, Table]
 
 
 async def fill(world: World, bulk: int) -> None:
-    """Entries with a checkpoint each, many with few checkpoints, one redacted of each, one without an opening, a few."""
+    """Entries with a checkpoint each, many with few checkpoints, one without an opening, redactions, a few more."""
     for number in range(SINGLE):
         await world.log.record(evidence(f"00109012{number:04}"))
     await asyncio.gather(*(world.log.record(evidence(f"00109013{n:04}", "001090999999")) for n in range(bulk)))
