@@ -43,6 +43,7 @@ from sync.database import open_storage
 from tools.chaos_processes import ROOT, Process, free_port
 
 _SAMPLE: Final = 40
+_PATIENCE: Final = 180.0
 # Every so many-th kill is of a whole gateway: its start takes longer than that of a worker.
 _WHOLE: Final = 3
 _HEADERS: Final = {
@@ -55,13 +56,17 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of it: `kills` in all, `processes` of each of `nodes` gateways; an empty `storage` is SQLite."""
+    """How much of it: `kills` in all, up to `between` receipts from one to the next, and `least` receipts at the end.
+
+    `processes` of each of `nodes` gateways write; an empty `storage` is SQLite.
+    """
 
     kills: int = 100
     nodes: int = 1
     processes: int = 2
     callers: int = 12
     least: int = 2_000
+    between: int = 60
     seed: int = 0
     storage: str = ""
 
@@ -112,6 +117,8 @@ async def receipts(plan: Plan, state: Path) -> Found:
         calling = [asyncio.create_task(caller.ask_for_ever()) for _ in range(plan.callers)]
         try:
             await _killed(plan, gateways, dice, found, calling)
+        except TimeoutError:
+            found.flaws.append(f"no receipts for {_PATIENCE:.0f} s after {found.killed.total()} kills: {_said(state)}")
         finally:
             for task in calling:
                 task.cancel()
@@ -121,58 +128,55 @@ async def receipts(plan: Plan, state: Path) -> Found:
     return found
 
 
+def _said(state: Path) -> list[str]:
+    """The end of what each gateway said."""
+    return [path.read_text(encoding="utf-8")[-2000:] for path in sorted(state.glob("node*.log"))]
+
+
+@dataclass(slots=True)
 class _Caller:
     """Asks the same few questions and keeps what it gets."""
 
-    def __init__(
-        self,
-        http: ClientSession,
-        ports: list[int],
-        client: dict[str, str],
-        codes: list[Any],
-        found: Found,
-        dice: random.Random,
-    ) -> None:
-        self._http = http
-        self._ports = ports
-        self._client = client
-        self._codes = codes
-        self._found = found
-        self._dice = dice
-        self._token = ""
+    http: ClientSession
+    ports: list[int]
+    client: dict[str, str]
+    codes: list[Any]
+    found: Found
+    dice: random.Random
+    token: str = ""
 
     async def ask_for_ever(self) -> None:
         while True:
-            address = f"http://127.0.0.1:{self._dice.choice(self._ports)}"
+            address = f"http://127.0.0.1:{self.dice.choice(self.ports)}"
             try:
-                if not self._token:
+                if not self.token:
                     await self._log_in(address)
                     continue
                 await self._ask(address)
             except (ClientError, TimeoutError, OSError, ValueError) as failure:
-                self._found.answered[type(failure).__name__] += 1
-                await asyncio.sleep(self._dice.uniform(0.05, 0.3))
+                self.found.answered[type(failure).__name__] += 1
+                await asyncio.sleep(self.dice.uniform(0.05, 0.3))
 
     async def _ask(self, address: str) -> None:
-        question = {"tax_code": self._dice.choice(self._codes)}
-        headers = {**_HEADERS, "Authorization": f"Bearer {self._token}"}
-        async with self._http.post(f"{address}/v1/tax/taxpayer", json=question, headers=headers) as answer:
+        question = {"tax_code": self.dice.choice(self.codes)}
+        headers = {**_HEADERS, "Authorization": f"Bearer {self.token}"}
+        async with self.http.post(f"{address}/v1/tax/taxpayer", json=question, headers=headers) as answer:
             told = json.loads(await answer.text())
         if answer.status == 200:
-            self._found.receipts.append(told)
+            self.found.receipts.append(told)
         elif answer.status == 401:
-            self._token = ""
-        self._found.answered[f"{answer.status} {told.get('code', '')}".strip()] += 1
+            self.token = ""
+        self.found.answered[f"{answer.status} {told.get('code', '')}".strip()] += 1
 
     async def _log_in(self, address: str) -> None:
-        proof = {"Authorization": encode_basic_auth(self._client["client_id"], self._client["client_secret"])}
+        proof = {"Authorization": encode_basic_auth(self.client["client_id"], self.client["client_secret"])}
         form = {"grant_type": "client_credentials"}
-        async with self._http.post(f"{address}/oauth2/token", data=form, headers=proof) as granted:
+        async with self.http.post(f"{address}/oauth2/token", data=form, headers=proof) as granted:
             told = json.loads(await granted.text())
-        self._found.answered[f"token {granted.status}"] += 1
+        self.found.answered[f"token {granted.status}"] += 1
         if granted.status != 200:
             raise ValueError("no token")
-        self._token = told["access_token"]
+        self.token = told["access_token"]
 
 
 async def _killed(
@@ -180,7 +184,7 @@ async def _killed(
 ) -> None:
     """Kill once some more receipts were handed out, a moment later; go on until there are enough of both."""
     for number in range(plan.kills):
-        await _until(len(found.receipts) + dice.randint(1, 60), found, calling)
+        await _until(len(found.receipts) + dice.randint(1, plan.between), found, calling)
         await asyncio.sleep(dice.uniform(0.0, 0.1))
         gateway = dice.choice(gateways)
         pids = gateway.pids()
@@ -194,7 +198,7 @@ async def _killed(
 
 
 async def _until(many: int, found: Found, calling: list[asyncio.Task[None]]) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(_PATIENCE):
         while len(found.receipts) < many:
             for task in calling:
                 if task.done():
