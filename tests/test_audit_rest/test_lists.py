@@ -100,6 +100,13 @@ def test_pages_end_and_lose_nothing_while_others_write(office: Office, limit: in
     assert set(range(again[0], late + 1)) <= {*found, *again}
 
 
+def test_own_looks_of_before_are_entries_like_others(office: Office) -> None:
+    path = "/v1/audit/entries?kind=reading&caller=auditor&database=audit&limit=2"
+    looks = [int(office.ask("/v1/audit/entries?limit=1").headers["Lgsp-Reading"]) for _ in range(5)]
+    found = every(office, f"{path}&since=2020-01-01")
+    assert set(looks) <= set(found)
+
+
 def test_a_page_is_recorded_with_what_it_showed_before_it_is_shown(office: Office) -> None:
     first = office.log(asked_about("001085012345", request_id="page-1"))[0].index
     told = office.ask("/v1/audit/entries?request_id=page-1&since=2020-01-01", X_Request_Id="list-reader")
