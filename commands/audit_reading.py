@@ -58,9 +58,9 @@ def search(
         "request_id": request_id,
     }
     given = {name: value for name, value in filters.items() if value is not None}
-    from config.logging import identifier_shaped
+    from config.personal import could_name_a_person
 
-    if any(identifier_shaped(given[name]) for name in given if name not in ("dossier", "request_id")):
+    if any(could_name_a_person(given[name]) for name in given if name not in ("dossier", "request_id")):
         fail("a filter holds a number that could identify a person: give that in --subject-file", 2)
     begin, end = instant_of(since, "--from"), instant_of(before, "--to", end=True)
     asked = [] if subject_file is None else subjects_in(subject_file, as_kind)

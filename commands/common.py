@@ -61,9 +61,9 @@ def sentences() -> Iterator[None]:
 
 def public_text(text: str, option: str) -> str:
     """Return a text that will stand in the log for everybody; one that could identify a person is wrong use."""
-    from config.logging import identifier_shaped
+    from config.personal import could_name_a_person
 
-    if not text.strip() or identifier_shaped(text):
+    if not text.strip() or could_name_a_person(text):
         fail(f"{option} stands in the log for good: say why in words, without a number that identifies a person", 2)
     return text
 

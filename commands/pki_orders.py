@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from commands.common import fail
-from config.logging import identifier_shaped
+from config.personal import could_name_a_person
 from schemas.codes.agencies import check_agency_code
 from security.authority import AuthorityRefused
 from security.authority_index import AuthorityIndex, Issued
@@ -50,7 +50,7 @@ def ordered(
         hosts = hosts or (asked.hosts if kind in _WITH_HOSTS else ())
     if common_name is None:
         raise AuthorityRefused("whose certificate? Give --common-name, for example the name of the system")
-    if any(identifier_shaped(text) for text in (name, common_name, organization or "")):
+    if any(could_name_a_person(text) for text in (name, common_name, organization or "")):
         raise AuthorityRefused("that looks like the number of a person: certificates here are for systems and agencies")
     try:
         code = None if agency is None else check_agency_code(agency)

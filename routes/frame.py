@@ -17,8 +17,9 @@ from aiohttp.typedefs import Handler, Middleware
 from multidict import istr
 
 from config import tracing
-from config.logging import identifier_shaped, write_access
+from config.logging import write_access
 from config.metrics import Level, Spread, Tally, labelled, metrics
+from config.personal import could_name_a_person
 from config.settings import Server
 from routes.bodies import FORWARDED, check_repeated
 from routes.context import ANSWER_HEADERS, BASE_URL, CALLER, FAILURE, RELOAD, REQUEST_ID
@@ -32,13 +33,6 @@ from schemas.ids import new_id
 _ID_HEADER = istr("X-Request-Id")
 _TRACE_HEADER = istr("traceparent")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
-# A number of nine or twelve digits as people write it: in groups of three.
-_GROUPED = re.compile(r"(?<!\d)\d{3}([._:/+=~-])\d{3}\1\d{3}(?:\1\d{3})?(?!\d)")
-# Any other groups; a UUID has such by chance.
-_GROUPS = re.compile(r"(?<!\d)\d+(?:[._:/+=~-]\d+)+")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# Twelve digits of a person begin with one of the province codes, 001 to 096.
-_CITIZEN = re.compile(r"0(?:0[1-9]|[1-8]\d|9[0-6])\d{9}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.ASCII)
 # What tells how the gateway does must answer when it does badly.
 _UNBOUNDED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -66,30 +60,7 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 def is_fit(request_id: str) -> bool:
     """Tell whether a caller's own request id may stand in the log and in answers."""
-    return (
-        _REQUEST_ID.fullmatch(request_id) is not None
-        and _GROUPED.search(request_id) is None
-        and not identifier_shaped(request_id)
-        and not any(_is_of_a_person(groups) for groups in _GROUPS.findall(_UUID.sub("", request_id)))
-    )
-
-
-def _is_of_a_person(groups: str) -> bool:
-    """Tell whether digits with separators make a number of a person: dates with a counter and codes of dossiers do not.
-
-    Nine digits (chứng minh nhân dân), ten from 0 (mã số thuế, mã số BHXH, telephone), twelve (căn cước).
-    """
-    parts = re.split(r"\D", groups)
-    digits = "".join(parts)
-    match len(digits):
-        case 9:
-            return min(map(len, parts)) >= 3
-        case 10:
-            return digits[0] == "0" and min(map(len, parts)) >= 2
-        case 12:
-            return _CITIZEN.match(digits) is not None
-        case _:
-            return False
+    return _REQUEST_ID.fullmatch(request_id) is not None and not could_name_a_person(request_id)
 
 
 def trace_id_of(request: web.BaseRequest) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 from aiohttp import web
 from pydantic import ValidationError
 
-from config.logging import identifier_shaped
+from config.personal import could_name_a_person
 from routes.audit.access import AUDIT, Room, Route, answer, guarded, reads_all, recorded, require
 from routes.bodies import read_json
 from routes.context import CALLER
@@ -199,7 +199,7 @@ def _filter(query: Mapping[str, str]) -> Filter:
 
 
 def _word(value: str) -> Text | None:
-    return None if _WORD.fullmatch(value) and not identifier_shaped(value) else _NO_WORD
+    return None if _WORD.fullmatch(value) and not could_name_a_person(value) else _NO_WORD
 
 
 def _kind(value: str) -> Text | None:

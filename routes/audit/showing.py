@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import ValidationError
 
-from config.logging import identifier_shaped
+from config.personal import could_name_a_person
 from routes.audit.access import OPENING, Room, Route, answer, guarded, index_of, recorded, require, visible, whole
 from routes.bodies import read_json
 from routes.context import CALLER
@@ -81,7 +81,7 @@ def post_values(room: Room) -> Route:
             body = AuditOpening.model_validate(value)
         except ValidationError as error:
             raise Invalid(flaws=flaws_of(error)) from None
-        if identifier_shaped(body.reason):
+        if could_name_a_person(body.reason):
             raise Invalid(flaws=[Flaw("/reason", _PERSONAL)])
         return body
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from config.logging import identifier_shaped
+from config.personal import could_name_a_person
 from routes.bodies import read_json
 from routes.direct import Whole
 from routes.dossiers.asking import asked, pusher
@@ -84,7 +84,7 @@ def post_group(mending: Mending, act: Act) -> Route:
         asked(request, ())
         body = await read_json(request, mending.max_body, make)
         reason = body.reason
-        if reason is not None and identifier_shaped(reason):
+        if reason is not None and could_name_a_person(reason):
             raise Invalid(flaws=[Flaw("/reason", _PERSONAL)])
         wanted = _filter(caller, body.filter)
         if body.expect is None:
