@@ -81,6 +81,11 @@ def test_bundles_hash_to_the_tile_and_are_for_auditors(office: Office) -> None:
     assert (refused.status, refused.json["reason"]) == (403, "no-right")
 
 
+@pytest.mark.parametrize("path", ["999", "x001/000", "999.p/1"])
+def test_bundles_that_the_log_does_not_have_are_not_there(local: Office, path: str) -> None:
+    assert local.ask(f"/v1/audit/log/tile/entries/{path}").status == 404
+
+
 def test_the_checkpoint_stands_beside_the_tiles(local: Office) -> None:
     assert (
         local.ask("/v1/audit/log/checkpoint", client=None).body == local.ask("/v1/audit/checkpoint", client=None).body
