@@ -56,6 +56,13 @@ class Process:
             self._process.wait()
             self.start()
 
+    def revive(self) -> bool:
+        """Start it again where it ended by itself, as service managers do; tell whether it had."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self.start()
+        return True
+
     def stop(self) -> None:
         """End it as service managers do."""
         if self._process is not None:

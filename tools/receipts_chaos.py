@@ -78,6 +78,7 @@ class Found:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
     killed: Counter[str] = field(default_factory=Counter)
+    revived: int = 0
     entries: int = 0
     seconds: float = 0.0
     flaws: list[str] = field(default_factory=list)
@@ -184,7 +185,7 @@ async def _killed(
 ) -> None:
     """Kill once some more receipts were handed out, a moment later; go on until there are enough of both."""
     for number in range(plan.kills):
-        await _until(len(found.receipts) + dice.randint(1, plan.between), found, calling)
+        await _until(len(found.receipts) + dice.randint(1, plan.between), found, calling, gateways)
         await asyncio.sleep(dice.uniform(0.0, 0.1))
         gateway = dice.choice(gateways)
         pids = gateway.pids()
@@ -194,15 +195,17 @@ async def _killed(
         else:
             gateway.kill()
             found.killed["a gateway"] += 1
-    await _until(max(plan.least, len(found.receipts) + 1), found, calling)
+    await _until(max(plan.least, len(found.receipts) + 1), found, calling, gateways)
 
 
-async def _until(many: int, found: Found, calling: list[asyncio.Task[None]]) -> None:
+async def _until(many: int, found: Found, calling: list[asyncio.Task[None]], gateways: list[Process]) -> None:
     async with asyncio.timeout(_PATIENCE):
         while len(found.receipts) < many:
             for task in calling:
                 if task.done():
                     task.result()
+            # A gateway whose workers die one after the other ends.
+            found.revived += sum(gateway.revive() for gateway in gateways)
             await asyncio.sleep(0.01)
 
 
@@ -270,6 +273,7 @@ def _shown(found: Found) -> str:
     lines = [
         f"{len(found.receipts)} receipts handed out, {found.entries} entries in the log, {found.seconds:.0f} s",
         *(f"{times:5} times killed {what}" for what, times in sorted(found.killed.items())),
+        f"{found.revived:5} times started again after it had ended by itself",
         *(f"{times:5} times answered {what}" for what, times in sorted(found.answered.items())),
         *(f"FLAW {flaw}" for flaw in found.flaws[:50]),
     ]
