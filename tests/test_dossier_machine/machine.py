@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import sys
-import tempfile
 import uuid
 from collections import Counter
-from contextlib import AsyncExitStack, ExitStack
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any, Final
 from unittest.mock import patch
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from adapters.portal import PORTAL
-from config.sync import Sync
 from schemas.dossiers.vocabularies import configured
-from schemas.errors import GatewayError, UpstreamTimeout
+from schemas.errors import GatewayError
 from security.audit.verification import verify
-from sync.delivery import Courier
 from sync.destinations import paused, resumed
 from sync.intake import Taken
 from sync.opening import Opener
@@ -30,17 +24,15 @@ from sync.repair import Filter
 from sync.repairs import Repairs
 from sync.sealing import DossierSealer
 from sync.tables import DOSSIER_TRACKS
-from sync.worker import Worker
-from tests.test_dossier_machine.clock import Clock
-from tests.test_dossier_machine.portal import APPLIES, LEAVES, LOOKS, OTHER, Killed, Model, reached
-from tests.test_dossier_machine.reference import GAP_S, REGISTRATION_S, Event, Reference, Source, Told
-from tests.test_intake.world import Desk, a_caller, a_desk, a_dossier
+from tests.test_dossier_machine.portal import APPLIES, LEAVES, LOOKS, OTHER, Killed
+from tests.test_dossier_machine.reference import GAP_S, REGISTRATION_S, Event, Source, Told
+from tests.test_dossier_machine.working import Working
+from tests.test_intake.world import a_caller, a_dossier
 
 CODES: Final = ("000.00.00.H26-261130-0001", "000.00.00.H26-261130-0002", "000.00.00.H26-261130-0003")
 SOURCES: Final = (Source("province", "H26"), Source("one-stop", "H26"), Source("neighbour", "H22"))
 RULES: Final = configured({"bhxh": {"codes": {"XONG": "9"}}})
 _UNKNOWN: Final = "XONG"
-SETTINGS: Final[dict[str, Any]] = {"transitions": "off", "settle": 5.0, "pause": 0.5, "longest_pause": 8.0}
 _OVER: Final = ("delivered", "late", "discarded")
 _MOODS: Final = st.lists(st.sampled_from(APPLIES + LEAVES + OTHER), max_size=3)
 _LOOKS: Final = st.sampled_from([None, None, *LOOKS])
@@ -49,29 +41,7 @@ sources = st.sampled_from((*SOURCES[:1] * 3, *SOURCES))
 statuses = st.sampled_from(["4", "5", "4", "9", "10", "5", "4", _UNKNOWN])
 
 
-class Dossiers(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.portal = Model()
-        self.reference = Reference()
-        self.settings = Sync(**SETTINGS)
-        self.pushed: list[tuple[Event, str, dict[str, Any], float]] = []
-        self.workers: dict[int, Worker] = {}
-        self.ended: set[str] = set()
-        self.directory = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-        self.runner = asyncio.Runner()
-        self.patches = ExitStack()
-        self.patches.enter_context(self.clock.installed())
-        self.patches.enter_context(patch("sync.leases.is_gone", self.ended.__contains__))
-        self.runner.run(self._open())
-
-    async def _open(self) -> None:
-        self.opened = AsyncExitStack()
-        url = f"sqlite:///{self.directory}/gateway.db"
-        self.desk: Desk = await self.opened.enter_async_context(a_desk(url, self.directory / "vault", **SETTINGS))
-        self.handler, self.endpoint = await self.opened.enter_async_context(reached(self.portal))
-
+class Dossiers(Working):
     # Intake
 
     @initialize(deliver=st.booleans())
@@ -245,65 +215,6 @@ class Dossiers(RuleBasedStateMachine):
             await self._open()
 
         self.runner.run(again())
-
-    def _busy(self) -> bool:
-        return any(worker._under_way for worker in self.workers.values())
-
-    def _bury(self, slot: int, worker: Worker) -> None:
-        self.workers.pop(slot, None)
-        # The other one stands on another machine, where nobody can tell.
-        if slot == 0:
-            self.ended.add(worker._owner)
-
-    def _worker(self, slot: int) -> Worker:
-        if slot not in self.workers:
-            name = f"{slot}:{uuid.uuid4()}"
-            world = self.desk.world
-            opener = Opener(DossierSealer(world.sealer))
-            courier = Courier(self.handler, PORTAL, self.endpoint, world.log, opener, name, self.settings)
-            self.workers[slot] = Worker(world.storage, courier, "portal", name, self.settings)
-        return self.workers[slot]
-
-    def _turn(self, slot: int) -> None:
-        worker = self._worker(slot)
-        # Batches that are not full are not taken at once.
-        self.clock.wait(0.1)
-        self.portal.held.clear()
-
-        async def once() -> None:
-            before = set(worker._under_way)
-            await worker._turn()
-            new = worker._under_way - before
-            if new:
-                hanging = asyncio.create_task(self.portal.held.wait())
-                await asyncio.wait({*new, hanging}, return_when=asyncio.FIRST_COMPLETED)
-                hanging.cancel()
-            self._raise_what_failed(new)
-
-        self.runner.run(once())
-        self._observe_sent()
-
-    @staticmethod
-    def _raise_what_failed(tasks: set[asyncio.Task[None]]) -> None:
-        for task in tasks:
-            if task.done() and not isinstance(task.exception(), (Killed, type(None))):
-                task.result()
-
-    def _let_go(self, *, error: bool = False) -> None:
-        held, self.portal.let_go = self.portal.let_go, None
-        if held is None:
-            return
-
-        async def end() -> None:
-            if error:
-                held.set_exception(UpstreamTimeout())
-            else:
-                held.set_result(None)
-            under_way = {task for worker in self.workers.values() for task in worker._under_way}
-            await asyncio.wait(under_way)
-            self._raise_what_failed(under_way)
-
-        self.runner.run(end())
 
     # Repair
 
