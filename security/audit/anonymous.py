@@ -55,7 +55,7 @@ class BulkCounter:
         self._stopping = asyncio.Event()
 
     def count(self, kind: str, source: str, client: str | None = None) -> None:
-        """Add one request; never blocks and never fails. `client` is whom somebody claimed to be in asking for a token."""
+        """Add one request; never blocks, never fails. `client` is whom somebody claimed to be in asking for a token."""
         minute = self._now().replace(second=0, microsecond=0)
         counts = self._minutes.setdefault(minute, {})
         key: _Counted = (kind, source, client)
