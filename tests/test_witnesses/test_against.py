@@ -194,3 +194,29 @@ async def test_a_witness_of_others_shows_its_newest(site: Site, status: int) -> 
     await runner.cleanup()
     assert (code, shown["against"][0]["agrees_up_to"]) == (0, 3)  # type: ignore[index]
     assert [path.rpartition("/")[2] for path in asked] == ["checkpoints", "checkpoint"]
+
+
+@pytest.mark.parametrize(("change", "said"), [("none", "not cosigned by its key"), ("other", "does not hold")])
+async def test_notes_that_a_configured_witness_did_not_cosign_are_not_its_word(
+    site: Site, change: str, said: str
+) -> None:
+    await site.grow(2)
+    note = site.witness.newest("lgsp.example/log") or ""
+    text, _, lines = note.partition("\n\n")
+    by_log, by_witness = lines.splitlines(keepends=True)
+    spoilt = by_witness[:-8] + "AAAA" + by_witness[-4:]
+    shown_note = f"{text}\n\n{by_log}" + ("" if change == "none" else spoilt)
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=shown_note)
+
+    app = web.Application()
+    app.router.add_get("/{rest:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    site.file.write_text(site.file.read_text().replace(load(site.file).witness["office"].url, url))
+    code, shown = await site.verify("--against", "office")
+    await runner.cleanup()
+    assert (code, said in str(shown["error"])) == (1, True), shown
