@@ -76,9 +76,11 @@ async def test_a_log_that_grew_is_cosigned_and_the_note_kept(world: World, offic
     assert (checkpoint.size, [each.witness for each in found]) == (3, [NAME])
     assert await world.storage.read(lambda connection: witnessed(connection, 2)) != kept
     # Nothing new: nobody is asked, and nothing is written into the log.
+    before = await how(world)
     loop.wake()
     await loop._safely()
     assert await world.reader.size() == 3
+    assert await how(world) == before
     await loop._office.close()
 
 
@@ -422,3 +424,15 @@ async def test_a_witness_whose_clock_is_wrong_is_believed_and_told_of(
     assert (await how(local)).size == 1
     ((event, facts),) = told
     assert (event, 9_900 < facts["ahead"] < 10_100) == ("witness-clock", True)
+
+
+async def test_of_several_processes_one_tells_that_a_witness_is_silent(local: World, office: Office) -> None:
+    await local.log.record(evidence())
+    await local.storage.write(lambda connection: note_standing(connection, "one", behind_since=1))
+    seen = await how(local)
+    for owner in ("one", "two"):
+        loop = shown_to(local, over_http(office), owner=owner)
+        # As both saw it at one moment.
+        await loop._tell_if_overdue(seen, time.time_ns() // 1_000_000)
+        await loop._office.close()
+    assert await actions(local) == ["witness-silent"]
