@@ -220,3 +220,25 @@ async def test_notes_that_a_configured_witness_did_not_cosign_are_not_its_word(
     code, shown = await site.verify("--against", "office")
     await runner.cleanup()
     assert (code, said in str(shown["error"])) == (1, True), shown
+
+
+async def test_a_note_that_nobody_signed_is_told_and_not_believed(site: Site) -> None:
+    await site.grow(2)
+    (site.directory / "held" / f"{1:020d}-1.checkpoint").write_text(MemoryLog.of(1, "other ").note())
+    code, shown = await site.verify("--against", "paper")
+    (found,) = shown["findings"]  # type: ignore[misc]
+    assert (code, "no key of this log signed" in found["what"]) == (1, True)
+
+
+async def test_restore_waits_for_a_witness_that_does_not_answer(site: Site, tmp_path: Path) -> None:
+    await site.grow(1)
+    backup = ["storage", "backup", str(tmp_path / "backup.lgsp"), "--config", str(site.file)]
+    assert (await asyncio.to_thread(CliRunner().invoke, app, backup)).exit_code == 0
+    site.file.write_text(site.file.read_text().replace(load(site.file).witness["office"].url, "http://127.0.0.1:9"))
+    await site.storage.close()
+    restore = ["storage", "restore", str(tmp_path / "backup.lgsp"), "--config", str(site.file)]
+    refused = await asyncio.to_thread(CliRunner().invoke, app, restore)
+    assert (refused.exit_code, "cannot be asked" in refused.output) == (2, True)
+    done = await asyncio.to_thread(CliRunner().invoke, app, [*restore, "--even-if-older"])
+    assert done.exit_code == 0, done.output
+    site.storage = await open_storage(load(site.file).storage.url)
