@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from routes.listening import bind
 from routes.witness import serving
 from security.audit.witness import Witness, open_witness, origin_hash
-from tests.test_audit.audit_world import ORIGIN, a_signer
+from tests.test_audit.audit_world import ORIGIN, World, a_signer, a_world
 from tests.test_witnesses.logs import MemoryLog
 from tests.test_witnesses.sites import NAME, Site, a_site
 
@@ -56,4 +56,10 @@ def log() -> MemoryLog:
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with a_site(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def local(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(sqlite_url, tmp_path / "vault") as made:
         yield made

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
 from adapters.witnesses import office as way_to
@@ -20,45 +17,20 @@ from config.settings import ConfigurationError
 from config.witness import Witness
 from routes.listening import bind
 from routes.witness import serving
-from security.audit.checkpoint import Checkpoint, b64
-from security.audit.cosignature import Cosigner, WitnessKey, cosignatures
-from security.audit.reading import Filter
+from security.audit.checkpoint import b64
+from security.audit.cosignature import cosignatures
 from security.audit.witness import open_witness
-from security.audit.witnessed import Standing, note_standing, notes_of, standing, witnessed
-from sync import witnessing
-from sync.witnessing import Witnessing
+from security.audit.witnessed import note_standing, witnessed
 from tests.test_audit.audit_world import ORIGIN, World, a_signer, a_world, evidence
 from tests.test_witnesses.conftest import NAME, Office
 from tests.test_witnesses.logs import MemoryLog
+from tests.test_witnesses.showing import actions, how, over_http, shown_to
 
 
 @pytest.fixture
 async def world(storage_url: str, tmp_path: Path) -> AsyncIterator[World]:
     async with a_world(storage_url, tmp_path / "vault") as made:
         yield made
-
-
-@pytest.fixture
-async def local(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(sqlite_url, tmp_path / "vault") as made:
-        yield made
-
-
-def shown_to(world: World, settings: Witness, name: str = "one", owner: str = "me") -> Witnessing:
-    return Witnessing(name, settings, way_to(name, settings), world.storage, world.log, owner)
-
-
-def over_http(office: Office, **more: Any) -> Witness:
-    return Witness(kind="http", url=office.url, key=office.witness.key.encode(), **more)
-
-
-async def how(world: World, name: str = "one") -> Standing:
-    return await world.storage.read(lambda connection: standing(connection, name))
-
-
-async def actions(world: World) -> list[str]:
-    found = await world.reader.entries(Filter(kind="admin"), limit=100)
-    return [str(item.entry["details"]["action"]) for item in found]  # type: ignore[index]
 
 
 async def test_a_log_that_grew_is_cosigned_and_the_note_kept(world: World, office: Office) -> None:
@@ -200,94 +172,6 @@ async def test_another_history_at_the_witness_is_told_as_such(
     await loop._office.close()
 
 
-Answer = Callable[[bytes, Cosigner], web.Response]
-_OTHER = Cosigner("witness.example/other", Ed25519PrivateKey.generate())
-
-
-def _text_of(body: bytes) -> str:
-    return body.decode().split("\n\n")[1] + "\n"
-
-
-LIES: dict[str, tuple[str, Answer]] = {
-    "other-key": ("other-key", lambda body, _: web.Response(text=_OTHER.sign(_text_of(body), 1))),
-    "other-size": (
-        "bad-cosignature",
-        lambda _, key: web.Response(text=key.sign(Checkpoint(ORIGIN, 99, bytes(32)).text, 1)),
-    ),
-    "no-time": ("bad-cosignature", lambda body, key: web.Response(text=key.sign(_text_of(body), 0))),
-    "empty": ("bad-cosignature", lambda *_: web.Response(text="")),
-    "nothing-signed": ("bad-cosignature", lambda *_: web.Response(text="welcome\n")),
-    "not-text": ("bad-cosignature", lambda *_: web.Response(body=b"\xff\xfe")),
-    "huge": ("unreachable", lambda *_: web.Response(body=bytes(5_000_000))),
-    "redirect": ("refused", lambda *_: web.Response(status=302, headers={"Location": "/add-checkpoint"})),
-    "error": ("refused", lambda *_: web.Response(status=500, text="\x1b[2J")),
-    "forbidden": ("unknown-key", lambda *_: web.Response(status=403)),
-    "unknown": ("unknown-log", lambda *_: web.Response(status=404)),
-    "no-size": ("unreadable", lambda *_: web.Response(status=409, text="many")),
-    "size-of-other-type": ("unreadable", lambda *_: web.Response(status=409, text="0\n")),
-    "never-the-same-size": (
-        "unsteady",
-        lambda *_: web.Response(status=409, body=b"1\n", headers={"Content-Type": "text/x.tlog.size"}),
-    ),
-    "far-ahead": (
-        "rollback",
-        lambda *_: web.Response(status=409, body=b"77\n", headers={"Content-Type": "text/x.tlog.size"}),
-    ),
-}
-
-
-@asynccontextmanager
-async def liar(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_post("/add-checkpoint", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-@pytest.mark.parametrize("name", list(LIES))
-async def test_a_witness_that_lies_is_not_believed(local: World, name: str) -> None:
-    code, says = LIES[name]
-    key = Cosigner("witness.example/liar", _OTHER._private)
-
-    async def answer(request: web.Request) -> web.Response:
-        return says(await request.read(), key)
-
-    for _ in range(2):
-        await local.log.record(evidence())
-    async with liar(answer) as url:
-        settings = Witness(kind="http", url=url, key=key.verifier.encode())
-        loop = shown_to(local, settings)
-        await loop._safely()
-        found = await how(local)
-        assert (found.trouble, found.size) == (code, 0)
-        assert (found.said or "").isprintable()
-        assert await local.storage.read(lambda connection: notes_of(connection, "one")) == []
-        await loop._office.close()
-
-
-async def test_a_slow_witness_is_given_up(local: World) -> None:
-    gone = asyncio.Event()
-
-    async def answer(_request: web.Request) -> web.Response:
-        await gone.wait()
-        return web.Response()
-
-    await local.log.record(evidence())
-    async with liar(answer) as url:
-        key = WitnessKey("w.example", bytes(range(32)))
-        loop = shown_to(local, Witness(kind="http", url=url, key=key.encode(), timeout=0.1))
-        await loop._safely()
-        assert (await how(local)).trouble == "unreachable"
-        gone.set()
-        await loop._office.close()
-
-
 def test_a_key_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"\[witness.one\]"):
         way_to("one", Witness(kind="http", url="http://127.0.0.1:9", key="x+00000000+AAAA"))
@@ -404,26 +288,6 @@ async def test_a_rotated_key_is_taken_where_the_witness_knows_it(local: World, t
                 await loop._office.close()
             assert (await how(local, name)).trouble == ending
         witness.close()
-
-
-async def test_a_witness_whose_clock_is_wrong_is_believed_and_told_of(
-    local: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(witnessing.log, "warning", lambda event, **facts: told.append((event, facts)))
-    key = Cosigner("witness.example/hasty", _OTHER._private)
-
-    async def answer(request: web.Request) -> web.Response:
-        return web.Response(text=key.sign(_text_of(await request.read()), int(time.time()) + 10_000))
-
-    await local.log.record(evidence())
-    async with liar(answer) as url:
-        loop = shown_to(local, Witness(kind="http", url=url, key=key.verifier.encode()))
-        await loop._safely()
-        await loop._office.close()
-    assert (await how(local)).size == 1
-    ((event, facts),) = told
-    assert (event, 9_900 < facts["ahead"] < 10_100) == ("witness-clock", True)
 
 
 async def test_of_several_processes_one_tells_that_a_witness_is_silent(local: World, office: Office) -> None:

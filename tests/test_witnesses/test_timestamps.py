@@ -20,7 +20,7 @@ from config.witness import Witness
 from security.audit.timestamps import StampRejected, question, stamped_at
 from security.audit.witnessed import WITNESSED, notes_of, stamped, standing, witnessed
 from sync.witnessing import Witnessing
-from tests.test_audit.audit_world import World, a_world, evidence
+from tests.test_audit.audit_world import World, evidence
 from tests.test_witnesses.authority import Authority, an_authority, answering
 from tests.test_witnesses.sites import Site
 
@@ -36,12 +36,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 async def authority(made: Authority) -> AsyncIterator[Authority]:
     made.spoil = bytes
     async with answering(made):
-        yield made
-
-
-@pytest.fixture
-async def local(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(sqlite_url, tmp_path / "vault") as made:
         yield made
 
 
