@@ -1,9 +1,11 @@
 """Fixtures for every room: real databases and a real Redis, each test with a fresh one."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.services import Postgres, Redis, SoftHsm
@@ -11,6 +13,15 @@ from tests.services import Postgres, Redis, SoftHsm
 # How long an example takes says how busy the machine is.
 settings.register_profile("lgsp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lgsp")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command that runs in this process says how its process logs; the next test is not of that process."""
+    before, level = structlog.get_config(), logging.getLogger().level
+    yield
+    structlog.configure(**before)
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,11 @@ def quoted(key: str) -> str:
 @given(printable)
 def test_quoted_is_the_same_key_as_in_json(key: str) -> None:
     assert key_from_header([quoted(key)]) == key
+    assert TypeAdapter(IdempotencyKey).validate_python(quoted(key)) == key
+
+
+@given(printable.filter(lambda key: not key.startswith('"')))
+def test_a_bare_key_in_json_is_what_it_is(key: str) -> None:
     assert TypeAdapter(IdempotencyKey).validate_python(key) == key
 
 
