@@ -168,6 +168,20 @@ def test_told_to_stop_while_workers_start_it_stops(gateway: Callable[..., Gatewa
     assert one.end() == 0
 
 
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(
+    gateway: Callable[..., Gateway], tmp_path: Path
+) -> None:
+    one = gateway(ready=False, failing="late")
+    one.wait_for("preparing")
+    parent = one.process.pid
+    os.kill(int(Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0]), signal.SIGKILL)
+    assert one.wait_for("worker-died")["exit"] == -signal.SIGKILL
+    (tmp_path / "go").touch()
+    one.ready()
+    one.signal(signal.SIGTERM)
+    assert one.end() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_end_waits_for_what_is_in_flight(gateway: Callable[..., Gateway], number: signal.Signals) -> None:
     one = gateway()
