@@ -234,7 +234,7 @@ class _Parent:
         worker.due = time.monotonic() + pause
         log.error("worker-died", worker=worker.index, pid=pid, exit=code, restart_in=pause)
         if not self._ever_ready and code != -signal.SIGKILL:
-            # What fails at the first start fails at the next: whoever started us should see it. Who kills is no failure.
+            # What fails at the first start fails at the next: whoever started us should see it. A kill is no failure.
             self._failed = True
             self._stop(0.0)
 
