@@ -68,10 +68,14 @@ class State:
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """Titles of the steps that `upgrade` would take; the first gives an empty database what the others lead to."""
+        """Titles of the steps that `upgrade` would take, or what it would make where nothing else is to be done.
+
+        The first step gives an empty database what the others lead to.
+        """
         if self.version == 0:
             return (STEPS[0].title,)
-        return tuple(step.title for step in STEPS if step.version > self.version)
+        steps = tuple(step.title for step in STEPS if step.version > self.version)
+        return steps or tuple(f"table {name}" for name in self.missing)
 
 
 def state(connection: Connection) -> State:
@@ -88,8 +92,13 @@ def accept(found: State) -> None:
         raise SchemaUnknown(
             f"the database has schema {found.version}, this release knows {VERSION}: install the newer release"
         )
-    if found.version < VERSION or found.missing:
+    if found.version < VERSION:
         raise SchemaUnknown(f"the database has schema {found.version}, needed is {VERSION}: run `{UPGRADE}`")
+    if found.missing:
+        raise SchemaUnknown(
+            f"the database lacks {', '.join(found.missing)}: `{UPGRADE}` makes what a newer release needs, empty; "
+            "what was there before comes back from a backup only (`lgsp storage restore`)"
+        )
     if found.moved_to is not None:
         raise StorageMoved(f"this database was copied to {found.moved_to}; set storage.url to that")
 

@@ -48,6 +48,18 @@ async def test_newer_schema_is_refused_and_left_alone(storage_url: str) -> None:
     assert "newer release" in found.refusal
 
 
+async def test_a_missing_table_is_named_and_not_called_an_older_schema(storage_url: str) -> None:
+    await upgrade(storage_url)
+    opened = await open_storage(storage_url)
+    await opened.write(lambda connection: connection.execute(text("DROP TABLE audit_openings")))
+    await opened.close()
+    with pytest.raises(SchemaUnknown, match="lacks audit_openings: `lgsp storage upgrade`") as refused:
+        await open_storage(storage_url)
+    assert "schema" not in str(refused.value)
+    assert await upgrade(storage_url) == ("table audit_openings",)
+    await (await open_storage(storage_url)).close()
+
+
 async def test_older_schema_goes_through_its_steps(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await upgrade(storage_url)
 
