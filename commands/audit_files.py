@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +12,7 @@ from commands.audit_options import As, SubjectFile, instant_of, reading, subject
 from commands.common import AsJson, Config, fail, new_file, pairs, public_text, show
 
 if TYPE_CHECKING:
-    from security.audit.bundle import Opening
-    from security.audit.entries import Secrets, Subject
+    from security.audit.gathering import Answer
 
 Out = Annotated[Path, typer.Option("--out", dir_okay=False, metavar="ZIP", help="Where to; nothing is overwritten.")]
 
@@ -55,7 +53,9 @@ def export(
         await at.record("reading", "audit-export", {"first": first, "last": last - 1})
         keys = log_verifiers(at.keys, at.settings.keys.origin)
         with new_file(out) as file:
-            return await write_export(at.storage, keys, file, first=first, last=last, full=full)
+            return await write_export(
+                at.storage, keys, file, first=first, last=last, full=full, archives=at.settings.audit.archives
+            )
 
     made = reading(work, config)
     shown = {
@@ -93,86 +93,55 @@ def bundle(
 
     All that is still known of its persons and values is opened, unless --subject-file, --data or --field say what is.
     """
-    pointers = list(dict.fromkeys(field or ()))
+    pointers = field or []
     if closed and (subject_file is not None or data is not None or pointers):
         fail("--closed opens nothing: leave --subject-file, --data and --field away", 2)
     if reason is not None:
         public_text(reason, "--reason")
     asked = [] if subject_file is None else subjects_in(subject_file, as_kind)
-    contents = {} if data is None else {"data": _data_in(data)}
+    answer = None if data is None else _answer_in(data)
 
     from commands.desk import Desk
     from security.audit.assembly import log_verifiers
-    from security.audit.bundle import NotCommitted, around, write_bundle
-    from security.audit.reading import NoEntry
+    from security.audit.bundle import NotCommitted
+    from security.audit.gathering import Bundled, Wanted, gathered
 
-    async def work(at: Desk) -> tuple[list[Opening], dict[str, str]]:
+    everything = not (closed or asked or answer or pointers)
+    wanted = Wanted(everything, asked, answer, pointers)
+
+    async def work(at: Desk) -> Bundled:
         reader = at.reader()
         recorded = await reader.show(index)
-        found = await at.storage.read(lambda connection: around(connection, index, recorded.entry))
-        proof = await reader.prove(index, found.size)
-        absent: dict[str, str] = {}
-        opened: list[Opening] = []
-        if closed:
-            absent["openings.json"] = "nothing was to be opened"
-        else:
-            try:
-                secrets = await reader.open(index)
-                opened = _chosen(recorded.entry, secrets, asked, contents, pointers)
-            except NoEntry:
-                if asked or contents or pointers:
-                    raise
-                absent["openings.json"] = "redacted" if recorded.redacted else "the entry commits to nothing"
-        details: dict[str, Any] = {"entries": [index], "opened": _names(opened)}
-        if reason is not None:
-            details["reason"] = reason
-        await at.record("reading", "audit-bundle", details, asked)
+        details: dict[str, Any] = {"entries": [index], "opened": []} | ({} if reason is None else {"reason": reason})
+        try:
+            made = await gathered(at.storage, reader, recorded, wanted)
+        except NotCommitted:
+            # That a guess was wrong tells something, too.
+            await at.record("reading", "audit-bundle", details, asked)
+            raise
+        await at.record("reading", "audit-bundle", details | {"opened": made.opened}, made.about)
         keys = log_verifiers(at.keys, at.settings.keys.origin)
         with new_file(out) as file:
-            write_bundle(file, recorded.body, proof, keys, opened, absent, found)
-        return opened, {**found.absent, **absent}
+            made.write(file, keys)
+        return made
 
     try:
-        opened, absent = reading(work, config)
+        made = reading(work, config)
     except NotCommitted as wrong:
         fail(str(wrong))
-    shown = {"file": str(out), "index": index, "opened": _names(opened), "absent": absent}
+    shown = {"file": str(out), "index": index, "opened": made.opened, "absent": made.absent}
     if as_json:
         show(shown)
     else:
-        lines = {"opened": ", ".join(_names(opened)) or None}
-        lines |= {f"without {name}": why for name, why in absent.items()}
+        lines = {"opened": ", ".join(made.opened) or None}
+        lines |= {f"without {name}": why for name, why in made.absent.items()}
         pairs({"file": str(out), "entry": index, **lines})
 
 
-def _chosen(
-    entry: dict[str, Any],
-    secrets: Secrets,
-    asked: Sequence[Subject],
-    contents: Mapping[str, bytes],
-    pointers: Sequence[str],
-) -> list[Opening]:
-    """Open what was asked for: a person, the answer or fields of it; without any of these all that is known."""
-    from security.audit.bundle import NotCommitted, fields_of_answer, openings_of, subject_places
-
-    places = subject_places(secrets, asked)
-    if asked and not places:
-        raise NotCommitted("the entry is about somebody else")
-    names = places if pointers else [*places, *contents]
-    opened = openings_of(entry, secrets, contents, names if asked or contents or pointers else None)
-    return [*opened, *fields_of_answer(entry, secrets, contents, pointers)] if pointers else opened
-
-
-def _names(openings: Sequence[Opening]) -> list[str]:
-    return [each["name"] if "name" in each else f"field {each['pointer']}" for each in openings]
-
-
-def _data_in(file: Path) -> bytes:
-    """Read the answer that was got, or its `data` alone, in the form that the entry commits to."""
-    from security.audit.canonical import canonical
+def _answer_in(file: Path) -> Answer:
+    from security.audit.gathering import received
 
     try:
-        value = json.loads(file.read_bytes())
-        return canonical(value["data"] if isinstance(value, dict) and "receipt" in value else value)
-    except (OSError, ValueError, KeyError):
+        return received(json.loads(file.read_bytes()))
+    except (OSError, ValueError):
         fail(f"{file}: give the answer as JSON, as it was received, or its member `data`", 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from routes.audit.access import READING
+from routes.audit.bundling import ZIP
 from routes.audit.listing import CURSOR, EQUALITIES, KINDS, WORD
 from routes.audit.showing import LEAF
 from routes.dossiers.asking import LIMIT, MOST
@@ -12,7 +13,7 @@ from routes.openapi_dossiers import COMMON, INTEGER, JSON, NULLABLE, TEXT, close
 from routes.openapi_models import Schema, named_schemas, reference
 from routes.openapi_responses import ANYWHERE, KNOWN_CALLER, RATE, answer, problems
 from schemas import errors as e
-from schemas.audit import AuditOpening, AuditSearch
+from schemas.audit import AuditBundle, AuditOpening, AuditSearch
 from schemas.identifiers import SUBJECT_KINDS
 from schemas.periods import PATTERN
 
@@ -44,7 +45,7 @@ _DESCRIBED: Final[dict[str, str]] = {
 def audit_schemas() -> dict[str, Schema]:
     """Return the schemas of what is asked of the log and what it says."""
     entry: Schema = {"type": "object", "description": "The entry, decoded", "properties": {"v": INTEGER}}
-    return named_schemas("", (AuditSearch, AuditOpening)) | {
+    return named_schemas("", (AuditSearch, AuditOpening, AuditBundle)) | {
         "AuditEntry": closed({"index": INTEGER, "leaf": _BASE64, "redacted": {"type": "boolean"}, "entry": entry}),
         "AuditProof": closed(
             {"index": INTEGER, "size": INTEGER, "leaf": _BASE64, "proof": listed(_BASE64), "checkpoint": TEXT}
@@ -60,6 +61,7 @@ def audit_paths(public_url: str) -> dict[str, Any]:
         "/v1/audit/entries/{index}": {"get": _show(public_url)},
         "/v1/audit/entries/{index}/proof": {"get": _prove(public_url)},
         "/v1/audit/entries/{index}/values": {"post": _values(public_url)},
+        "/v1/audit/entries/{index}/bundle": {"post": _evidence(public_url)},
         "/v1/audit/checkpoint": {"get": _checkpoint(public_url, "getAuditCheckpoint")},
         "/v1/audit/consistency": {"get": _consistency(public_url)},
         "/v1/audit/keys": {"get": _keys(public_url)},
@@ -162,6 +164,23 @@ def _values(public_url: str) -> dict[str, Any]:
         [_index(), *_PARAMETERS],
         {"200": _read("Giá trị · The values", JSON, told), **problems(trouble, public_url)},
         requestBody={"required": True, "content": {JSON: {"schema": reference("AuditOpening")}}},
+    )
+
+
+def _evidence(public_url: str) -> dict[str, Any]:
+    shown = _read("Gói chứng cứ · The bundle", ZIP, {"type": "string", "format": "binary"})
+    shown["headers"] |= {"Content-Disposition": {"$ref": "#/components/headers/AuditFile"}}
+    trouble = (*_KNOWN, e.Refused, e.Invalid, e.TooLarge, e.UnsupportedMediaType)
+    return _audited(
+        "getAuditEvidence",
+        "Lấy gói chứng cứ của bản ghi",
+        "The evidence of one entry as a ZIP with a manifest (`lgsp-audit-bundle/1`, docs/security.md): entry, proof, "
+        "checkpoint, certificates, revocation evidence, time-stamp; `verify_audit.py` checks it. Closed for everybody "
+        "who may read the entry. Opening needs the right `audit-values` and a reason, but not for an answer that is "
+        "handed in with its receipt, nor for fields of it. 404 with `reason` as for `values`",
+        [_index(), *_PARAMETERS],
+        {"200": shown, **problems(trouble, public_url)},
+        requestBody={"required": True, "content": {JSON: {"schema": reference("AuditBundle")}}},
     )
 
 

@@ -65,6 +65,7 @@ def headers() -> dict[str, Any]:
         ),
         "AuditLeaf": header("Giá trị băm lá · SHA-256(0x00 ‖ body) in base64", text, required=True),
         "AuditReading": header("Bản ghi của lượt đọc này · Number of the entry of this reading", text, required=True),
+        "AuditFile": header("Tên tệp · A name for the file", text, required=True),
         "WwwAuthenticate": header("Cách xác thực · How to authenticate, and what was wrong", text, required=True),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -11,6 +11,7 @@ from schemas.identifiers import SUBJECT_KINDS, check_plain
 from schemas.periods import Bound
 
 LONGEST_REASON: Final = 500
+MOST_FIELDS: Final = 50
 
 
 def _known_kind(value: str) -> str:
@@ -24,6 +25,7 @@ SubjectKind = Annotated[
 ]
 SubjectValue = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(check_plain)]
 Why = Annotated[str, Field(min_length=3, max_length=LONGEST_REASON), AfterValidator(check_plain)]
+Pointer = Annotated[str, Field(max_length=200, pattern=r"^(/([^/~]|~[01])*)*$"), AfterValidator(check_plain)]
 
 
 class AuditSubject(Question):
@@ -50,3 +52,19 @@ class AuditOpening(Question):
         "nobody's number",
         required=True,
     )
+
+
+class AuditBundle(Question):
+    """What the bundle of an entry shall open; without anything it opens nothing."""
+
+    all: bool | None = said("Mở tất cả", "Open all that is still known; nothing else can be said beside it")
+    subject: AuditSubject | None = said("Đối tượng", "Open this person or organisation, nobody else")
+    answer: dict[str, Any] | None = said(
+        "Trả lời",
+        "Open the answer, which has to come from who received it: as it was received, or its `data` alone. With its "
+        "receipt no right is needed. It is compared and not kept",
+    )
+    fields: Annotated[list[Pointer], Field(min_length=1, max_length=MOST_FIELDS)] | None = said(
+        "Trường", "Of the answer open these fields alone, by their JSON pointers", examples=[["/full_name"]]
+    )
+    reason: Why | None = said("Lý do", "Why; required where a right is needed. It stands in the log as for `values`")

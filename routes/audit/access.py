@@ -38,6 +38,7 @@ OPENING: Final = "audit-values"
 READING: Final = "Lgsp-Reading"
 """The header that names the entry which records this reading."""
 
+NEEDED: Final = Text("là bắt buộc", "is required")
 _SEEN: Final = Outcome("ok", 200)
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _NO_RIGHT: Final = Text("Bên gọi không có quyền này đối với nhật ký", "The caller has no such right on the audit log")

@@ -23,7 +23,7 @@ from routes.dossiers.asking import asked, limit_of
 from routes.flaw_texts import VIETNAMESE
 from routes.flaws import flaws_of
 from routes.frame import is_fit
-from schemas.audit import AuditSearch
+from schemas.audit import AuditSearch, AuditSubject
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import Flaw, Invalid, Text
 from schemas.exchange import Caller
@@ -103,21 +103,26 @@ def post_search(room: Room) -> Route:
         query = asked(request, ("limit", "after"))
         limit = limit_of(query)
         body = await read_json(request, room.max_body, make)
-        value, kind = body.subject.value, body.subject.kind
-        kinds = kinds_of(value) if kind is None else [Identified(kind).of(value).kind]
+        value, about = body.subject.value, subjects_in(body.subject)
         chosen = Filter(
             since=bound(body.since) if body.since else None, before=bound(body.until, end=True) if body.until else None
         )
         after, end = await _position(room, query)
 
         async def fetch(behind: int, many: int) -> list[Recorded]:
+            kinds = [each.kind for each in about]
             return await guarded(room.reader.search(kinds, value, chosen, after=behind, limit=many))
 
         found, following = await _page(fetch, after, end, limit, caller)
-        about = [Subject("asked", each, value) for each in kinds]
         return await _shown(room, request, "search", found, following, _said(chosen), about)
 
     return post
+
+
+def subjects_in(said: AuditSubject) -> list[Subject]:
+    """Return whom an identifier names, once for each kind that it may be of."""
+    kinds = kinds_of(said.value) if said.kind is None else [Identified(said.kind).of(said.value).kind]
+    return [Subject("asked", each, said.value) for each in kinds]
 
 
 def entry_shown(found: Recorded) -> dict[str, Any]:

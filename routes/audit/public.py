@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from routes.audit.access import Room, Route, answer, guarded
+from routes.audit.access import NEEDED, Room, Route, answer, guarded
 from routes.audit.showing import size_of
 from routes.direct import Whole
 from routes.dossiers.asking import asked
@@ -25,7 +25,6 @@ from security.keys import Key
 NOTE: Final = "text/plain; charset=utf-8"
 _CHOICES: Final = frozenset({"true", "false"})
 _NO_CHOICE: Final = Text("phải là true hoặc false", "must be true or false")
-_NEEDED: Final = Text("là bắt buộc", "is required")
 _NO_TREES: Final = Text(
     "phải là 0 < from <= to <= số bản ghi của nhật ký", "must be 0 < from <= to <= the number of entries of the log"
 )
@@ -60,7 +59,7 @@ def get_consistency(room: Room) -> Route:
         old, new = size_of(query, "from"), size_of(query, "to")
         if old is None or new is None:
             missing = [name for name in ("from", "to") if name not in query]
-            raise Invalid(flaws=[Flaw("", _NEEDED, parameter=name) for name in missing])
+            raise Invalid(flaws=[Flaw("", NEEDED, parameter=name) for name in missing])
         try:
             proof = await guarded(room.reader.consistency(old, new))
         except NoEntry:

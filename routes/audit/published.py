@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from routes.audit.access import Room
+from routes.audit.bundling import post_bundle
 from routes.audit.listing import get_entries, post_search
 from routes.audit.public import get_checkpoint, get_consistency, get_keys
 from routes.audit.showing import get_entry, get_proof, post_values
@@ -18,6 +19,7 @@ def add_audit(router: web.UrlDispatcher, room: Room) -> None:
     router.add_get("/v1/audit/entries/{index}", get_entry(room))
     router.add_get("/v1/audit/entries/{index}/proof", get_proof(room))
     router.add_post("/v1/audit/entries/{index}/values", post_values(room))
+    router.add_post("/v1/audit/entries/{index}/bundle", post_bundle(room))
     checkpoint = get_checkpoint(room)
     router.add_get("/v1/audit/checkpoint", checkpoint)
     router.add_get("/v1/audit/consistency", get_consistency(room))

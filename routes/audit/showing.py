@@ -20,7 +20,8 @@ from routes.flaws import flaws_of
 from schemas.audit import AuditOpening
 from schemas.errors import Flaw, Invalid, NotFound, Text
 from security.audit.bundle import proof_json
-from security.audit.entries import Secrets, Subject, stated
+from security.audit.entries import Secrets, Subject
+from security.audit.gathering import why_closed
 from security.audit.reading import NoEntry, Recorded
 
 LEAF: Final = "Lgsp-Leaf"
@@ -81,8 +82,7 @@ def post_values(room: Room) -> Route:
             body = AuditOpening.model_validate(value)
         except ValidationError as error:
             raise Invalid(flaws=flaws_of(error)) from None
-        if could_name_a_person(body.reason):
-            raise Invalid(flaws=[Flaw("/reason", _PERSONAL)])
+        check_reason(body.reason)
         return body
 
     async def post(request: web.Request) -> web.StreamResponse:
@@ -93,8 +93,7 @@ def post_values(room: Room) -> Route:
         try:
             secrets = await guarded(room.reader.open(index))
         except NoEntry:
-            reason = _why_not(found)
-            raise NotFound(_GONE[reason], reason=reason) from None
+            raise gone(found) from None
         about = [Subject("disclosed", kind, value) for kind, value in secrets.subjects]
         headers = await recorded(room, request, "values", [index], None, about, reason=body.reason)
         return answer({"index": index, "leaf": _b64(found.leaf), **_opened(found, secrets)}, headers)
@@ -112,10 +111,16 @@ def size_of(query: dict[str, str], name: str) -> int | None:
     return int(said)
 
 
-def _why_not(found: Recorded) -> str:
-    if found.redacted:
-        return "redacted"
-    return "destroyed" if stated(found.entry) else "no-values"
+def check_reason(reason: str) -> None:
+    """Raise Invalid for a reason that could identify a person: it stands in the log for good."""
+    if could_name_a_person(reason):
+        raise Invalid(flaws=[Flaw("/reason", _PERSONAL)])
+
+
+def gone(found: Recorded) -> NotFound:
+    """Return what is raised for an entry that does not open, with the reason."""
+    reason = why_closed(found)
+    return NotFound(_GONE[reason], reason=reason)
 
 
 def _opened(found: Recorded, secrets: Secrets) -> dict[str, Any]:

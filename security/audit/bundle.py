@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 from sqlalchemy import Connection, select
 
@@ -26,10 +26,19 @@ OPENINGS: Final = "lgsp-openings/1"
 _LOOKED_AT: Final = 100
 
 Opening = dict[str, Any]
+Unproven = Literal["other-content", "other-subject", "not-provable", "no-answer", "no-field"]
 
 
 class NotCommitted(ValueError):
-    """A content that was handed in is not what the entry commits to."""
+    """What was to be opened is not what the entry commits to, or is known to nobody.
+
+    `place` is that of the pointer at fault, among those that were given.
+    """
+
+    def __init__(self, reason: Unproven, text: str, place: int | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.place = place
 
 
 def proof_json(proof: Proof) -> dict[str, Any]:
@@ -56,11 +65,24 @@ def openings_of(
     for name in sorted(known) if names is None else names:
         salt = secrets.salts.get(name)
         if name not in known or salt is None:
-            raise NotCommitted(f"{name}: the entry has no such commitment, or nobody handed in what it is to")
-        if commitment(salt, known[name]) != there.get(name):
-            raise NotCommitted(f"{name}: this is not what the entry commits to")
-        made.append({"name": name, "salt": _b64(salt), "content": _b64(known[name])})
+            text = f"{name}: the entry has no such commitment, or nobody handed in what it is to"
+            raise NotCommitted("other-content", text)
+        made.append(_opening(there, name, salt, known[name]))
     return made
+
+
+def held_by(entry: Mapping[str, Any], data: bytes, salt: bytes) -> Opening:
+    """Open the answer for somebody who has it together with the salt of its receipt: nothing sealed is looked at.
+
+    Raises NotCommitted.
+    """
+    return _opening(stated(entry), "data", salt, data)
+
+
+def _opening(there: Mapping[str, str], name: str, salt: bytes, content: bytes) -> Opening:
+    if commitment(salt, content) != there.get(name):
+        raise NotCommitted("other-content", f"{name}: this is not what the entry commits to")
+    return {"name": name, "salt": _b64(salt), "content": _b64(content)}
 
 
 def fields_of_answer(
@@ -73,15 +95,21 @@ def fields_of_answer(
     """
     data, seed = contents.get("data", secrets.data), secrets.salts.get("fields")
     if seed is None:
-        raise NotCommitted("the entry does not commit to single fields: the grant has to say `provable` beforehand")
+        text = "the entry does not commit to single fields: the grant has to say `provable` beforehand"
+        raise NotCommitted("not-provable", text)
     if data is None:
-        raise NotCommitted("nobody kept the answer here: give it with --data FILE, from who received it")
+        raise NotCommitted(
+            "no-answer", "nobody kept the answer here: it has to come from who received it (--data FILE)"
+        )
     # Another answer would give proofs that prove nothing.
     openings_of(entry, secrets, {"data": data}, ["data"])
-    try:
-        return [field_commitments.opening(seed, data, pointer) for pointer in pointers]
-    except field_commitments.NoField as missing:
-        raise NotCommitted(str(missing)) from missing
+    made: dict[str, Opening] = {}
+    for place, pointer in enumerate(pointers):
+        try:
+            made[pointer] = field_commitments.opening(seed, data, pointer)
+        except field_commitments.NoField as missing:
+            raise NotCommitted("no-field", str(missing), place) from missing
+    return [*made.values()]
 
 
 def subject_places(secrets: Secrets, asked: Sequence[Subject]) -> list[str]:

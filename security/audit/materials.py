@@ -112,7 +112,9 @@ def about(connection: Connection, entry: Mapping[str, Any]) -> Shown:
         pem = b"".join([each.public_bytes(Encoding.PEM) for each in path])
         shown.members["certificates.pem"] = pem
     else:
-        shown.absent["certificates.pem"] = "not kept: an older release, or the process ended before it could be"
+        shown.absent["certificates.pem"] = (
+            "not kept, or not yet: an older release, a process that ended before, an answer of the last seconds"
+        )
     number = 0
     for certificate in path:
         for kind, content in _words(connection, certificate, at):

@@ -31,6 +31,8 @@ def test_lines_of_the_log_name_no_person(local: Office, lines: StringIO) -> None
     for subject in ({"value": PERSON}, {"value": TOLD, "kind": "personal-id"}):
         assert local.ask("/v1/audit/search", {"subject": subject}, X_Request_Id=request_id).status == 200
     assert local.ask(f"/v1/audit/entries/{index}/values", REASON).status == 200
+    opening = {"subject": {"value": PERSON}, "answer": {"full_name": TOLD}, **REASON}
+    assert local.ask(f"/v1/audit/entries/{index}/bundle", opening).status == 422
     # Nor where somebody wrote them into an address.
     assert local.ask(f"/v1/audit/entries?dossier={PERSON}").status == 422
     assert local.ask(f"/v1/audit/entries/{PERSON}").status == 404
@@ -49,8 +51,12 @@ def test_entries_of_readings_name_no_person(local: Office) -> None:
     local.ask(f"/v1/audit/entries/{index}/values", REASON)
     local.ask(f"/v1/audit/entries/{index}/values", {"reason": f"về {PERSON}"})
     local.ask(f"/v1/audit/entries?request_id={PERSON}")
+    local.ask(f"/v1/audit/entries/{index}/bundle", {"subject": {"value": TOLD}, **REASON})
+    local.ask(f"/v1/audit/entries/{index}/bundle", {"answer": {"full_name": TOLD}, "fields": [f"/{PERSON}"], **REASON})
     written = [local.entry(number) for number in range(before, local.size())]
-    assert [entry["kind"] for entry in written] == ["reading", "reading", "unreadable", "unreadable"]
+    assert [entry["kind"] for entry in written] == [
+        *("reading", "reading", "unreadable", "unreadable", "reading", "reading", "unreadable"),
+    ]
     assert not [entry for entry in written if PERSON in json.dumps(entry) or TOLD in json.dumps(entry)]
 
 

@@ -30,6 +30,8 @@ CASES: list[tuple[str, str, Any, int]] = [
     (f"{ENTRY}/proof", "?size=1", None, 404),
     (f"{ENTRY}/values", "", REASON, 200),
     (f"{ENTRY}/values", "", {"reason": ""}, 422),
+    (f"{ENTRY}/bundle", "", {}, 200),
+    (f"{ENTRY}/bundle", "", {"all": True}, 422),
     ("/v1/audit/checkpoint", "", None, 200),
     ("/v1/audit/consistency", "?from=1&to=2", None, 200),
     ("/v1/audit/consistency", "?from=1", None, 422),
@@ -58,8 +60,13 @@ def test_answers_are_as_published(local: Office, path: str, asked: str, body: An
 @pytest.mark.parametrize(("client", "status"), [("ministry", 403), (None, 401)], ids=["no-right", "nobody"])
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("search", SEARCH), ("entries/0/values", REASON), ("log/tile/entries/000", None)],
-    ids=["search", "values", "bundle"],
+    [
+        ("search", SEARCH),
+        ("entries/0/values", REASON),
+        ("entries/0/bundle", {"all": True, **REASON}),
+        ("log/tile/entries/000", None),
+    ],
+    ids=["search", "values", "bundle", "tile"],
 )
 def test_refusals_are_as_published(local: Office, path: str, body: Any, client: str | None, status: int) -> None:
     told = local.ask(f"/v1/audit/{path}", body, client=client)

@@ -20,7 +20,8 @@ SEARCH = {"subject": {"value": "001085012345"}}
         pytest.param("entries/{index}", None, id="entry"),
         pytest.param("entries/{index}/proof", None, id="proof"),
         pytest.param("entries/{index}/values", REASON, id="values"),
-        pytest.param("log/tile/entries/000.p/1", None, id="bundle"),
+        pytest.param("entries/{index}/bundle", {}, id="bundle"),
+        pytest.param("log/tile/entries/000.p/1", None, id="tile"),
     ],
 )
 def test_what_cannot_be_recorded_is_not_shown(

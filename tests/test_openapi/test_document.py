@@ -30,7 +30,7 @@ PUSHED = {
 }
 AUDIT = {
     *("/v1/audit/entries", "/v1/audit/search", "/v1/audit/entries/{index}", "/v1/audit/entries/{index}/proof"),
-    *("/v1/audit/entries/{index}/values", "/v1/audit/log/tile/entries/{tile}"),
+    *("/v1/audit/entries/{index}/values", "/v1/audit/entries/{index}/bundle", "/v1/audit/log/tile/entries/{tile}"),
 }
 PUBLIC = {
     *("/v1/public/dossiers/{code}", "/v1/audit/checkpoint", "/v1/audit/consistency", "/v1/audit/keys"),
