@@ -100,6 +100,7 @@ def rotate(
             }
             if chosen == "log":
                 details["verifier_key"] = verifier_of(after, at.settings.keys.origin).encode()
+                details["replaces_verifier_key"] = verifier_of(before, at.settings.keys.origin).encode()
             elif after.algorithm != "AES-256":
                 details["public_key"] = after.public_pem()
             try:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -62,7 +63,7 @@ class Key:
         return now - self.created
 
     def state(self, now: datetime) -> Literal["active", "overlap", "retired", "expired"]:
-        """`active` signs; `overlap` still verifies; `expired` is active beyond its planned lifetime."""
+        """`active` signs; `overlap` still verifies (`log`: signs along); `expired` is active beyond its lifetime."""
         if self.until is not None:
             return "overlap" if now < self.until else "retired"
         return "active" if now < self.expires else "expired"
@@ -134,6 +135,16 @@ class KeyRing:
         """The generations that still verify: the newest and those whose overlap runs, newest first."""
         return tuple(key for key in self._keys[name] if key.until is None or now < key.until)
 
+    def in_overlap(self, name: Name, now: datetime) -> tuple[tuple[Key, timedelta], ...]:
+        """The former generations whose overlap runs, newest first, and how long it still does.
+
+        That is never longer than the whole overlap, however late or early it is by this clock.
+        """
+        held = self._keys[name]
+        ends = [(key, key.until, after.created) for after, key in pairwise(held) if key.until is not None]
+        running = [(key, min(until - now, until - begun)) for key, until, begun in ends]
+        return tuple((key, left) for key, left in running if left > timedelta(0))
+
     def all(self) -> tuple[Key, ...]:
         """Every generation of every name, for listing."""
         return tuple(key for name in NAMES for key in self._keys[name])
@@ -153,7 +164,8 @@ class KeyRing:
 
         The caller records it in the audit trail in between. A sandbox key ring stays one. Raises KeysUnusable, OSError.
         """
-        last, made = self.current(name), now or datetime.now(UTC)
+        # Files tell whole seconds, and the entry about the rotation has to say the same.
+        last, made = self.current(name), (now or datetime.now(UTC)).replace(microsecond=0)
         draft = _drafted(self.directory, name, made, overlap, sandbox=last.sandbox)
         material = draft.read_bytes().partition(b"\n\n")[2].strip()
         return Key(name, last.generation + 1, ALGORITHMS[name], made, None, last.sandbox, draft, material)

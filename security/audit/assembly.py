@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from security.audit.checkpoint import Signer, VerifierKey
+from security.audit.checkpoint import Along, Signer, VerifierKey
 from security.audit.log import AuditLog
 from security.audit.sealing import Sealer
 from security.audit.vault import Vault
@@ -15,8 +17,17 @@ from storage.engine import Storage
 
 
 def log_signer(keys: KeyRing, origin: str) -> Signer:
-    """Return the signer of new checkpoints: the newest generation of the `log` key under the log's origin."""
-    return _signer(keys.current("log"), origin)
+    """Return the signer of new checkpoints: the newest generation of the `log` key under the log's origin.
+
+    Those in overlap sign along: who has only their public keys believes the log until the overlap ends.
+    """
+    now = datetime.now(UTC)
+    along = [
+        Along(_signer(key, origin), key.until.timestamp(), left.total_seconds())
+        for key, left in keys.in_overlap("log", now)
+        if key.until is not None
+    ]
+    return _signer(keys.current("log"), origin, along)
 
 
 def log_verifiers(keys: KeyRing, origin: str) -> tuple[VerifierKey, ...]:
@@ -41,8 +52,8 @@ async def open_log(storage: Storage, keys: KeyRing, origin: str, vault: Path) ->
     return await AuditLog.open(storage, log_signer(keys, origin), open_sealer(keys, vault), former=former)
 
 
-def _signer(key: Key, origin: str) -> Signer:
+def _signer(key: Key, origin: str, along: Sequence[Along] = ()) -> Signer:
     private = key.private()
     if not isinstance(private, Ed25519PrivateKey):
         raise KeysUnusable(f"{key.path}: the log key must be Ed25519")
-    return Signer(origin, private)
+    return Signer(origin, private, along)

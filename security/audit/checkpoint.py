@@ -5,11 +5,14 @@
 <root, base64>
                               (empty line)
 — <origin> <base64(4-byte key id ‖ Ed25519 signature)>
+
+While keys overlap (chồng khóa) there is a line of each of them, the newest first.
 """
 
 import base64
 import binascii
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import ClassVar, NamedTuple, Self
@@ -19,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 ED25519 = b"\x01"
 PREFIX = "— "
+# Lines of a note: three, an empty one and one signature.
+_SHORTEST = 5
 # What every database keeps as a whole number.
 _MOST = 2**63 - 1
 
@@ -84,14 +89,25 @@ class Checkpoint:
 
 
 class Signer:
-    """Signs checkpoints with one Ed25519 key under the origin of the log."""
+    """Signs checkpoints with one Ed25519 key under the origin of the log, and with those that are in overlap."""
 
-    def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
+    def __init__(
+        self,
+        name: str,
+        private: Ed25519PrivateKey,
+        along: Sequence["Along"] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         if not is_key_name(name):
             raise ValueError("log origin: no spaces, no plus sign, not empty")
         self.verifier = VerifierKey(name, private.public_key().public_bytes_raw())
         self._private = private
         self._key_id = self.verifier.key_id
+        self._clock = clock
+        self._steady = steady
+        self._along = tuple((each.signer, each.until, steady() + each.left) for each in along)
 
     @property
     def origin(self) -> str:
@@ -101,8 +117,25 @@ class Signer:
     def sign(self, size: int, root: bytes) -> str:
         """Return the signed note for this tree head."""
         text = Checkpoint(self.origin, size, root).text
-        signature = self._private.sign(text.encode())
-        return f"{text}\n{PREFIX}{self.origin} {b64(self._key_id + signature)}\n"
+        message = text.encode()
+        lines = self.line(message)
+        if self._along:
+            now, at = self._clock(), self._steady()
+            # Either clock ends an overlap: one that is set back must not give a key a longer life.
+            lines += "".join(each.line(message) for each, until, end in self._along if now < until and at < end)
+        return f"{text}\n{lines}"
+
+    def line(self, message: bytes) -> str:
+        """Return the signature line of this key alone."""
+        return f"{PREFIX}{self.origin} {b64(self._key_id + self._private.sign(message))}\n"
+
+
+class Along(NamedTuple):
+    """A predecessor that signs along until `until` (POSIX time), and no longer than for `left` seconds from now."""
+
+    signer: Signer
+    until: float
+    left: float
 
 
 def opened(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
@@ -116,6 +149,27 @@ def opened(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
     if not any(line.name == checkpoint.origin for line in by_log):
         raise CheckpointRejected("no signature by a known key of this log")
     return checkpoint
+
+
+def is_of_log_alone(note: str, keys: Iterable[VerifierKey]) -> bool:
+    """Whether a note that is `opened` holds nothing besides: three lines, one signature of each key, in their order.
+
+    Which keys have to be there nothing says: of an overlap either line can be taken away, as from a process that was
+    not told of the rotation yet, or whose clock says that the overlap is over.
+    """
+    if note.count("\n") == _SHORTEST:
+        return True
+    checkpoint, text, lines = taken_apart(note)
+    places = {(key.name, key.key_id): place for place, key in enumerate(keys)}
+    found = [places.get((line.name, line.blob[:4]), -1) for line in lines]
+    ours = all(line.name == checkpoint.origin for line in lines) and -1 not in found
+    return text == checkpoint.text and ours and found == sorted(set(found))
+
+
+def is_cosigned(note: str) -> bool:
+    """Whether others than the log signed a note; none of it is verified. Raises `CheckpointRejected`."""
+    checkpoint, _, lines = taken_apart(note)
+    return any(line.name != checkpoint.origin for line in lines)
 
 
 class SignatureLine(NamedTuple):

@@ -22,36 +22,43 @@ class Signed(NamedTuple):
 def signed_sizes(connection: Connection, keys: Sequence[VerifierKey]) -> dict[bytes, Signed | None]:
     """Return by key id what each of `keys` signed, oldest generation first; None for one that signed nothing.
 
-    A rotation is looked for by halving, some twenty rows whatever the size of the log. Processes that learn of it one
-    after the other sign with both keys for moments: of those checkpoints any may be named as the border. Raises
-    `CheckpointRejected` for a row that is no note.
+    A key in overlap signs along: its last checkpoint is then the last with a signature of it. Begin and end are looked
+    for by halving, some forty rows for each key whatever the size of the log. Processes that learn of a rotation one
+    after the other, or whose clocks end an overlap one after the other, sign differently for moments: of those
+    checkpoints any may be named as the border. Raises `CheckpointRejected` for a row that is no note.
     """
     newest = _last_before(connection, LARGEST)
     if newest is None:
         return {key.key_id: None for key in keys}
     places = {(key.name, key.key_id): place for place, key in enumerate(keys)}
 
-    def generation(note: str) -> int:
+    def signers(note: str) -> set[int]:
         _, _, lines = taken_apart(note)
-        return max((places[known] for line in lines if (known := (line.name, line.blob[:4])) in places), default=-1)
+        return {places[known] for line in lines if (known := (line.name, line.blob[:4])) in places}
 
-    # Behind the newest checkpoint begins what the key after the last would sign.
-    begins = [_first(connection, generation, place, newest.size) for place in range(len(keys))]
-    begins.append(newest.size + 1)
     signed: dict[bytes, Signed | None] = {}
     for place, key in enumerate(keys):
-        last = _last_before(connection, begins[place + 1])
-        signed[key.key_id] = Signed(begins[place], last.size) if last and last.size >= begins[place] else None
+
+        def begun(row: _Row, place: int = place) -> bool:
+            return max(signers(row.note), default=-1) >= place
+
+        first = _first(connection, begun, newest.size)
+
+        def ended(row: _Row, place: int = place, first: int = first) -> bool:
+            return row.size >= first and place not in signers(row.note)
+
+        last = _last_before(connection, _first(connection, ended, newest.size))
+        signed[key.key_id] = Signed(first, last.size) if last and last.size >= first else None
     return signed
 
 
-def _first(connection: Connection, generation: Callable[[str], int], wanted: int, newest: int) -> int:
-    """The size of the first checkpoint of this generation or a later one; behind `newest` where there is none."""
+def _first(connection: Connection, wanted: Callable[[_Row], bool], newest: int) -> int:
+    """The size of the first checkpoint that is `wanted`, as all after it are; behind `newest` where there is none."""
     low, high = 0, newest + 1
     while low < high:
         middle = (low + high) // 2
         row = _at_least(connection, middle)
-        if row is None or generation(row.note) >= wanted:
+        if row is None or wanted(row):
             high = middle
         else:
             low = row.size + 1

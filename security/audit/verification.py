@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from security.audit.archive_check import on_record
-from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened
+from security.audit.checkpoint import CheckpointRejected, VerifierKey, is_of_log_alone, opened
 from security.audit.findings import Findings
 from security.audit.growing import Complete, Growing
 from security.audit.merkle import HASH_SIZE, Frontier, leaf_hash
@@ -24,8 +24,6 @@ from security.audit.tiles import HEIGHT, WIDTH
 from storage.engine import Storage
 
 PAGE = 16 * WIDTH
-# Three lines, an empty one and the signature of the log: cosignatures of witnesses are kept elsewhere.
-_NOTE_LINES = 5
 
 
 async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer | None = None) -> Findings:
@@ -211,8 +209,10 @@ class _TreeCheck:
         if checkpoint.size != size:
             self._findings.add(size - 1, size - 1, f"the checkpoint of {size} entries is of {checkpoint.size}")
             return
-        if note.count("\n") != _NOTE_LINES:
-            self._findings.add(size - 1, size - 1, f"the checkpoint of {size} entries has more than one signature")
+        if not is_of_log_alone(note, self._keys):
+            # Cosignatures of witnesses are kept elsewhere.
+            what = f"the checkpoint of {size} entries holds more than signatures of this log's keys"
+            self._findings.add(size - 1, size - 1, what)
         if self._diverged is not None:
             # Every later tree contains the one that differed: further checkpoints would only repeat the finding.
             return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, Integer, LargeBinary, String, Table, Text, insert, select, update
 
 from security.audit.batch import current_checkpoint
-from security.audit.checkpoint import taken_apart
+from security.audit.checkpoint import is_cosigned, taken_apart
 from security.audit.tables import HEAD
 from storage.metadata import BIGINT, METADATA
 
@@ -105,9 +105,9 @@ def witnessed(connection: Connection, size: int | None = None) -> str | None:
     if size is not None:
         rows = rows.where(WITNESSED.c.size <= size)
     found = list(connection.execute(rows.limit(_LOOKED_AT)))
-    read = [(row.size, *taken_apart(row.note)[1:]) for row in found]
-    newest = next((number for number, _, lines in read if len(lines) > 1), read[0][0] if read else None)
-    here = [(text, lines) for number, text, lines in read if number == newest]
+    cosigned = (row.size for row in found if is_cosigned(row.note))
+    newest = next(cosigned, found[0].size if found else None)
+    here = [taken_apart(row.note)[1:] for row in found if row.size == newest]
     # The log's own first, each once.
     signatures = dict.fromkeys(line.line for _, lines in here for line in lines)
     return f"{here[0][0]}\n{''.join(signatures)}" if here else None

@@ -1,7 +1,7 @@
 """What the tests of the audit trail share: a log on a given database, and evidence to put into it."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from security.audit.checkpoint import Signer
+from security.audit.checkpoint import Along, Signer
 from security.audit.entries import Caller, Evidence, Outcome, Subject
 from security.audit.log import AuditLog
 from security.audit.reading import AuditReader
@@ -35,8 +35,8 @@ class World:
     reader: AuditReader
 
 
-def a_signer(name: str = ORIGIN, seed: bytes = LOG_KEY) -> Signer:
-    return Signer(name, Ed25519PrivateKey.from_private_bytes(seed))
+def a_signer(name: str = ORIGIN, seed: bytes = LOG_KEY, along: Sequence[Along] = ()) -> Signer:
+    return Signer(name, Ed25519PrivateKey.from_private_bytes(seed), along)
 
 
 @asynccontextmanager
