@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, Literal
 from sqlalchemy import Connection, select
 
 from security.audit import field_commitments, materials
-from security.audit.checkpoint import VerifierKey, taken_apart
+from security.audit.checkpoint import VerifierKey, is_cosigned, taken_apart
 from security.audit.entries import Secrets, Subject, commitment, stated
 from security.audit.packing import Package
 from security.audit.reading import Proof
@@ -138,7 +138,7 @@ def cosigned_over(connection: Connection, size: int) -> tuple[int | None, str | 
     """
     query = select(WITNESSED.c.size, WITNESSED.c.note).where(WITNESSED.c.size >= size).order_by(WITNESSED.c.size)
     rows = connection.execute(query.limit(_LOOKED_AT)).all()
-    cosigned = (row.size for row in rows if len(taken_apart(row.note)[2]) > 1)
+    cosigned = (row.size for row in rows if is_cosigned(row.note))
     found = next(cosigned, rows[0].size if rows else None)
     return found, None if found is None else _with_all_signatures(connection, found)
 
