@@ -53,7 +53,9 @@ def export(
         await at.record("reading", "audit-export", {"first": first, "last": last - 1})
         keys = log_verifiers(at.keys, at.settings.keys.origin)
         with new_file(out) as file:
-            return await write_export(at.storage, keys, file, first=first, last=last, full=full)
+            return await write_export(
+                at.storage, keys, file, first=first, last=last, full=full, archives=at.settings.audit.archives
+            )
 
     made = reading(work, config)
     shown = {

@@ -17,7 +17,7 @@ from routes.direct import Whole
 from routes.dossiers.asking import asked
 from schemas.errors import NotFound, Text
 from security.audit.archived import InArchive
-from security.audit.tiles import WIDTH, bundle, tile
+from security.audit.tiles import WIDTH, tile
 
 OCTETS: Final = "application/octet-stream"
 LEVELS: Final = 63
@@ -75,11 +75,8 @@ def get_bundle(room: Room) -> Route:
         asked(request, ())
         number, width = tile_of(request.match_info["tile"])
 
-        def look(connection: Connection) -> list[bytes] | None:
-            return bundle(connection, number, width)
-
         try:
-            bodies = await guarded(room.storage.read(look))
+            bodies = await guarded(room.reader.bundle(number, width))
         except InArchive as gone:
             raise elsewhere(gone.file) from None
         if bodies is None:

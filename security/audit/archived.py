@@ -6,7 +6,6 @@ rows stay: proofs, searches, redactions and openings go on as before, only the e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,18 +46,6 @@ def archived(connection: Connection) -> int:
 def parts(connection: Connection) -> list[Part]:
     """Every archive in order."""
     return [_part(row) for row in connection.execute(select(ARCHIVED).order_by(ARCHIVED.c.first))]
-
-
-def all_here(connection: Connection, first: int, bodies: Sequence[bytes]) -> None:
-    """Raise InArchive where one of these entries from `first` on lies in an archive."""
-    gone = next((first + place for place, body in enumerate(bodies) if not body), None)
-    if gone is not None and (part := _part_of(connection, gone)) is not None:
-        raise InArchive(gone, part.file)
-
-
-def _part_of(connection: Connection, index: int) -> Part | None:
-    row = connection.execute(select(ARCHIVED).where(ARCHIVED.c.first <= index, ARCHIVED.c.last > index)).first()
-    return None if row is None else _part(row)
 
 
 def _part(row: Any) -> Part:

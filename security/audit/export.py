@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from sqlalchemy import Connection, select
 
-from security.audit.archived import NoEntry, all_here
+from security.audit.archived import NoEntry
 from security.audit.checkpoint import VerifierKey, opened
+from security.audit.export_reading import FORMAT
 from security.audit.merkle import Frontier, Nodes, leaf_hash
 from security.audit.packing import Package
-from security.audit.tables import CHECKPOINTS, ENTRIES
+from security.audit.shelf import Row, Shelf, rows_between
+from security.audit.tables import CHECKPOINTS
 from security.audit.tiles import stored_nodes
 from storage.engine import Run, Storage
 
-FORMAT: Final = "lgsp-audit-export/1"
 _PAGE: Final = 2048
 
 
@@ -48,25 +50,27 @@ async def write_export(
     first: int = 0,
     last: int | None = None,
     full: bool = False,
+    archives: Path | None = None,
 ) -> Exported:
     """Write entries from `first` on to `out`, page by page, whatever the size of the log.
 
     They end with the first checkpoint of at least `last` entries, by default the newest: what no checkpoint covers
-    proves nothing. `full` adds every checkpoint of the range. `out` must be seekable. Raises InArchive where part of
-    it was archived (archives are exports, which this one can continue), NoEntry where there is no such range,
-    `LogDamaged`, `CheckpointRejected` (no signature by one of `keys`), StorageUnavailable, OSError.
+    proves nothing. `full` adds every checkpoint of the range. `out` must be seekable. Archived entries are read from
+    the files in `archives`; raises InArchive where they are not there (archives are exports, which this one can
+    continue), NoEntry where there is no such range, `LogDamaged`, `CheckpointRejected` (no signature by one of `keys`),
+    StorageUnavailable, OSError.
     """
     async with storage.reading() as run:
         size, note = await run(lambda connection: _checkpoint(connection, first, last))
         checkpoint = opened(note, keys)
         tree = await run(lambda connection: _frontier(first, stored_nodes(connection, first)))
         exported = Exported(checkpoint.origin, first, size, checkpoint.root)
-        with Package(out) as package:
+        with Shelf(archives) as shelf, Package(out) as package:
             package.add_json("frontier.json", [b64encode(each).decode() for each in tree.hashes])
             with package.member("entries.jsonl") as write:
                 for begin in range(first, size, _PAGE):
-                    bodies = await run(_entries(begin, min(begin + _PAGE, size)))
-                    await asyncio.to_thread(_grow, tree, bodies, write)
+                    rows = await run(_entries(begin, min(begin + _PAGE, size)))
+                    await asyncio.to_thread(_grow, tree, shelf, rows, write)
             if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
                 raise LogDamaged(f"the entries do not give the root of the checkpoint of {size}")
             with package.member("checkpoints.txt") as write:
@@ -102,20 +106,18 @@ def _frontier(size: int, nodes: Nodes) -> Frontier:
     return Frontier(size, hashes)
 
 
-def _entries(begin: int, end: int) -> Callable[[Connection], list[bytes]]:
-    def look(connection: Connection) -> list[bytes]:
-        query = select(ENTRIES.c.idx, ENTRIES.c.body).where(ENTRIES.c.idx >= begin, ENTRIES.c.idx < end)
-        rows: Sequence[Any] = connection.execute(query.order_by(ENTRIES.c.idx)).all()
+def _entries(begin: int, end: int) -> Callable[[Connection], list[Row]]:
+    def look(connection: Connection) -> list[Row]:
+        rows = rows_between(connection, begin, end)
         if [row.idx for row in rows] != list(range(begin, end)):
             raise LogDamaged(f"entries are missing between {begin} and {end - 1}")
-        found = [row.body for row in rows]
-        all_here(connection, begin, found)
-        return found
+        return rows
 
     return look
 
 
-def _grow(tree: Frontier, bodies: Iterable[bytes], write: Callable[[bytes], None]) -> None:
+def _grow(tree: Frontier, shelf: Shelf, rows: Sequence[Row], write: Callable[[bytes], None]) -> None:
+    bodies = shelf.whole(rows)
     for body in bodies:
         if b"\n" in body:
             raise LogDamaged(f"entry {tree.size} is not canonical JSON")

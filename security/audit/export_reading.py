@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Final
 
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened
-from security.audit.export import FORMAT
 from security.audit.merkle import Frontier, leaf_hash
 from security.audit.packing import MANIFEST
 
+FORMAT: Final = "lgsp-audit-export/1"
 _LONGEST: Final = 1 << 26
+# What `zipfile` raises for bytes that are no ZIP, or none that it reads.
+_NO_ZIP: Final = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, RuntimeError)
 
 
 class ExportDamaged(ValueError):
@@ -45,19 +48,19 @@ def examine(path: Path, keys: Sequence[VerifierKey]) -> Examined:
             digest = file_digest(file, "sha256").hexdigest()
         with zipfile.ZipFile(path) as archive:
             return _examined(archive, digest, keys)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, NotImplementedError) as failure:
+    except (*_NO_ZIP, ValueError, TypeError) as failure:
         if isinstance(failure, ExportDamaged):
             raise
         raise ExportDamaged(f"{path}: {failure}") from failure
 
 
-def bodies(path: Path) -> Iterator[bytes]:
+def bodies(path: Path) -> Generator[bytes]:
     """The canonical bytes of each entry of an export, in order; raises ExportDamaged, OSError."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open("entries.jsonl") as lines:
             for line in lines:
                 yield line.removesuffix(b"\n")
-    except (zipfile.BadZipFile, KeyError) as failure:
+    except _NO_ZIP as failure:
         raise ExportDamaged(f"{path}: {failure}") from failure
 
 

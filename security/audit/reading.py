@@ -6,10 +6,8 @@ Reading needs no private key; finding a subject and opening an entry need the va
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
@@ -19,12 +17,12 @@ from security.audit.archived import NoEntry as NoEntry
 from security.audit.archived import Part, parts
 from security.audit.batch import REPEATED, current_checkpoint
 from security.audit.entries import Secrets, instant
-from security.audit.export_reading import ExportDamaged, bodies
-from security.audit.merkle import consistency_proof, inclusion_proof, leaf_hash
+from security.audit.merkle import consistency_proof, inclusion_proof
 from security.audit.sealing import Sealer
+from security.audit.shelf import Shelf, part_of
 from security.audit.subjects import indexes
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS
-from security.audit.tiles import stored_nodes
+from security.audit.tiles import bundle, stored_nodes
 from security.audit.vault import Destroyed
 from storage.bulk import run_rendered
 from storage.engine import Storage
@@ -95,6 +93,7 @@ class AuditReader:
         self._storage = storage
         self._sealer = sealer
         self._archives = archives
+        self._shelf: Shelf | None = None
 
     def open_with(self, sealer: Sealer) -> None:
         """Go on with rotated master keys."""
@@ -244,18 +243,29 @@ class AuditReader:
 
         return await self._storage.read(look)
 
+    async def bundle(self, number: int, width: int) -> list[bytes] | None:
+        """The first `width` entries of a tile; None where the log is not that long. Raises InArchive."""
+        rows = await self._storage.read(lambda connection: bundle(connection, number, width))
+        if rows is None or all(row.part is None for row in rows):
+            return None if rows is None else [row.body for row in rows]
+        # Whoever copies the log asks for tile after tile: a file is gone on with where the last one ended.
+        shelf, self._shelf = self._shelf or Shelf(self._archives), None
+
+        def whole() -> list[bytes]:
+            found = shelf.whole(rows)
+            self._shelf = shelf
+            return found
+
+        return await asyncio.to_thread(whole)
+
     async def _listed(self, query: Select[tuple[int, bytes, bytes, str | None]]) -> list[Recorded]:
         return await self._whole(await self._storage.read(lambda connection: _recorded(connection, query)))
 
     async def _whole(self, found: list[Recorded]) -> list[Recorded]:
         """Take archived entries out of the archives that are at hand; what does not hash to its leaf is not taken."""
-        wanted: dict[str, dict[int, int]] = {}
-        for place, each in enumerate(found):
-            if each.part is not None:
-                wanted.setdefault(each.part.file, {})[each.index - each.part.first] = place
-        if self._archives is None or not wanted:
+        if self._archives is None or all(each.part is None for each in found):
             return found
-        return await asyncio.to_thread(_from_archives, self._archives, wanted, found)
+        return await asyncio.to_thread(_from_archives, self._archives, found)
 
     def _vault(self) -> Sealer:
         if self._sealer is None:
@@ -287,8 +297,7 @@ def _outlines(connection: Connection, indexes: Sequence[int]) -> dict[int, tuple
     repeated = select(ENTRIES.c.idx, *(ENTRIES.c[name] for name in REPEATED)).where(ENTRIES.c.idx.in_(indexes))
     found = {}
     for index, *values in connection.execute(repeated):
-        part = next((each for each in held if each.first <= index < each.last), None)
-        if part is not None:
+        if (part := part_of(held, index)) is not None:
             found[index] = part, _outline(values)
     return found
 
@@ -301,14 +310,15 @@ def _outline(values: Sequence[object]) -> dict[str, object]:
     return told
 
 
-def _from_archives(directory: Path, wanted: Mapping[str, Mapping[int, int]], found: list[Recorded]) -> list[Recorded]:
-    for file, places in wanted.items():
-        # An archive that is elsewhere, or damaged, is said to be where the entry is.
-        with suppress(OSError, ExportDamaged):
-            for line, body in enumerate(islice(bodies(directory / file), max(places) + 1)):
-                if line in places and leaf_hash(body) == (each := found[places[line]]).leaf:
-                    found[places[line]] = Recorded(each.index, body, each.leaf, each.redacted)
-    return found
+def _from_archives(directory: Path, found: Sequence[Recorded]) -> list[Recorded]:
+    """Those that are at hand; an archive that is elsewhere, or damaged, is said to be where the entry is."""
+    with Shelf(directory) as shelf:
+        return [_from_archive(shelf, each) for each in found]
+
+
+def _from_archive(shelf: Shelf, found: Recorded) -> Recorded:
+    body = None if found.part is None else shelf.find(found.part, found.index, found.leaf)
+    return found if body is None else Recorded(found.index, body, found.leaf, found.redacted)
 
 
 def _filtered(chosen: Filter) -> Select[tuple[int, bytes, bytes, str | None]]:

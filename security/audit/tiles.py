@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
-from security.audit.archived import all_here
 from security.audit.merkle import HASH_SIZE, Frontier, Nodes, complete_root, root_of
+from security.audit.shelf import Row, rows_between
 from security.audit.tables import ENTRIES, HEAD, TILES
 from storage.bulk import run_rendered
 
@@ -58,20 +58,15 @@ def tile(connection: Connection, level: int, number: int, width: int) -> bytes |
     return b"".join(_partial(connection, level, number, width))
 
 
-def bundle(connection: Connection, number: int, width: int) -> list[bytes] | None:
-    """The first `width` entries of a tile of the lowest level; None where the log is not that long.
-
-    Raises InArchive where one of them was archived.
-    """
+def bundle(connection: Connection, number: int, width: int) -> list[Row] | None:
+    """The rows of the first `width` entries of a tile of the lowest level; None where the log is not that long."""
     begin = number * WIDTH
     if begin + width > _size(connection):
         return None
-    within = (ENTRIES.c.idx >= begin, ENTRIES.c.idx < begin + width)
-    found = connection.execute(select(ENTRIES.c.body).where(*within).order_by(ENTRIES.c.idx)).scalars().all()
+    found = rows_between(connection, begin, begin + width)
     if len(found) != width:
         raise ValueError(f"audit log: {width - len(found)} entries of tile {number} are missing")
-    all_here(connection, begin, found)
-    return list(found)
+    return found
 
 
 def _size(connection: Connection) -> int:

@@ -1,5 +1,6 @@
 """Archiving moves bodies into files that verify by themselves; everything else goes on as if they were there."""
 
+import io
 import os
 import subprocess
 import sys
@@ -24,7 +25,6 @@ from security.audit.merkle import is_consistent, is_included
 from security.audit.reading import AuditReader, Filter, NoEntry
 from security.audit.redaction import redact
 from security.audit.tables import ARCHIVED, ENTRIES, OPENINGS
-from security.audit.tiles import bundle
 from security.audit.verification import verify
 from storage.backup import backup, restore
 from storage.commands import copy
@@ -114,11 +114,18 @@ async def test_bodies_move_and_everything_else_goes_on(world: World, shelf: Path
     assert (await at_hand.show(250)).body
     (shelf / "audit-0-120.zip").rename(shelf / "audit-120-240.zip")
     (shelf / "elsewhere.zip").rename(shelf / "audit-0-120.zip")
-    with (shelf / "x").open("w+b") as out, pytest.raises(InArchive):
+    # Whole ranges likewise, over the ends of files and the first entry that is here.
+    ranges = [await at_hand.bundle(0, 256), await at_hand.bundle(1, 64)]
+    assert [body for part in ranges for body in part or ()] == [each.body for each in both]
+    with (shelf / "x").open("w+b") as out, pytest.raises(InArchive, match=r"audit-0-120\.zip"):
         await write_export(world.storage, [world.signer.verifier], out)
+    with (shelf / "x").open("w+b") as out:
+        done_again = await write_export(world.storage, [world.signer.verifier], out, last=320, archives=shelf)
+    assert [each.body for each in both] == list(bodies(shelf / "x"))
+    assert (done_again.first, done_again.last) == (0, 320)
     (shelf / "x").unlink()
     with pytest.raises(InArchive):
-        await world.storage.read(lambda connection: bundle(connection, 0, 256))
+        await world.reader.bundle(0, 256)
 
     # Redaction works on keys and index rows.
     await redact(world.storage, world.log, world.sealer, 7, reason="court", evidence=an_act())
@@ -264,6 +271,41 @@ async def test_what_is_archived_survives_backup_and_copy(
         with pytest.raises(InArchive):
             await world.reader.show(3)
         assert (await world.log.record(evidence(LAN))).index == 23
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut", "flipped", "other", "text"])
+async def test_a_file_that_cannot_be_read_is_named(local: World, shelf: Path, damage: str) -> None:
+    await fill(local, 20, OLD)
+    await fill(local, 2, LATER)
+    first, second = await moved(local, shelf, 10)
+    path = shelf / second.file
+    content = path.read_bytes()
+    middle = content.index(b"entries.jsonl") + 2000
+    path.write_bytes(
+        {
+            "lost": b"",
+            "cut": content[:-40],
+            "flipped": content[:middle]
+            + bytes(byte ^ 0xFF for byte in content[middle : middle + 60])
+            + content[middle + 60 :],
+            "other": (shelf / first.file).read_bytes(),
+            "text": b"moved to tape 7",
+        }[damage]
+    )
+    if damage == "lost":
+        path.unlink()
+    reader = AuditReader(local.storage, local.sealer, shelf)
+    assert (await reader.show(9)).body
+    for reading in (
+        reader.show(19),
+        reader.bundle(0, 20),
+        write_export(local.storage, [local.signer.verifier], io.BytesIO(), archives=shelf),
+    ):
+        with pytest.raises(InArchive, match=second.file):
+            await reading
+    if damage in ("cut", "flipped", "text"):
+        with pytest.raises(ExportDamaged):
+            examine(path, [local.signer.verifier])
 
 
 CHANGES = {

@@ -20,9 +20,10 @@ PERSON = "001085012345"
 class Office:
     """A gateway at work; `log` puts entries into its log as if callers had asked."""
 
-    def __init__(self, state: Path, storage_url: str | None = None) -> None:
+    def __init__(self, state: Path, storage_url: str | None = None, archives: Path | None = None) -> None:
         def adjust(text: str) -> str:
-            return text if storage_url is None else text.replace("sqlite:///lgsp.sqlite", storage_url)
+            text = text if storage_url is None else text.replace("sqlite:///lgsp.sqlite", storage_url)
+            return text if archives is None else text.replace("[audit]\n", f'[audit]\narchives = "{archives}"\n')
 
         self._thread = InThread(state, adjust)
         self.deployment = self._thread.deployment

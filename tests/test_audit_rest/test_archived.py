@@ -1,5 +1,6 @@
 """Entries in archives: what proves them is still handed out, they themselves are said to be elsewhere."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +16,10 @@ from tests.test_audit_rest.test_shown import proven
 
 @pytest.fixture
 def shelved(tmp_path: Path) -> Iterator[tuple[Office, Part]]:
-    """A deployment of which everything so far was archived."""
-    office = Office(tmp_path / "state")
+    """A deployment of which everything so far was archived; the files are not where it looks for them."""
     (tmp_path / "shelf").mkdir()
+    (tmp_path / "at-hand").mkdir()
+    office = Office(tmp_path / "state", archives=tmp_path / "at-hand")
 
     async def move() -> Part:
         at = office.gateway
@@ -51,6 +53,26 @@ def test_archived_entries_are_listed_found_and_proven(shelved: tuple[Office, Par
     assert [each["entry"].get("archived") for each in found[:3]] == [part.file] * 3
     tile = office.ask("/v1/audit/log/tile/entries/000.p/2")
     assert (tile.status, tile.json["reason"]) == (404, "archived")
+
+
+def test_with_the_files_at_hand_bundles_of_entries_are_whole(shelved: tuple[Office, Part], tmp_path: Path) -> None:
+    office, part = shelved
+    assert office.ask("/v1/audit/log/tile/entries/000.p/2").json["reason"] == "archived"
+    file = (tmp_path / "shelf" / part.file).rename(tmp_path / "at-hand" / part.file)
+    for width in (part.last + 1, 2):
+        told = office.ask(f"/v1/audit/log/tile/entries/000.p/{width}")
+        assert told.status == 200, told.body
+        left, leaves = told.body, b""
+        while left:
+            size = int.from_bytes(left[:2], "big")
+            leaves += hashlib.sha256(b"\x00" + left[2 : 2 + size]).digest()
+            left = left[2 + size :]
+        assert leaves == office.ask(f"/v1/audit/log/tile/0/000.p/{width}", client=None).body
+    assert hashlib.sha256(b"\x00" + office.ask("/v1/audit/entries/1").body).digest() == leaves[32:]
+    file.write_bytes(b"PK and nothing else")
+    told = office.ask("/v1/audit/log/tile/entries/000.p/2")
+    assert (told.status, told.json["reason"]) == (404, "archived")
+    assert part.file in told.json["detail"]
 
 
 def test_callers_get_the_proofs_of_their_archived_entries_and_of_no_others(shelved: tuple[Office, Part]) -> None:

@@ -17,6 +17,7 @@ from security.keys import KeyRing
 from sync.database import open_storage
 from tests.test_audit.audit_world import evidence
 from tests.test_commands.conftest import printed, quick
+from tests.test_commands.exchanged import checked
 
 LAN = "001090123456"
 OLD = datetime(2024, 5, 2, 3, tzinfo=UTC)
@@ -80,6 +81,15 @@ def test_a_period_is_moved_and_the_rest_holds(at: tuple[str, str], tmp_path: Pat
     assert printed("audit", "show", "3", *at)[0]["entry"]["kind"] == "exchange"
     assert quick("audit", "report", *asked, "--out", str(tmp_path / "report.zip"), *at).exit_code == 0
     assert quick("audit", "bundle", "3", "--out", str(tmp_path / "bundle.zip"), *at).exit_code == 0
+    assert printed("audit", "export", "--from", "2", "--out", str(tmp_path / "export.zip"), *at)["first"] == 2
+    key = tmp_path / "log.vkey"
+    lines = [each["verifier_key"] for each in printed("keys", "export", *at)["log"]]
+    key.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for made in ("report.zip", "bundle.zip", "export.zip"):
+        checked(tmp_path / made, key)
+    Path(moved["file"]).unlink()
+    refused = quick("audit", "export", "--out", str(tmp_path / "none.zip"), *at)
+    assert (refused.exit_code, "audit-0-10.zip" in refused.stderr) == (1, True)
 
 
 def test_what_is_still_needed_is_kept_and_nothing_is_moved_into_nowhere(at: tuple[str, str], tmp_path: Path) -> None:
