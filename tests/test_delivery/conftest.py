@@ -6,28 +6,12 @@ from pathlib import Path
 import pytest
 
 import sync.database  # noqa: F401 - declares every table
-from sandbox.portal.ledger import FILE
-from sandbox.world.world import World
 from tests.test_delivery.world import Post, a_post
-from tests.test_portal.visitor import Visitor, visiting
+from tests.test_portal.conftest import opens, state, world
+from tests.test_portal.conftest import visitor as portal
+from tests.test_portal.visitor import Visitor
 
-
-@pytest.fixture(scope="session")
-def world() -> World:
-    return World(7, 20)
-
-
-@pytest.fixture(scope="session")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One state directory for all tests: its keys are made once."""
-    return tmp_path_factory.mktemp("portal")
-
-
-@pytest.fixture
-async def portal(world: World, state: Path) -> AsyncIterator[Visitor]:
-    (state / FILE).unlink(missing_ok=True)
-    async with visiting(world, state) as visitor:
-        yield visitor
+__all__ = ["opens", "portal", "state", "world"]
 
 
 @pytest.fixture

@@ -1,32 +1,15 @@
 """The simulated portal on a real socket, empty for each test, and the gateway's way there."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from sandbox.portal.ledger import FILE
-from sandbox.world.world import World
-from tests.test_portal.visitor import Visitor, visiting
+from tests.test_portal.conftest import opens, state, world
+from tests.test_portal.conftest import visitor as portal
+from tests.test_portal.visitor import Visitor
 from tests.test_portal_adapter.wiring import Gateway, at, reaching
 
-
-@pytest.fixture(scope="session")
-def world() -> World:
-    return World(7, 20)
-
-
-@pytest.fixture(scope="session")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One state directory for all tests: its keys are made once."""
-    return tmp_path_factory.mktemp("portal")
-
-
-@pytest.fixture
-async def portal(world: World, state: Path) -> AsyncIterator[Visitor]:
-    (state / FILE).unlink(missing_ok=True)
-    async with visiting(world, state) as visitor:
-        yield visitor
+__all__ = ["opens", "portal", "state", "world"]
 
 
 @pytest.fixture(params=["1", "2"], ids=["generation-1", "generation-2"])

@@ -1,5 +1,5 @@
 """The portal and deployments that deliver to it, as in the tests of delivery."""
 
-from tests.test_delivery.conftest import local, portal, post, state, world
+from tests.test_delivery.conftest import local, opens, portal, post, state, world
 
-__all__ = ["local", "portal", "post", "state", "world"]
+__all__ = ["local", "opens", "portal", "post", "state", "world"]
