@@ -43,23 +43,45 @@ class Beside:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A witness that could not be asked, and why: nothing was compared with it."""
+
+    witness: str
+    why: str
+
+    def shown(self) -> dict[str, Any]:
+        """The result for people and programs."""
+        return {"witness": self.witness, "not_compared": self.why}
+
+
 async def read_holdings(
     settings: Settings, storage: Storage, keys: Sequence[VerifierKey], witnesses: Sequence[str]
-) -> list[tuple[str, Holdings]]:
+) -> list[tuple[str, Holdings | Silent]]:
     """Read what each witness holds; before the log is read, so that a running gateway only adds to it.
 
-    Raises ChangeRefused for what is no witness, and Unwitnessed for one that cannot be asked.
+    Raises ChangeRefused for what is no witness.
     """
-    try:
-        return [(witness, await holdings(settings, storage, keys, witness)) for witness in witnesses]
-    except NoWitness as wrong:
-        raise ChangeRefused(f"--against: {wrong}") from wrong
+    read: list[tuple[str, Holdings | Silent]] = []
+    for witness in witnesses:
+        try:
+            read.append((witness, await holdings(settings, storage, keys, witness)))
+        except NoWitness as wrong:
+            raise ChangeRefused(f"--against: {wrong}") from wrong
+        except (Unwitnessed, OSError) as failure:
+            read.append((witness, Silent(witness, str(failure))))
+    return read
 
 
-async def compared(storage: Storage, read: Sequence[tuple[str, Holdings]], findings: Findings) -> list[Beside]:
-    """Compare the log with each and add to the findings what does not hold."""
-    beside = []
+async def compared(
+    storage: Storage, read: Sequence[tuple[str, Holdings | Silent]], findings: Findings
+) -> list[Beside | Silent]:
+    """Compare the log with each that answered and add to the findings what does not hold."""
+    beside: list[Beside | Silent] = []
     for witness, held in read:
+        if isinstance(held, Silent):
+            beside.append(held)
+            continue
         result = await storage.read(lambda connection, held=held: compare(connection, held.held))  # type: ignore[misc]
         for found in (*held.found, *result.found):
             findings.add(found.first, found.last, found.what)

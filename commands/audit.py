@@ -15,10 +15,11 @@ from commands.audit_options import entry_shown, told
 from commands.audit_reading import checkpoint, prove, search
 from commands.audit_redaction import redact
 from commands.audit_reporting import report
+from commands.audit_retention import retention
 from commands.common import AsJson, Config, fail, group, pairs, run, show
 
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
-for command in (search, prove, checkpoint, export, bundle, report, redact):
+for command in (search, prove, checkpoint, export, bundle, report, redact, retention):
     app.command()(command)
 app.command("archive")(archive_entries)
 
@@ -43,9 +44,11 @@ def verify(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify every entry, tile and checkpoint, and that nothing is missing; 1 names the first bad entry."""
-    from adapters.witnesses import Unwitnessed
-    from commands.against import Beside, compared, read_holdings
+    """Verify every entry, tile and checkpoint, and that nothing is missing; 1 names the first bad entry.
+
+    A witness that does not answer is named, the others are compared, and it ends with 1 though the log holds.
+    """
+    from commands.against import Beside, Silent, compared, read_holdings
     from config.settings import load
     from security.audit.archive_check import in_files
     from security.audit.assembly import log_verifiers, open_sealer
@@ -54,7 +57,7 @@ def verify(
     from security.keys import KeyRing
     from sync.database import open_storage
 
-    async def work() -> tuple[Findings, list[Beside]]:
+    async def work() -> tuple[Findings, list[Beside | Silent]]:
         settings = load(config)
         keys = KeyRing(settings.keys.directory)
         logs = log_verifiers(keys, settings.keys.origin)
@@ -69,10 +72,8 @@ def verify(
         finally:
             await storage.close()
 
-    try:
-        found, beside = run(work)
-    except Unwitnessed as failure:
-        fail(f"--against: {failure}; nothing was compared, and without --against the log is only verified by itself")
+    found, beside = run(work)
+    silent = [each.witness for each in beside if isinstance(each, Silent)]
     shown: dict[str, Any] = {
         "valid": found.valid,
         "entries": found.entries,
@@ -102,6 +103,8 @@ def verify(
             typer.echo("of archived entries hashes were verified; --archive DIR verifies the entries in their files")
     if not found.valid:
         fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
+    if silent:
+        fail(f"not compared with {', '.join(silent)}: what it holds is not known; mend that, then run this again")
 
 
 @app.command("show")

@@ -122,7 +122,8 @@ async def test_nothing_held_shows_nothing(site: Site) -> None:
 async def test_a_witness_that_cannot_be_asked_or_is_none(site: Site) -> None:
     await site.grow(2)
     code, shown = await site.verify("--against", "http://127.0.0.1:9/")
-    assert (code, "nothing was compared" in str(shown["error"])) == (1, True)
+    (silent,) = shown["against"]  # type: ignore[misc]
+    assert (code, shown["valid"], silent["witness"]) == (1, True, "http://127.0.0.1:9/")
     code, shown = await site.verify("--against", "nobody")
     assert (code, "office, paper" in str(shown["error"])) == (2, True)
 
@@ -219,7 +220,34 @@ async def test_notes_that_a_configured_witness_did_not_cosign_are_not_its_word(
     site.file.write_text(site.file.read_text().replace(load(site.file).witness["office"].url, url))
     code, shown = await site.verify("--against", "office")
     await runner.cleanup()
-    assert (code, said in str(shown["error"])) == (1, True), shown
+    (beside,) = shown["against"]  # type: ignore[misc]
+    assert (code, beside.keys(), said in beside["not_compared"]) == (1, {"witness", "not_compared"}, True), shown
+
+
+async def test_a_silent_witness_is_named_and_the_others_are_compared(site: Site) -> None:
+    await site.grow(6)
+    url = load(site.file).witness["office"].url
+    site.file.write_text(site.file.read_text().replace(url, "http://127.0.0.1:9"))
+    both = ("--against", "office", "--against", "paper")
+    code, shown = await site.verify(*both)
+    silent, beside = shown["against"]  # type: ignore[misc]
+    assert (code, shown["valid"], shown["findings"]) == (1, True, [])
+    assert (silent["witness"], silent.keys()) == ("office", {"witness", "not_compared"})
+    assert (beside["witness"], beside["agrees_up_to"]) == ("paper", 6)
+    told = await asyncio.to_thread(CliRunner().invoke, app, ["audit", "verify", "--config", str(site.file), *both])
+    assert (told.exit_code, told.stderr) == (
+        1,
+        "lgsp: not compared with office: what it holds is not known; mend that, then run this again\n",
+    )
+    assert [line.split()[0] for line in told.stdout.splitlines() if "compared" in line or "agrees" in line] == [
+        *("not_compared", "agrees_up_to"),
+    ]
+    # What the other shows is told all the same.
+    await site.forget(4)
+    code, shown = await site.verify(*both)
+    (found,) = shown["findings"]  # type: ignore[misc]
+    assert (code, found["first"], "ends at 4 entries" in found["what"]) == (1, 4, True), shown
+    assert "not_compared" in shown["against"][0]  # type: ignore[index]
 
 
 async def test_a_note_that_nobody_signed_is_told_and_not_believed(site: Site) -> None:
