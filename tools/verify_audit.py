@@ -34,7 +34,7 @@ import zipfile
 from typing import NamedTuple
 
 LARGEST_FILE = 64 << 20  # of what is read at once; entries and checkpoints of exports are read in blocks
-LARGEST_NOTE = 64 << 10
+LARGEST_NOTE, MOST_LINES = 64 << 10, 256
 LARGEST_ENTRY = 4 << 20
 LARGEST_INTEGER = 2**53 - 1  # RFC 7493: what every reader of JSON keeps exact
 BLOCK = 1 << 20
@@ -316,7 +316,9 @@ def read_key(line):
     name, _, rest = line.partition("+")
     key_id, _, text = rest.partition("+")
     raw = unpacked(text, 33)
-    if not is_key_name(name) or raw[0] not in (LOG_KEY, WITNESS_KEY) or decoded_point(raw[1:]) is None:
+    table = negated_multiples(raw[1:])
+    # A key of small order, which times eight is neutral, would vouch for whatever anybody writes.
+    if not is_key_name(name) or raw[0] not in (LOG_KEY, WITNESS_KEY) or table is None or times(8, table)[0] == 0:
         raise Unreadable("malformed", what="vkey")
     if hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != key_id:
         raise Unreadable("malformed", what="vkey id")
@@ -345,11 +347,14 @@ def read_note(text, keys):
     text = text_of(text if isinstance(text, bytes) else text.encode("utf-8"))
     body, gap, signatures = text.rpartition("\n\n")
     lines, raw = body.split("\n"), (body + "\n").encode("utf-8")
-    if not gap or not signatures.endswith("\n") or len(lines) < 3 or "" in lines or len(text) > LARGEST_NOTE:
+    too_long = len(text) > LARGEST_NOTE or text.count("\n") > MOST_LINES
+    if not gap or not signatures.endswith("\n") or len(lines) < 3 or "" in lines or too_long:
         raise Unreadable("malformed", what="checkpoint")
-    if not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]):
+    if not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]) or int(lines[1]) >> 63:
         raise Unreadable("malformed", what="checkpoint size")
     tree = Tree(lines[0], int(lines[1]), unpacked(lines[2], 32))
+    if tree.size == 0 and tree.root != root_of([]):
+        raise Wrong("altered", size=0)
     cosigned, unknown, by_log = [], [], False
     for line in signatures[:-1].split("\n"):
         name, _, blob = line[2:].partition(" ")
@@ -505,7 +510,7 @@ def notes_of(blocks):
             if line == b"--":
                 yield b"\n".join([*lines, b""])
                 lines = []
-            elif len(lines) == 256:
+            elif len(lines) == MOST_LINES:
                 raise Unreadable("malformed", what="checkpoint, too long")
             else:
                 lines.append(line)
@@ -530,6 +535,32 @@ def commitments(entry):
 def committed(salt, content):
     """The commitment to a content: SHA-256(salt, content) in base64."""
     return packed(hashlib.sha256(salt + content).digest())
+
+
+def stated(entry):
+    """What an entry says about the members of its answer beside `data` and `receipt`: the only right values."""
+    details, outcome = entry.get("details", {}), entry.get("outcome", {})
+    exchange = {name: entry.get(name) for name in ("id", "database", "operation")}
+    exchange.update(fields=entry.get("fields", []), signature=None)
+    if "signer" in details:  # its certificate; its name is not there
+        exchange["signature"] = {name: details.get(f"signer_{name}") for name in ("domain", "revocation")}
+        exchange["signature"].update(status="valid", certificate=details["signer"], signed_at=details.get("signed_at"))
+    said = {"exchange": exchange, "request_id": entry.get("request_id"), "status": outcome.get("status")}
+    if outcome.get("code") != "ok":
+        return {**said, "code": outcome.get("code"), "reason": outcome.get("reason")}
+    # Something was handed in: `code` is that of its dossier.
+    said.update(code=entry.get("dossier"), delivery=None if details.get("deliver") is False else entry.get("id"))
+    said.update({name: details[name] for name in ("version", "adopted") if name in details})
+    return {**said, "acknowledged_by": entry.get("caller", {}).get("client")}
+
+
+def compared(told, said, within=""):
+    """The members of an answer by path: whether each is what is said, None where nothing is said about it."""
+    for name, value in told.items():
+        if isinstance(value, dict) and isinstance(said.get(name), dict):
+            yield from compared(value, said[name], f"{within}{name}.")
+        else:
+            yield within + name, canonical(value) == canonical(said[name]) if name in said else None
 
 
 def told_by(entry):
@@ -599,6 +630,8 @@ class Run:
             self.archive(file)
         elif raw.lstrip()[:1] == b"{":
             self.document(file, read_json(raw))
+        elif raw.lstrip()[:1] == b"<":
+            raise Unreadable("malformed", what="XML (SOAP): soap_answer.py -> JSON")
         elif "\n\n\N{EM DASH} " in text_of(raw):
             self.notes(file, raw)
         else:
@@ -683,6 +716,9 @@ class Run:
             raise Wrong("contradiction")
         if not is_full:
             self.note(file, note)
+            for other, *place, stated_leaf, _, _ in self.short:
+                if place == [note.tree.origin, index] and stated_leaf != leaf:
+                    self.say("fails", file, "two-receipts", other=other, index=index)
             self.short.append((file, note.tree.origin, index, leaf, salt, answer))
             return
         entry = unpacked(receipt["entry"])
@@ -692,24 +728,26 @@ class Run:
         self.answer(file, read_json(entry), salt, answer)
 
     def answer(self, file, entry, salt, answer):
-        """Hold an answer against its entry, as far as the entry says something about it."""
+        """Hold an answer against its entry, and name what the entry says nothing about."""
         self.say("note", file, "entry", said=told_by(entry))
         if answer is None:
             self.say("note", file, "no-answer")
             return
-        exchange = answer.get("exchange") or {}  # of a refusal its id alone
-        for name, value in ({"id": exchange} if isinstance(exchange, str) else exchange).items():
-            if name in ("id", "database", "operation", "fields") and value != entry.get(name, []):
-                raise Wrong("exchange", name=name)
-        stated = commitments(entry).get("data")
+        told = {name: value for name, value in answer.items() if name != "receipt"}
         # What has no member `data` is committed to as a whole, but for its receipt.
-        rest = {name: value for name, value in answer.items() if name != "receipt"}
-        if stated is not None and (salt is None or committed(salt, canonical(answer.get("data", rest))) != stated):
+        commitment, is_whole = commitments(entry).get("data"), "data" not in told
+        content = told if is_whole else told.pop("data")
+        is_nothing = commitment is salt is None and (is_whole or content is None)
+        if not is_nothing and (salt is None or committed(salt, canonical(content)) != commitment):
             raise Wrong("not-opened", name="data")
-        if stated is None and answer.get("data") is not None:
-            raise Wrong("not-opened", name="data")
-        if stated is not None:
+        proven = {} if is_whole and commitment is not None else dict(compared(told, stated(entry)))
+        wrong, unproven = ([name for name in proven if proven[name] is verdict] for verdict in (False, None))
+        if wrong:
+            raise Wrong("exchange", names="`, `".join(wrong))
+        if commitment is not None:
             self.say("holds", file, "opened", name="data")
+        if unproven:
+            self.say("note", file, "unproven", names=", ".join(unproven))
 
     def archive(self, file):
         """An export, a bundle or a report; exports wait until everything else was read."""
@@ -883,13 +921,8 @@ class Run:
 
     def consistent(self, file, first, second, proof):
         """A consistency proof between two trees that other files have."""
-        pairs = [
-            (Tree(origin, first, root), Tree(origin, second, other))
-            for origin, size in list(self.trees)
-            if size == first
-            for root in self.trees[origin, first]
-            for other in self.trees.get((origin, second), ())
-        ]
+        ones = [Tree(*place, root) for place in self.trees if place[1] == first for root in self.trees[place]]
+        pairs = [(one, Tree(one[0], second, root)) for one in ones for root in self.trees.get((one[0], second), ())]
         for one, two in pairs:
             if not is_consistent(first, one.root, second, two.root, proof):
                 raise Wrong("inconsistent", first=first, second=second)
@@ -941,7 +974,7 @@ class Run:
         for other in [Tree(*place, root) for place in places for root in self.trees[place]]:
             first, second = sorted((tree.size, other.size))
             if first != second:  # of one size: either the same, or `keep` has told the fork
-                shown = self.share_history(tree, other)
+                shown = first == 0 or self.share_history(tree, other)
                 kind, text = ("holds", "one-history") if shown else ("unshown", "two-histories")
                 path = f"GET /v1/audit/consistency?from={first}&to={second}"
                 self.say(kind, file, text, first=first, second=second, path=path)
@@ -976,10 +1009,7 @@ COMMANDS = (
 TEXTS = {
     # Does not hold
     "signature": ("chữ ký của {name} trên mốc kiểm tra SAI", "the signature of {name} on the checkpoint is BAD"),
-    "unsigned": (
-        "không có chữ ký của nhật ký {origin} bằng khóa trong --key",
-        "no signature of the log {origin} by a key of --key",
-    ),
+    "unsigned": ("không có chữ ký của {origin} bằng khóa trong --key", "no signature of {origin} by a key of --key"),
     "fork": (
         "nhật ký {origin} có HAI lịch sử ở {size} bản ghi, xem {other}: giữ mọi tệp, đó là bằng chứng",
         "the log {origin} has TWO histories of {size} entries, see {other}: keep all files, they are the evidence",
@@ -988,6 +1018,7 @@ TEXTS = {
         "nhật ký {origin} có HAI bản ghi ở vị trí {index}: giữ mọi tệp, đó là bằng chứng",
         "the log {origin} has TWO entries at index {index}: keep all files, they are the evidence",
     ),
+    "two-receipts": ("{other} nêu bản ghi KHÁC ở vị trí {index}", "{other} names ANOTHER entry at index {index}"),
     "other-entry": (
         "nhật ký có bản ghi KHÁC ở vị trí {index}: giữ biên nhận này, đó là bằng chứng",
         "the log has ANOTHER entry at index {index}: keep this receipt, it is the evidence",
@@ -997,7 +1028,7 @@ TEXTS = {
         "the proof does NOT lead from entry {index} to the root of the checkpoint of {size}",
     ),
     "contradiction": ("các phần của tệp TRÁI NHAU", "the parts of the file CONTRADICT each other"),
-    "exchange": ("`exchange.{name}` TRÁI với bản ghi", "`exchange.{name}` CONTRADICTS the entry"),
+    "exchange": ("`{names}` TRÁI với bản ghi", "`{names}` CONTRADICTS the entry"),
     "not-opened": (
         "{name}: KHÔNG phải nội dung mà bản ghi cam kết, hoặc thiếu salt",
         "{name}: NOT the content that the entry commits to, or its salt is missing",
@@ -1015,10 +1046,7 @@ TEXTS = {
         "the proof does NOT show that the checkpoint of {second} continues that of {first}",
     ),
     "not-continued": ("KHÔNG nối tiếp {other}", "it does NOT continue {other}"),
-    "files": (
-        "tệp trong ZIP KHÔNG khớp manifest: {names}",
-        "the files in the ZIP are NOT those of the manifest: {names}",
-    ),
+    "files": ("ZIP KHÔNG khớp manifest: {names}", "the files in the ZIP are NOT those of the manifest: {names}"),
     "digest": ("{name} KHÔNG phải tệp mà manifest nêu", "{name} is NOT the file that the manifest names"),
     # Cannot be read
     "malformed": ("sai dạng: {what}", "malformed: {what}"),
@@ -1053,10 +1081,7 @@ TEXTS = {
     "no-key": ("khóa {name} đáng tin: --key không có nó", "that the key {name} can be trusted: --key does not have it"),
     # Holds
     "key": ("khóa {name} có trong --key", "the key {name} is among those of --key"),
-    "checkpoint": (
-        "mốc {size} bản ghi do nhật ký {origin} ký",
-        "checkpoint of {size} entries, signed by the log {origin}",
-    ),
+    "checkpoint": ("mốc {size} bản ghi do {origin} ký", "checkpoint of {size} entries, signed by the log {origin}"),
     "cosigned": (
         "nhân chứng {name} đã ký mốc {size} lúc {at}",
         "the witness {name} cosigned the checkpoint of {size} at {at}",
@@ -1070,10 +1095,7 @@ TEXTS = {
         "entry {index} stands in the log, as another file proves",
     ),
     "opened": ("{name}: đúng nội dung mà bản ghi cam kết", "{name}: the content that the entry commits to"),
-    "field": (
-        "trường {pointer} là {value}: đúng cam kết của bản ghi",
-        "field {pointer} is {value}: as the entry commits to",
-    ),
+    "field": ("trường {pointer} là {value}: đúng cam kết", "field {pointer} is {value}: as the entry commits to"),
     "export": (
         "các bản ghi {first} đến {last} cho đúng gốc của mốc {size} do nhật ký {origin} ký",
         "entries {first} to {last} give the root of the checkpoint of {size}, signed by the log {origin}",
@@ -1084,22 +1106,17 @@ TEXTS = {
         "the checkpoint of {second} of {origin} continues that of {first}: no earlier entry was changed",
     ),
     "continued": ("nối tiếp {other}", "it continues {other}"),
-    "one-history": (
-        "mốc {first} và mốc {second} cùng một lịch sử",
-        "the checkpoints of {first} and {second} are of one history",
-    ),
+    "one-history": ("mốc {first}, {second} cùng lịch sử", "the checkpoints of {first} and {second} are of one history"),
     # Notes
     "entry": (
         "bản ghi viết: {said}; cán bộ, mục đích và hồ sơ là lời của bên gọi",
         "the entry says: {said}; officer, purpose and dossier are the caller's word",
     ),
-    "unknown": (
-        "chữ ký của {name} không được kiểm tra: --key không có khóa đó",
-        "the signature of {name} was not checked: --key does not have that key",
-    ),
+    "unknown": ("--key không có khóa để kiểm tra chữ ký của {name}", "--key has no key to check a signature of {name}"),
+    "unproven": ("bản ghi KHÔNG chứng minh: {names}", "the entry does NOT prove: {names}"),
     "no-answer": (
-        "chỉ có biên nhận: dữ liệu đã trả lời không được so, hãy đưa cả câu trả lời",
-        "only the receipt is here: the data answered were not compared, give the whole answer for that",
+        "chỉ có biên nhận: dữ liệu đã trả lời và salt không được so, hãy đưa cả câu trả lời",
+        "only the receipt is here: the data answered and the salt were not compared, give the whole answer for that",
     ),
     "alone": (
         "không có nhân chứng: chỉ một mốc lấy từ nơi khác cho biết nhật ký không bị cắt bớt hay có lịch sử thứ hai",
@@ -1111,8 +1128,8 @@ TEXTS = {
         "{name} is NOT checked here; after unpacking: {command}",
     ),
     "reported": (
-        "báo cáo về kỳ {since} đến {before}: rằng không còn bản ghi nào khác thì KHÔNG được chứng minh",
-        "a report on {since} to {before}: that there are no other entries is NOT proven",
+        "báo cáo về kỳ {since} đến {before}: KHÔNG chứng minh lời trong report.html, và rằng không còn bản ghi khác",
+        "a report on {since} to {before}: NOT proven are the words of report.html, and that there are no other entries",
     ),
     "absent": ("gói nói rằng không có {name}: {reason}", "the bundle says that it has no {name}: {reason}"),
 }
@@ -1176,7 +1193,7 @@ if __name__ == "__main__":
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         code = main(sys.argv[1:])
         sys.stdout.flush()
-    except (KeyboardInterrupt, BrokenPipeError):
+    except (KeyboardInterrupt, OSError):  # also: nobody reads on, no space left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 2
     sys.exit(code)

@@ -52,6 +52,9 @@ class Contract:
             for one in told["deliveries"]:
                 if "dossier" in one:
                     one["event"] = one.pop("dossier")
+        if "exchange" in told:
+            # Over SOAP they are named as the elements are.
+            told["exchange"]["fields"] = [_snake(path) for path in told["exchange"]["fields"]]
         return told
 
     def value(self, element, type_):

@@ -103,6 +103,7 @@ def test_the_answer_is_that_of_rest_and_its_commitment_opens(live: Live, databas
         assert told["exchange"]["operation"] == operation.name
         receipt = told["receipt"]
         entry = base64.b64decode(receipt["entry"])
+        assert told["exchange"]["fields"] == json.loads(entry)["fields"]
         assert base64.b64encode(hashlib.sha256(b"\0" + entry).digest()).decode() == receipt["leaf"]
         data = json.dumps(told["data"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         opened = hashlib.sha256(base64.b64decode(receipt["salt"]) + data).digest()

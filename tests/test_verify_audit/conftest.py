@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_audit.audit_world import a_world
-from tests.test_verify_audit.made import fill
+from tests.test_verify_audit.made import fill, keys
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +19,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     asyncio.run(make())
     return folder
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """The file of the keys of the log and of the witness."""
+    (tmp_path / "keys.txt").write_text(keys())
+    return tmp_path / "keys.txt"
