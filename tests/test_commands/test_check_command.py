@@ -232,12 +232,10 @@ def test_what_is_no_name_of_a_file_is_said_in_plain_words(
     assert wrong != section
     file = deployed.file.with_name("wrong.toml")
     file.write_text(f"{before}[signing]{wrong}\n[{after}", encoding="utf-8")
-    try:
-        checked = lgsp("check", "--config", str(file))
-    finally:
-        file.unlink()
-    assert checked.returncode != 0
-    said = checked.stdout + checked.stderr
+    checked = quick("check", "--config", str(file))
+    assert checked.exit_code != 0
+    assert isinstance(checked.exception, SystemExit), checked.exception
+    said = checked.output
     assert f"signing.{key}: " in said
     assert "the name of a file" in said
     assert not re.search("Traceback|pydantic|class|instance|Input", said), said
