@@ -1,5 +1,6 @@
 """A live gateway of two processes that asks the authorities of its sources, and believes in silence where told to."""
 
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,12 @@ async def told(caller: Caller) -> tuple[dict[str, Any], dict[str, Any]]:
     """What answer and evidence say about who signed."""
     reply = await caller.ask(LAND, headers={"Lgsp-Receipt": "full"})
     assert reply.status == 200, reply.body
-    entry = proven(reply.json["receipt"], Path(caller.live.described["log_key"]))
+    receipt = reply.json["receipt"]
+    entry = proven(receipt, Path(caller.live.described["log_key"]))
+    # What the audit log shows to its caller is the very entry.
+    known = {"Authorization": f"Bearer {await caller.token()}"}
+    shown = await caller.send("GET", f"/v1/audit/entries/{receipt['index']}", headers=known)
+    assert shown.body == b64decode(receipt["entry"])
     return reply.json["exchange"]["signature"], entry["details"]
 
 
