@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config.carriage import Lgsp, Xroad
 from config.inbox import Inbox as Inbox
 from config.inbox import Webhook
+from config.retention import Retention
 from config.sections import BASE, FilePath, HttpUrl, KeyPlace, Section, beside, resolved
 from config.sections import ConfigurationError as ConfigurationError
 from config.sections import Secret as Secret
@@ -94,13 +95,14 @@ class Audit(Section):
     `public_requests_per_minute` is how often one address may fetch checkpoints, keys, tiles and consistency proofs,
     `keep_days` for how long entries stay in the database at least before they may be archived: answers to repeated
     pushes and the reconciliation of past days are made of them. `archives` is where the files lie that it wrote, or
-    copies of them: entries are read from there.
+    copies of them: entries are read from there. `retention` is how long their personal values are kept.
     """
 
     anonymous_entries_per_minute: int = Field(default=60, ge=1)
     public_requests_per_minute: int = Field(default=1200, ge=1)
     keep_days: int = Field(default=400, ge=40)
     archives: FilePath | None = None
+    retention: Retention = Retention()
 
 
 class Timeout(Section):

@@ -130,9 +130,9 @@ class Sealer:
         """Names of the periods whose key exists, oldest first."""
         return sorted(_period_name(record) for _, record in self._vault.slots(PERIODS))
 
-    def destroy_entry(self, period: str, slot: int) -> None:
-        """Make one entry unopenable."""
-        self._vault.destroy(period, slot)
+    def destroy_entry(self, period: str, *slots: int) -> None:
+        """Make an entry of the period unopenable, or several."""
+        self._vault.destroy(period, *slots)
 
     def destroy_period(self, period: str) -> None:
         """Make every entry of the period unopenable and its index meaningless."""

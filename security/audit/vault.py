@@ -77,14 +77,17 @@ class Vault:
         except FileNotFoundError:
             return
 
-    def destroy(self, name: str, slot: int) -> None:
-        """Overwrite the record where it stands, durably; destroying it twice is no error."""
+    def destroy(self, name: str, *slots: int) -> None:
+        """Overwrite records where they stand, durably; destroying one twice is no error."""
         with self._opened(name, os.O_RDWR) as fd:
-            if (slot + 1) * SLOT > os.fstat(fd).st_size or slot < 0:
-                raise VaultDamaged(f"vault: no slot {slot} in {name}")
-            _write(fd, os.urandom(SLOT), slot * SLOT)
+            end = os.fstat(fd).st_size // SLOT
+            if strange := [slot for slot in slots if not 0 <= slot < end]:
+                raise VaultDamaged(f"vault: no slot {strange[0]} in {name}")
+            for slot in slots:
+                _write(fd, os.urandom(SLOT), slot * SLOT)
             os.fdatasync(fd)
-            _write(fd, _packed(b"", _DESTROYED), slot * SLOT)
+            for slot in slots:
+                _write(fd, _packed(b"", _DESTROYED), slot * SLOT)
             os.fdatasync(fd)
 
     @contextmanager
