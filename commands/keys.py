@@ -60,7 +60,9 @@ def list_keys(config: Config = None, as_json: AsJson = False) -> None:
 @app.command()
 def rotate(
     name: Annotated[str, typer.Argument(metavar="NAME", help="log, token, period (the index) or data.")],
-    overlap: Annotated[str, typer.Option(help="How long the old one verifies on: 1d, 12h, 0.")] = _OVERLAP,
+    overlap: Annotated[
+        str, typer.Option(help="How long the old one verifies on (log: signs along): 1d, 12h, 0.")
+    ] = _OVERLAP,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -113,10 +115,16 @@ def rotate(
             return after.id
 
     _tell([run(work)], "made", as_json)
+    if chosen == "log" and not as_json:
+        typer.echo("Before the overlap ends, hand `lgsp keys export log` to witnesses and to whoever verifies.")
 
 
 @app.command()
-def export(config: Config = None, as_json: AsJson = False) -> None:
+def export(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="log or token alone; `log` makes a file of keys.")] = "",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
     """Print the public keys: of the log for whoever verifies receipts, of tokens for whoever verifies those."""
     from datetime import UTC, datetime
 
@@ -124,21 +132,27 @@ def export(config: Config = None, as_json: AsJson = False) -> None:
     from security.audit.assembly import log_verifiers
     from security.keys import KeyRing
 
+    if name not in ("", "log", "token"):
+        fail(f"{name} has no public keys; log and token do", 2)
     with sentences():
         settings = load(config)
         keys = KeyRing(settings.keys.directory)
         verifiers = log_verifiers(keys, settings.keys.origin)
-    log = [
-        {"id": key.id, "verifier_key": verifier.encode(), "since": key.created.isoformat()}
-        for key, verifier in zip(keys.generations("log"), verifiers, strict=True)
-    ]
-    tokens = [{"id": key.id, "public_key": key.public_pem()} for key in keys.usable("token", datetime.now(UTC))]
+    shown: dict[str, Any] = {"origin": settings.keys.origin}
+    if name != "token":
+        shown["log"] = [
+            {"id": key.id, "verifier_key": verifier.encode(), "since": key.created.isoformat()}
+            for key, verifier in zip(keys.generations("log"), verifiers, strict=True)
+        ]
+    if name != "log":
+        usable = keys.usable("token", datetime.now(UTC))
+        shown["token"] = [{"id": key.id, "public_key": key.public_pem()} for key in usable]
     if as_json:
-        show({"origin": settings.keys.origin, "log": log, "token": tokens})
+        show(shown)
         return
-    for item in log:
+    for item in shown.get("log", ()):
         typer.echo(item["verifier_key"])
-    for item in tokens:
+    for item in shown.get("token", ()):
         typer.echo(f"# {item['id']}\n{item['public_key'].rstrip()}")
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from commands.common import Config, fail, run, sentences
-
-if TYPE_CHECKING:
-    from security.audit.checkpoint import VerifierKey
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,26 +27,29 @@ def witness(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Cosign checkpoints, each only if it continues the one before (C2SP tlog-witness), until SIGTERM."""
+    """Cosign checkpoints, each only if it continues the one before (C2SP tlog-witness), until SIGTERM.
+
+    Files of keys, and the keys of --config, are read again when they change, and on SIGHUP.
+    """
     import socket
     import sqlite3
 
     from config.settings import load
     from routes.listening import bind
     from routes.witness import serve
-    from security.audit.assembly import log_verifiers
+    from security.audit.known_logs import KnownLogs, given, of_gateway
     from security.audit.witness import open_witness
-    from security.keys import KeyRing
     from security.private_files import KeyRefused
 
     with sentences():
-        known = [key for text in log or [] for key in _keys(text)]
+        sources = [given(text) for text in log or []]
         if config is not None:
-            settings = load(config)
-            known += log_verifiers(KeyRing(settings.keys.directory), settings.keys.origin)
-        if not known:
+            keys = load(config).keys
+            sources.append(of_gateway(keys.directory, keys.origin))
+        if not sources:
             fail("which log? name its key with --log, or --config on the machine of the gateway", 2)
         try:
+            known = KnownLogs(sources)
             opened = open_witness(state, known, name, f"{socket.gethostname()}/witness")
         except (ValueError, KeyRefused) as refused:
             fail(str(refused), 2)
@@ -62,19 +62,7 @@ def witness(
     typer.echo(opened.key.encode())
     typer.echo(f"http://{host}:{port}")
     try:
-        run(lambda: serve(opened, listening), "info")
+        run(lambda: serve(opened, listening, known.reload), "info")
     finally:
         listening.close()
         opened.close()
-
-
-def _keys(text: str) -> list[VerifierKey]:
-    """Read a vkey, or the file of vkeys of this name: one a line, those with # are skipped."""
-    from security.audit.checkpoint import VerifierKey
-
-    path = Path(text)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else [text]
-    try:
-        return [VerifierKey.decode(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    except ValueError as failure:
-        fail(f"--log {text}: {failure}; it must be the key of a log, as `lgsp audit verifier` takes it", 2)

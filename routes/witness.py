@@ -11,7 +11,7 @@ import re
 import signal
 import socket
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -33,7 +33,6 @@ _SIZE = re.compile("0|[1-9][0-9]{0,17}", re.ASCII)
 def application(witness: Witness) -> web.Application:
     """Return the application of one witness."""
     app = web.Application(client_max_size=LARGEST)
-    origins = witness.origins
 
     async def add(request: web.Request) -> web.Response:
         try:
@@ -54,7 +53,7 @@ def application(witness: Witness) -> web.Application:
         return _text(answer.body, answer.status, answer.media_type)
 
     async def newest(request: web.Request) -> web.Response:
-        note = await asyncio.to_thread(witness.newest, _origin(request))
+        note = await asyncio.to_thread(witness.newest, await _origin(request))
         if note is None:
             raise web.HTTPNotFound(text="nothing was cosigned for this log\n")
         return _text(note)
@@ -63,14 +62,16 @@ def application(witness: Witness) -> web.Application:
         after = request.query.get("after", "0")
         if _SIZE.fullmatch(after) is None:
             return _text("after: the size of a checkpoint\n", HTTPStatus.BAD_REQUEST)
-        return _text(SEPARATOR.join(await asyncio.to_thread(witness.after, _origin(request), int(after))))
+        notes = await asyncio.to_thread(witness.after, await _origin(request), int(after))
+        return _text(SEPARATOR.join(notes))
 
     async def about(_request: web.Request) -> web.Response:
+        origins = await asyncio.to_thread(witness.origins)
         logs = [f"{origin}: /{place}/checkpoint\n" for place, origin in sorted(origins.items())]
         return _text("".join([f"Witness {witness.key.encode()}\n\n", *logs]))
 
-    def _origin(request: web.Request) -> str:
-        origin = origins.get(request.match_info["log"])
+    async def _origin(request: web.Request) -> str:
+        origin = (await asyncio.to_thread(witness.origins)).get(request.match_info["log"])
         if origin is None:
             raise web.HTTPNotFound(text="this witness does not know a log of this origin\n")
         return origin
@@ -94,14 +95,15 @@ async def serving(witness: Witness, sock: socket.socket) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-async def serve(witness: Witness, sock: socket.socket) -> None:
-    """Answer until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
+async def serve(witness: Witness, sock: socket.socket, reload: Callable[[], None]) -> None:
+    """Answer until SIGTERM or SIGINT; SIGHUP calls `reload`, which may block."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, reload)
     async with serving(witness, sock):
         host, port = sock.getsockname()[:2]
-        log.info("witnessing", listen=f"{host}:{port}", logs=sorted(witness.origins.values()))
+        log.info("witnessing", listen=f"{host}:{port}", logs=sorted(witness.origins().values()))
         await stop.wait()
     log.info("stopped")
 

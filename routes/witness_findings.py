@@ -69,6 +69,12 @@ async def _look(settings: Settings, storage: Storage, name: str) -> Finding:
         return problem(subject, text, _KEEP.format(name=name), "witness-history")
     if found.trouble in GRAVE:
         return problem(subject, f"holds another history: {found.said}", _KEEP.format(name=name), "witness-history")
+    if found.behind and found.trouble == "unknown-key":
+        text = f"does not know the key that this log is signed with now, and witnesses nothing: {found.said}"
+        step = (
+            "whoever keeps it puts what `lgsp keys export log` prints into its file of keys, which it reads by itself"
+        )
+        return problem(subject, text, step, "witness-unknown-key")
     if (said := _overdue(settings, name, found)) is not None:
         step = "see that `lgsp serve` or `lgsp worker` runs, and the lines `not-witnessed` of its log"
         return warning(subject, said, step, "witness-behind")

@@ -33,12 +33,15 @@ from sandbox.run import REGISTRIES, Running, read_faults, start
 from sandbox.tour import tour
 from sandbox.truth import cases, samples
 from sandbox.world.world import World
-from security.audit.assembly import log_verifiers
+from security.audit.checkpoint import VerifierKey
 from security.audit.cosignature import Cosigner
+from security.audit.known_logs import KnownLogs, of_gateway
 from security.audit.witness import Witness, own_key
-from security.keys import KeyRing
+from security.files import write_whole
 
 _WITNESS = "localhost/lgsp-demo-witness"
+# How often rotated keys of the log are looked for.
+_LOOK_S = 1.0
 # What the samples ask for: the codes of the demo's clients.
 _HEADERS = {
     "Lgsp-Purpose": "dossier-processing",
@@ -97,7 +100,10 @@ async def started(options: Options, stack: AsyncExitStack) -> Demo:
     cosigner = own_key(state / "witness", None, _WITNESS)
     settings = _configure(options, state, ports, running, cosigner)
     clients = await deploy(settings, state, running.pki)
-    await _witness(settings, state, cosigner, stack)
+    logs = KnownLogs([of_gateway(settings.keys.directory, settings.keys.origin)])
+    telling = asyncio.create_task(_tell_keys(logs, state / "log.vkey"))
+    stack.callback(telling.cancel)
+    await _witness(settings, state, cosigner, logs, stack)
     gateway = GatewayProcess(state, settings.server.listen)
     await gateway.start()
     stack.push_async_callback(gateway.stop)
@@ -128,15 +134,24 @@ def _configure(options: Options, state: Path, ports: Ports, running: Running, co
     return load(path)
 
 
-async def _witness(settings: Settings, state: Path, cosigner: Cosigner, stack: AsyncExitStack) -> None:
+async def _witness(settings: Settings, state: Path, cosigner: Cosigner, logs: KnownLogs, stack: AsyncExitStack) -> None:
     """Let the demo's witness answer until after the gateway has ended."""
     section = settings.witness.get("demo")
     if section is None:  # by whoever changed the configuration
         return
-    logs = log_verifiers(KeyRing(settings.keys.directory), settings.keys.origin)
     witness = Witness(cosigner, state / "witness" / "witness.sqlite", logs)
     stack.callback(witness.close)
     await stack.enter_async_context(serving(witness, bind(section.url.removeprefix("http://"))))
+
+
+async def _tell_keys(logs: KnownLogs, place: Path) -> None:
+    """Write out the keys of the log, and again after a rotation: with old and new ones every receipt verifies."""
+    told: list[VerifierKey] = []
+    while True:
+        if (keys := list(logs)) != told:
+            told = keys
+            write_whole(place, "".join(f"{key.encode()}\n" for key in keys).encode(), 0o644)
+        await asyncio.sleep(_LOOK_S)
 
 
 def _described(
@@ -148,9 +163,6 @@ def _described(
 ) -> dict[str, Any]:
     """Return what a program needs to know about this demo (contract, section 1)."""
     operations = [f"{database.name}/{operation.name}" for database in DATABASES for operation in database.operations]
-    keys = KeyRing(settings.keys.directory)
-    log_key = state / "log.vkey"
-    log_key.write_text("".join(f"{key.encode()}\n" for key in log_verifiers(keys, settings.keys.origin)))
     tls, witness = settings.server.tls, settings.witness.get("demo")
     questions = samples(running.world, REGISTRIES, operations)
     wsdls = {database.name for database in DATABASES if database.wsdl}
@@ -180,7 +192,7 @@ def _described(
             "key": str(pki.security_server().key),
             "clients": {client.xroad: client.client_id for client in demo_clients() if client.xroad},
         },
-        "log_key": str(log_key),
+        "log_key": str(state / "log.vkey"),
         "witness": {"name": "demo", "url": witness.url, "key": witness.key} if witness else None,
         "config": str(state / "gateway.toml"),
         "database": str(state / "lgsp.sqlite"),

@@ -34,6 +34,9 @@ from security.private_files import read_private
 
 SIZE_TYPE: Final = "text/x.tlog.size"
 PAGE: Final = 1000
+_STRANGER: Final = (
+    "no signature by a key of this log that this witness knows: was the key rotated, then give it the new\n"
+)
 _TEXT: Final = "text/plain; charset=utf-8"
 _PATIENCE_S: Final = 10.0
 _SCHEMA: Final = """CREATE TABLE IF NOT EXISTS cosigned (
@@ -54,8 +57,8 @@ class Answer:
 class Witness:
     """One witness with its key and its memory. Methods block; any thread may call them, and any number of processes.
 
-    `logs` are the keys of the logs it knows: those of one name are generations of one log. Raises ValueError where
-    there is none, OSError and sqlite3.Error for a memory that cannot be opened.
+    `logs` are the keys of the logs it knows, asked anew each time (`KnownLogs`): those of one name are generations of
+    one log. Raises ValueError where there is none, OSError and sqlite3.Error for a memory that cannot be opened.
     """
 
     def __init__(
@@ -63,10 +66,8 @@ class Witness:
     ) -> None:
         self._cosigner = cosigner
         self._now = now
-        self._logs: dict[str, list[VerifierKey]] = {}
-        for key in logs:
-            self._logs.setdefault(key.name, []).append(key)
-        if not self._logs:
+        self._logs = logs
+        if not list(logs):
             raise ValueError("a witness needs the key of at least one log")
         self._lock = Lock()
         # Transactions are begun and ended by hand.
@@ -81,10 +82,9 @@ class Witness:
         """What the cosignatures are verified with."""
         return self._cosigner.verifier
 
-    @property
     def origins(self) -> dict[str, str]:
         """The logs it knows, by the hash that stands in addresses."""
-        return {origin_hash(origin): origin for origin in self._logs}
+        return {origin_hash(key.name): key.name for key in self._logs}
 
     def close(self) -> None:
         """Close the memory."""
@@ -98,15 +98,15 @@ class Witness:
             checkpoint, text, lines = taken_apart(submission.note)
         except ValueError as failure:
             return Answer(HTTPStatus.BAD_REQUEST, f"{failure}\n")
-        keys = self._logs.get(checkpoint.origin)
-        if keys is None:
+        keys = [key for key in self._logs if key.name == checkpoint.origin]
+        if not keys:
             return Answer(HTTPStatus.NOT_FOUND, "this witness does not know a log of this origin\n")
         try:
             by_log, _ = verified(text, lines, keys)
         except CheckpointRejected as failure:
             return Answer(HTTPStatus.FORBIDDEN, f"{failure}\n")
         if not by_log:
-            return Answer(HTTPStatus.FORBIDDEN, "no signature by a key of this log that this witness knows\n")
+            return Answer(HTTPStatus.FORBIDDEN, _STRANGER)
         if submission.old > checkpoint.size:
             return Answer(HTTPStatus.BAD_REQUEST, "the old size is larger than that of the checkpoint\n")
         signed = text + "\n" + "".join(line.line for line in by_log)

@@ -15,6 +15,7 @@ from security.audit.bundle import around, openings_of, write_bundle
 from security.audit.canonical import canonical
 from security.audit.checkpoint import Along, CheckpointRejected, Signer, VerifierKey, opened, taken_apart
 from security.audit.export import write_export
+from security.audit.export_reading import examine
 from security.audit.log import AuditLog
 from security.audit.tables import CHECKPOINTS
 from security.audit.verification import verify
@@ -177,6 +178,8 @@ async def test_evidence_of_an_overlap_verifies_with_either_key_alone(
         write_bundle(out, receipt.entry, proof, [new, old], openings_of(entry, secrets, {}), {}, found)
     with files["export.zip"].open("w+b") as out:
         await write_export(rotated.storage, [new], out)
+    for key in (new, old):
+        assert len(examine(files["export.zip"], [key]).leaves) == receipt.size
     judges = [(new, 0), (old, 0), (a_signer().verifier, 1)]
     for place, (key, expected) in enumerate(judges):
         known = tmp_path / f"{place}.vkey"

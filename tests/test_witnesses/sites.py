@@ -19,6 +19,7 @@ from config.settings import load
 from routes.listening import bind
 from routes.witness import serving
 from security.audit.assembly import log_verifiers, open_log
+from security.audit.checkpoint import VerifierKey
 from security.audit.merkle import Frontier
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS, TILES
 from security.audit.witness import Witness, open_witness
@@ -38,6 +39,8 @@ class Site:
     directory: Path
     storage: Storage
     witness: Witness
+    # The keys of the log that the witness knows.
+    known: list[VerifierKey]
 
     @property
     def file(self) -> Path:
@@ -93,7 +96,8 @@ async def a_site(tmp_path: Path) -> AsyncIterator[Site]:
     keys = KeyRing.create(tmp_path / "keys")
     held = tmp_path / "held"
     held.mkdir()
-    witness = open_witness(tmp_path / "witness", log_verifiers(keys, "lgsp.example/log"), NAME, "")
+    known = [*log_verifiers(keys, "lgsp.example/log")]
+    witness = open_witness(tmp_path / "witness", known, NAME, "")
     sock = bind("127.0.0.1:0")
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     (tmp_path / "gateway.toml").write_text(
@@ -110,7 +114,7 @@ path = "held"
     )
     url = load(tmp_path / "gateway.toml").storage.url
     await upgrade(url)
-    site = Site(tmp_path, await open_storage(url), witness)
+    site = Site(tmp_path, await open_storage(url), witness, known)
     async with serving(witness, sock):
         yield site
     await site.storage.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from config.settings import load
 from routes.findings import Finding
 from routes.readiness import health_checks
 from routes.witness_findings import witness_settings, witnesses
+from security.audit.assembly import log_verifiers
 from security.audit.witnessed import note_standing
 from security.keys import KeyRing
 from security.registry import ClientRegistry
@@ -68,6 +70,26 @@ async def test_one_that_does_not_answer_is_a_problem(site: Site) -> None:
     site.file.write_text(text.replace('path = "held"', 'path = "gone"'))
     found = await told(site)
     assert {each.code for each in found.values()} == {"witness-silent"}
+
+
+async def test_a_rotated_key_breaks_nothing_in_its_overlap_and_is_told_behind_it(site: Site) -> None:
+    await site.grow(2)
+    ring = KeyRing(load(site.file).keys.directory)
+    ring.rotate("log", overlap=timedelta(days=7))
+    await site.grow(2)
+    assert (await told(site))["office"].code == "witness-agrees"
+    # Out of use at once: what is signed from now on no key signs that the witness knows.
+    ring.rotate("log", overlap=timedelta(0))
+    (site.directory / "keys" / "log.0001.key").rename(site.directory / "log.0001.key")
+    await site.grow(1)
+    found = (await told(site))["office"]
+    assert (found.level, found.code) == ("problem", "witness-unknown-key")
+    assert "`lgsp keys export log`" in (found.next or "")
+    (site.directory / "log.0001.key").rename(site.directory / "keys" / "log.0001.key")
+    site.known[:] = log_verifiers(KeyRing(ring.directory), load(site.file).keys.origin)
+    await site.grow(1)
+    assert (await told(site))["office"].code == "witness-agrees"
+    assert (await site.verify("--against", "office", "--against", "paper"))[0] == 0
 
 
 @pytest.mark.parametrize(
