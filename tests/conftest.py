@@ -12,7 +12,12 @@ from tests.services import Postgres, Redis, SoftHsm
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("lgsp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# For `make mutants`, which runs the same tests a thousand times: few examples, and those of the run before.
+settings.register_profile("mutants", settings.get_profile("lgsp"), max_examples=25, derandomize=True, database=None)
 settings.load_profile("lgsp")
+# Left to itself, structlog draws and colours all variables of all frames: a second of computing for each logged error.
+_PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _PLAIN])
 
 
 @pytest.fixture(autouse=True)
