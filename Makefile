@@ -134,7 +134,7 @@ fuzz-soap: .venv/.dev ## 20,000 mutated SOAP requests against the demo that is r
 	@touch $@
 
 .PHONY: mutants
-mutants: .venv/.mutants ## change the signature verifier in a thousand places and see which test notices; ARGS="security.xml.*"
+mutants: .venv/.mutants ## change what proves signatures and the log in thousands of places and see which test notices; ARGS="evidence"
 	@nice $(BIN)/python -m tools.mutants $(ARGS)
 
 .PHONY: chaos
