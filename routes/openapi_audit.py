@@ -234,7 +234,7 @@ def _keys(public_url: str) -> dict[str, Any]:
             "id": TEXT | {"description": "Key id in hexadecimal"},
             "generation": INTEGER,
             "from": TEXT,
-            "until": NULLABLE | {"description": "End of the overlap with the next key; null: it signs"},
+            "until": NULLABLE | {"description": "End of the overlap, until which it signs along; null: it signs"},
             "first_size": number | {"description": "Size of the first checkpoint that it signed"},
             "last_size": number | {"description": "Size of the last one so far"},
         }

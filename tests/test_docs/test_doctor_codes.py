@@ -18,6 +18,7 @@ OTHERS = {
     "expires-soon",
     "signature-rejected",
     "upstream-signature-rejected",
+    "unknown-key",
 }
 # What other parts of the page explain: network, storage, disk, Redis, the token of a key.
 ELSEWHERE = re.compile(r"(connect|name|no|storage|redis|disk|look|token|witness)-.*")

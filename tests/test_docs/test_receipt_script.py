@@ -93,6 +93,16 @@ def test_openssl_verifies_the_signature_with_the_command_of_the_page(tmp_path: P
     assert subprocess.run(command.split(), cwd=tmp_path, capture_output=True, check=False).returncode != 0
 
 
+def test_a_file_of_several_keys_needs_one_that_signed(tmp_path: Path, check: Check) -> None:
+    (command,) = [line[2:] for line in SESSION.splitlines() if line.startswith("$ openssl ")]
+    others = [Signer(ORIGIN, Ed25519PrivateKey.generate()).verifier for _ in range(2)]
+    for keys, expected in (([others[0], SIGNER.verifier], 0), ([SIGNER.verifier, others[0]], 0), (others, 1)):
+        (tmp_path / "log.vkey").write_text("".join(f"{key.encode()}\n" for key in keys), encoding="utf-8")
+        assert check(answer(2, 7)).returncode == expected
+        verified = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, check=False)
+        assert (verified.returncode == 0) == (expected == 0)
+
+
 def spoiled(shown: dict[str, Any], what: str) -> dict[str, Any]:
     """The same answer with one thing about it changed."""
     other = copy.deepcopy(shown)
