@@ -1,4 +1,9 @@
-"""`lgsp pki`: authorities of a sandbox or a small office, their certificates and lists (hạ tầng khóa công khai)."""
+"""`lgsp pki`: authorities of a sandbox or a small office, their certificates and lists (hạ tầng khóa công khai).
+
+It works on a directory of its own, on any machine, and reads no configuration of a gateway: nothing that it does is in
+an audit log. The authority's index keeps what it issued and revoked; which authorities and certificates a gateway
+believes is configuration and registration, whose changes are entries there.
+"""
 
 from __future__ import annotations
 

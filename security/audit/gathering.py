@@ -96,15 +96,20 @@ class Bundled:
 
 
 def received(value: Any) -> Answer:
-    """Read an answer as it was received, with its receipt, or its `data` alone; raises ValueError for anything else."""
-    salt = None
-    if isinstance(value, dict) and isinstance(receipt := value.get("receipt"), dict) and "data" in value:
-        value = value["data"]
-        if (said := receipt.get("salt")) is not None:
-            salt = b64decode(said, validate=True) if isinstance(said, str) else b""
-            if len(salt) != SALT_SIZE:
-                raise ValueError("the receipt has a salt that is none")
-    return Answer(canonical(value), salt)
+    """Read an answer as it was received, with its receipt, or its `data` alone; raises ValueError for anything else.
+
+    What has no member `data` is committed to as a whole, but for its receipt.
+    """
+    if not isinstance(value, dict) or not isinstance(receipt := value.get("receipt"), dict):
+        return Answer(canonical(value), None)
+    rest = {name: member for name, member in value.items() if name != "receipt"}
+    said = receipt.get("salt")
+    if said is None and "data" not in rest:
+        raise ValueError("a refusal, or another answer that nothing was committed of")
+    salt = None if said is None else b64decode(said, validate=True) if isinstance(said, str) else b""
+    if salt is not None and len(salt) != SALT_SIZE:
+        raise ValueError("the receipt has a salt that is none")
+    return Answer(canonical(rest.get("data", rest)), salt)
 
 
 def why_closed(recorded: Recorded) -> str:

@@ -163,6 +163,13 @@ def test_an_answer_as_the_gateway_gave_it_is_taken(local: Office, tmp_path: Path
     facts(local, told, tmp_path)
 
 
+def test_an_answer_without_data_is_proven_as_a_whole(local: Office, tmp_path: Path) -> None:
+    receipt = exchange(local)
+    told = bundle(local, receipt.index, {"answer": {**DATA, "receipt": receipt.as_json()}}, client="ministry")
+    assert openings(told) == {"data": canonical(DATA).decode()}
+    facts(local, told, tmp_path)
+
+
 def test_a_receipt_of_another_exchange_opens_nothing(local: Office) -> None:
     receipt, other = exchange(local, archive=True, provable=True), exchange(local)
     for more in ({}, {"fields": ["/full_name"]}):
@@ -191,6 +198,7 @@ def test_of_erased_values_the_bundle_is_closed(local: Office, tmp_path: Path) ->
     [
         pytest.param({"all": True, "subject": {"value": TOLD}, **REASON}, "/all", id="all-and-one"),
         pytest.param({"answer": {"a": 1.5}, **REASON}, "/answer", id="no-answer-of-ours"),
+        pytest.param({"answer": {"code": "refused", "receipt": {"salt": None}}}, "/answer", id="a-refusal"),
         pytest.param({"answer": {"data": DATA, "receipt": {"salt": "eA=="}}}, "/answer", id="no-salt"),
         pytest.param({"answer": {"data": DATA, "receipt": {"salt": "é"}}}, "/answer", id="no-base64"),
         pytest.param({"answer": [], **REASON}, "/answer", id="no-object"),
