@@ -183,7 +183,11 @@ def _engine(url: URL, pragmas: Sequence[str] = (), **options: Any) -> Engine:
         # The driver must not begin or commit on its own account: transactions here are explicit.
         raw.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", *pragmas):
-            raw.execute(f"PRAGMA {pragma}").close()
+            try:
+                raw.execute(f"PRAGMA {pragma}").close()
+            except UnicodeDecodeError as failure:
+                # The driver stumbles over what SQLite says of a schema whose bytes were changed.
+                raise sqlite3.DatabaseError("the schema is damaged") from failure
 
     return engine
 

@@ -218,3 +218,14 @@ async def test_unreachable_server(tmp_path: Path) -> None:
 async def test_server_that_does_not_let_us_in(postgres_url: str) -> None:
     with pytest.raises(StorageUnavailable, match="does not exist"):
         await open_storage(make_url(postgres_url).set(database="none").render_as_string(hide_password=False))
+
+
+async def test_a_schema_whose_bytes_were_changed_is_told_as_a_damaged_database(sqlite_url: str, tmp_path: Path) -> None:
+    await upgrade(sqlite_url)
+    file = tmp_path / "gateway.db"
+    # SQLite repeats in what it says where a statement of the schema goes wrong, and here that is no text.
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"CREATE TABLE audit_head", b"CREATE \xaf\xaf\xaf\xaf\xaf audit_head"))
+    assert file.read_bytes() != whole
+    with pytest.raises(StorageUnavailable, match="damaged|malformed"):
+        await open_storage(sqlite_url)
