@@ -584,11 +584,10 @@ class Run:
     """One run over all files: what was found, and what one file says that another may show."""
 
     def __init__(self, keys, language):
-        self.keys, self.language, self.facts, self.said = keys, language, [], set()
+        self.keys, self.language, self.facts, self.said, self.is_cosigned = keys, language, [], set(), False
         self.trees = {}  # (origin, size) -> {root: the file that has it}
         self.later = {}  # tree -> trees that it was shown to be the beginning of
         self.entries = {}  # (origin, index) -> (leaf, the entry or None), proven
-        self.is_cosigned = False
         self.short, self.consistency, self.exports, self.demanded, self.opened = [], [], [], [], []
 
     def say(self, kind, file, text, **values):
@@ -671,7 +670,9 @@ class Run:
         """Say who saw the log at which size, and when."""
         for name, (size, at) in witnesses.items():
             self.is_cosigned = True
-            self.say("holds", file, "cosigned", name=name, size=size, at=moment(at))
+            # As RFC 3339 tells it; beyond the year 9999 as it is.
+            when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)) if at < 253402300800 else at
+            self.say("holds", file, "seen", name=name, size=size, at=when)
 
     def keep(self, file, tree):
         """Keep a tree; two of one size with different roots prove that the log was forked or rewritten."""
@@ -781,6 +782,8 @@ class Run:
         met, found = [Tree(last.origin, first, root_of(peaks))], []
         size, stop, sha256 = first, min(stops[0], note.tree.size), hashlib.sha256
         for lines in batches_of_lines(archive.blocks("entries.jsonl"), LARGEST_ENTRY):
+            if lines and note is None:  # what no checkpoint covers; it could be a bomb of line feeds
+                raise Wrong("range", first=first, last=last.size - 1, end=size)
             for line in lines:
                 # RFC 9162 section 2.1.2: a leaf joins the complete subtrees to its left.
                 node, above = sha256(b"\x00" + line).digest(), size
@@ -821,7 +824,7 @@ class Run:
             if not REPORTED.fullmatch(name):
                 raise Unreadable("malformed", what="report")
             if name.startswith("bundles/"):
-                trees.add(self.bundle(label, Archive(io.BytesIO(content))))
+                trees.add(self.bundle(label, Archive(io.BytesIO(content)), int(name[8:20])))
             elif name.startswith("checkpoints/"):
                 (ends[name[12:]],) = self.notes(label, content)
             elif name == "consistency.json":
@@ -829,13 +832,14 @@ class Run:
         last = ends.pop("end.txt")
         if not trees <= {last} or {manifest["origin"]} != {last.origin, *(tree.origin for tree in ends.values())}:
             raise Wrong("contradiction")
-        if bool(ends) != ("consistency.json" in archive.files):
+        spans = {each[1:3] for each in self.consistency if each[0] == f"{file}/consistency.json"}
+        if spans != {(tree.size, last.size) for tree in ends.values()}:
             raise Unreadable("malformed", what="report")
         self.say("note", file, "reported", since=manifest["since"], before=manifest["before"])
         self.absent(file, archive, REPORTED)
 
-    def bundle(self, file, archive):
-        """The bundle of one exchange."""
+    def bundle(self, file, archive, index=None):
+        """The bundle of one exchange, which is of this index."""
         large = sum(info.file_size for info in archive.members.values()) > 4 * LARGEST_FILE
         if large or not all(BUNDLED.fullmatch(name) for name in archive.files):
             raise Unreadable("malformed", what="bundle")
@@ -846,8 +850,8 @@ class Run:
         entry, note = content["entry.json"], read_note(content["checkpoint.txt"], self.keys)
         document = read_json(content["proof.json"])
         tree = self.proof(file, document, entry)
-        stated = (manifest["index"], manifest.get("origin", tree.origin), note.tree)
-        if stated != (document["index"], tree.origin, tree):
+        named = (number(manifest["index"]), manifest.get("origin", tree.origin), note.tree)
+        if named != (document["index"], tree.origin, tree) or index not in (None, document["index"]):
             raise Wrong("contradiction")
         self.note(file, note)
         self.say("note", file, "entry", said=told_by(read_json(entry)))
@@ -903,7 +907,7 @@ class Run:
 
     def together(self):
         """Check what needs everything else to have been read."""
-        self.exports.sort(key=lambda each: each[:2])
+        self.exports.sort(key=lambda each: (str(each[1].origin), each[0], each[1][1:]))
         for first, last, file, archive in self.exports:
             self.attempt(file, self.export, archive, first, last)
         for each in self.consistency:
@@ -914,6 +918,10 @@ class Run:
             self.attempt(each[0], self.recorded, *each[1:])
         for file, tree in self.demanded:
             self.attempt(file, self.belongs, tree)
+        logs = {tree.origin for _, tree in self.demanded}
+        for origin, _ in self.trees:
+            if logs and origin not in logs:
+                self.say("unshown", "--checkpoint", "other-log", origin=origin)
         if self.trees and not self.demanded and not self.is_cosigned:
             self.say("note", "--checkpoint", "alone")
         for each in self.opened:
@@ -952,7 +960,7 @@ class Run:
         self.say("holds", file, "recorded", index=index)
         if entry is not None:
             self.answer(file, read_json(entry), salt, answer)
-        elif salt is not None and answer is not None:
+        elif answer is not None:
             self.say("unshown", file, "no-entry", index=index)
 
     def share_history(self, one, two):
@@ -1062,8 +1070,8 @@ TEXTS = {
         "that entry {index} stands in the log: it takes a receipt `Lgsp-Receipt: full`, {path} or an export",
     ),
     "no-entry": (
-        "dữ liệu là dữ liệu đã cam kết: cần chính bản ghi {index} (biên nhận đầy đủ hoặc bản xuất)",
-        "that the data are those committed to: it takes entry {index} itself (full receipt or export)",
+        "câu trả lời là của bản ghi {index}: cần chính bản ghi đó (biên nhận đầy đủ hoặc bản xuất)",
+        "that the answer is that of entry {index}: it takes the entry itself (full receipt or export)",
     ),
     "need-checkpoints": (
         "mốc {second} nối tiếp mốc {first}: cần cả hai mốc đó (FILE hoặc --checkpoint)",
@@ -1074,6 +1082,7 @@ TEXTS = {
         "that the checkpoints of {first} and {second} are of one history: it takes {path} or an export",
     ),
     "nothing": ("không FILE nào thuộc nhật ký của mốc này", "no FILE is of the log of this checkpoint"),
+    "other-log": ("mốc của {origin}, log của một FILE", "a checkpoint of {origin}, the log of one of the FILEs"),
     "gap": (
         "bản ghi {first} đến {last}, giữa tệp này và {other}: cần bản xuất của chúng",
         "entries {first} to {last} between this file and {other}: it takes an export of them",
@@ -1082,18 +1091,12 @@ TEXTS = {
     # Holds
     "key": ("khóa {name} có trong --key", "the key {name} is among those of --key"),
     "checkpoint": ("mốc {size} bản ghi do {origin} ký", "checkpoint of {size} entries, signed by the log {origin}"),
-    "cosigned": (
-        "nhân chứng {name} đã ký mốc {size} lúc {at}",
-        "the witness {name} cosigned the checkpoint of {size} at {at}",
-    ),
+    "seen": ("{name} làm chứng mốc {size} lúc {at}", "the witness {name} cosigned the checkpoint of {size} at {at}"),
     "included": (
         "bản ghi {index} nằm trong nhật ký {origin} có {size} bản ghi (RFC 9162)",
         "entry {index} stands in the log {origin} of {size} entries (RFC 9162)",
     ),
-    "recorded": (
-        "bản ghi {index} nằm trong nhật ký, theo một tệp khác",
-        "entry {index} stands in the log, as another file proves",
-    ),
+    "recorded": ("tệp khác chứng minh bản ghi {index}", "entry {index} stands in the log, as another file proves"),
     "opened": ("{name}: đúng nội dung mà bản ghi cam kết", "{name}: the content that the entry commits to"),
     "field": ("trường {pointer} là {value}: đúng cam kết", "field {pointer} is {value}: as the entry commits to"),
     "export": (
@@ -1133,11 +1136,6 @@ TEXTS = {
     ),
     "absent": ("gói nói rằng không có {name}: {reason}", "the bundle says that it has no {name}: {reason}"),
 }
-
-
-def moment(seconds):
-    """A POSIX time as RFC 3339 tells it; beyond the year 9999 as it is."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds < 253402300800 else str(seconds)
 
 
 def printable(text):
@@ -1190,6 +1188,7 @@ def main(arguments):
 
 if __name__ == "__main__":
     try:
+        os.fstat(1)  # where it is closed nothing can be told
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         code = main(sys.argv[1:])
         sys.stdout.flush()

@@ -51,6 +51,7 @@ class Log:
         sizes: Sequence[int] | None = None,
         entries: Sequence[bytes] | None = None,
         witness: bool = False,
+        note: str | None = None,
         manifest: Mapping[str, object] = MappingProxyType({}),
     ) -> Path:
         path = self.folder / f"{self.name}-{first}-{last}.zip"
@@ -61,6 +62,7 @@ class Log:
                 at += 1 << level
         body = self.entries[first:last] if entries is None else entries
         notes = [cosigned(self.note(size)) if witness else self.note(size) for size in (sizes or [last])]
+        notes = notes if note is None else [note]
         about = {"format": "lgsp-audit-export/1", "origin": ORIGIN, "first": first, "last": last}
         about["root"] = b64(root_of(self.leaves[:last]))
         with path.open("wb") as out, Package(out) as package:
@@ -207,7 +209,13 @@ def test_a_checkpoint_of_another_log_is_not_agreed_with(tmp_path: Path) -> None:
     key.write_text(f"{keys()}{other.verifier.encode()}\n")
     (tmp_path / "other.txt").write_text(other.sign(9, root_of(log.leaves[:9])))
     status, facts = judged(log.proof(2, 9), key=tmp_path / "keys", checkpoint=tmp_path / "other.txt")
-    assert (status, facts[-1]) == (1, ("unshown", "no FILE is of the log of this checkpoint"))
+    assert (status, [text for kind, text in facts if kind == "unshown"]) == (
+        1,
+        ["no FILE is of the log of this checkpoint", f"a checkpoint of {ORIGIN}, the log of one of the FILEs"],
+    )
+    # Nor does a second log beside the first, however well its own claims are shown.
+    status, facts = judged(log.proof(2, 9), tmp_path / "other.txt", key=key, checkpoint=log.checkpoint(9))
+    assert (status, facts[-1]) == (1, ("unshown", "a checkpoint of other.example/log, the log of one of the FILEs"))
 
 
 def test_a_proof_names_the_size_of_its_checkpoint(tmp_path: Path) -> None:

@@ -12,7 +12,19 @@ from security.audit.checkpoint import Checkpoint, CheckpointRejected, opened
 from tests.test_audit.audit_world import ORIGIN, a_signer
 from tests.test_audit.test_checkpoint import PUBLISHED_KEY, PUBLISHED_SIGNATURE, PUBLISHED_TEXT, SUM_GOLANG_ORG
 from tests.test_verify_audit.made import SEEN_AT, WITNESS, WITNESS_KEY, b64, cosigned, keys, vkey
-from tools.verify_audit import Told, Unreadable, Wrong, is_signed, read_key, read_keys, read_note
+from tests.test_verify_audit.test_ed25519 import SMALL, encoded
+from tools.verify_audit import (
+    Told,
+    Unreadable,
+    Wrong,
+    added,
+    base_multiples,
+    decoded_point,
+    is_signed,
+    read_key,
+    read_keys,
+    read_note,
+)
 
 ROOT = bytes(range(32))
 KEYS = read_keys(keys().encode())
@@ -193,3 +205,74 @@ def test_empty_lines_and_comments_are_skipped() -> None:
     public = WITNESS_KEY.public_key().public_bytes_raw()
     text = f"\n# {PUBLISHED_KEY}\n  {SUM_GOLANG_ORG}\r\n{vkey('w', 4, public)}"
     assert len(read_keys(text.encode())) == 2
+
+
+def signed(size: int, root: bytes, extra: str = "") -> str:
+    """A checkpoint as our key would sign it, whatever it says."""
+    text = f"{ORIGIN}\n{size}\n{b64(root)}\n{extra}"
+    blob = a_signer().verifier.key_id + Ed25519PrivateKey.from_private_bytes(bytes(range(32))).sign(text.encode())
+    return f"{text}\n— {ORIGIN} {b64(blob)}\n"
+
+
+def test_sizes_are_those_that_every_database_keeps() -> None:
+    assert read_note(signed(2**63 - 1, ROOT), KEYS).tree.size == 2**63 - 1
+    with pytest.raises(Unreadable, match="malformed"):
+        read_note(signed(2**63, ROOT), KEYS)
+
+
+def test_a_log_without_entries_has_one_root() -> None:
+    assert read_note(signed(0, sha256(b"").digest()), KEYS).tree.size == 0
+    with pytest.raises(Wrong, match="altered"):
+        read_note(signed(0, ROOT), KEYS)
+
+
+def test_a_checkpoint_has_at_most_256_lines() -> None:
+    for count, is_taken in ((251, True), (252, False)):
+        note = signed(7, ROOT) + "".join(f"— w{n} AAAAAAA=\n" for n in range(count))
+        assert (note.count("\n") == 256) is is_taken
+        if is_taken:
+            assert len(read_note(note, KEYS).unknown) == count
+        else:
+            with pytest.raises(Unreadable, match="malformed"):
+                read_note(note, KEYS)
+
+
+def test_of_two_keys_of_the_log_in_overlap_one_suffices_and_no_known_one_may_fail() -> None:
+    old, new = a_signer(), a_signer(seed=b"n" * 32)
+    first, second = (signer.sign(7, ROOT).rpartition("\n\n") for signer in (new, old))
+    both = f"{first[0]}\n\n{first[2]}{second[2]}"
+    for known, unknown in ((old,), 1), ((new,), 1), ((old, new), 0):
+        keys = read_keys("\n".join(each.verifier.encode() for each in known).encode())
+        assert read_note(both, keys).unknown == [ORIGIN] * unknown
+        for line in (first[2], second[2]):
+            blob = base64.b64decode(line.rpartition(" ")[2])
+            bad = both.replace(b64(blob), b64(blob[:-1] + bytes([blob[-1] ^ 1])))
+            if any(each.verifier.key_id == blob[:4] for each in known):
+                with pytest.raises(Wrong, match="signature"):
+                    read_note(bad, keys)
+            else:
+                assert read_note(bad, keys).unknown == [ORIGIN]
+    with pytest.raises(Wrong, match="unsigned"):
+        read_note(both, read_keys(C2SP_KEY.encode()))
+
+
+def test_a_witness_key_of_the_name_of_the_log_is_none_of_its_keys() -> None:
+    """The type is in the id of the key: what a witness signed is a cosignature, whatever the witness is called."""
+    text = f"{ORIGIN}\n7\n{b64(ROOT)}\n"
+    cosigner = read_keys(vkey(ORIGIN, 4, WITNESS_KEY.public_key().public_bytes_raw()).encode())
+    note = cosigned(f"{text}\n", name=ORIGIN).replace("\n\n\n", "\n\n")
+    with pytest.raises(Wrong, match="unsigned"):
+        read_note(note, cosigner)
+    line = note.rpartition("\n\n")[2]
+    assert read_note(a_signer().sign(7, ROOT) + line, {**KEYS, **cosigner}).cosigned == [(ORIGIN, SEEN_AT)]
+
+
+def test_keys_of_small_order_are_refused() -> None:
+    """S = 0 and R of small order are a signature by them of a message in eight, or of all."""
+    for point in SMALL:
+        for kind in (1, 4):
+            with pytest.raises(Unreadable, match="malformed"):
+                read_keys(vkey("x", kind, point).encode())
+    # Something of small order beside what is not: odd, but nobody can sign with it who lacks its secret.
+    mixed = encoded(added(base_multiples()[0][1], decoded_point(SMALL[1])))
+    assert read_keys(vkey("x", 1, mixed).encode())
