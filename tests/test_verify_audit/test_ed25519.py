@@ -142,3 +142,97 @@ def test_what_is_not_the_encoding_of_a_point_is_no_key(number: int) -> None:
 def test_points_add_up(one: int, other: int) -> None:
     base = base_multiples()
     assert encoded(added(times(one, base), times(other, base))) == encoded(times((one + other) % L, base))
+
+
+def torsion(point: tuple[int, int, int, int], place: int) -> tuple[int, int, int, int]:
+    """The point with one of small order added to it."""
+    return added(point, decoded_point(SMALL[place]))
+
+
+@pytest.mark.parametrize("r_place", range(8))
+@pytest.mark.parametrize("a_place", range(8))
+def test_mixed_orders_are_judged_as_by_cryptography(a_place: int, r_place: int) -> None:
+    """Key and R of order 8*L: what holds with the cofactor holds without it where their small parts cancel out."""
+    a, r = 0x1234567890ABCDEF << 180, 0xFEDCBA0987654321 << 180
+    public = encoded(torsion(times(a, base_multiples()), a_place))
+    commitment = encoded(torsion(times(r, base_multiples()), r_place))
+    for message in (b"0", b"1", b"2"):
+        k = int.from_bytes(sha512(commitment + public + message).digest(), "little") % L
+        signature = commitment + scalar((r + k * a) % L)
+        outcome = is_signed(public, message, signature)
+        # SMALL[n] is n times a point of order eight.
+        assert outcome is theirs(public, message, signature) is ((r_place + k * a_place) % 8 == 0)
+        # With the cofactor every one of them would hold.
+        assert not is_signed(public, message, commitment + scalar((r + k * a) % L + L))
+
+
+@given(st.integers(0, 7), st.integers(0, 7), st.integers(0, L - 1), MESSAGES)
+def test_small_keys_with_any_s_are_judged_as_by_cryptography(a: int, place: int, s: int, message: bytes) -> None:
+    """With a key of small order R = S*B - k*A is one of eight points for each S, whoever signs."""
+    commitment = encoded(torsion(times(s, base_multiples()), place))
+    signature = commitment + scalar(s)
+    k = int.from_bytes(sha512(commitment + SMALL[a] + message).digest(), "little") % L
+    outcome = is_signed(SMALL[a], message, signature)
+    assert outcome is theirs(SMALL[a], message, signature) is ((place + k * a) % 8 == 0)
+
+
+# Other encodings of points that have one: y beyond the field, and a sign where x is 0.
+NOT_CANONICAL = {
+    "0-plus-p": (P, 0),
+    "0-plus-p-signed": (P | 1 << 255, 0),
+    "1-plus-p": (P + 1, 1),
+    "1-plus-p-signed": (P + 1 | 1 << 255, 1),
+    "1-signed": (1 | 1 << 255, 1),
+    "minus-1-signed": (P - 1 | 1 << 255, P - 1),
+}
+
+
+@pytest.mark.parametrize(("odd", "right"), NOT_CANONICAL.values(), ids=NOT_CANONICAL)
+def test_r_is_taken_in_its_one_encoding_alone(odd: int, right: int) -> None:
+    """The equation holds for the point, and `cryptography` compares encodings too."""
+    seed = sha512(bytes(32)).digest()
+    a = int.from_bytes(seed[:32], "little") & ~7 & ~(1 << 255) | 1 << 254
+    public = encoded(times(a, base_multiples()))
+    for commitment in (scalar(odd), scalar(right)):
+        k = int.from_bytes(sha512(commitment + public + b"m").digest(), "little")
+        for s in {k * a % L, 0, 1}:
+            signature = commitment + scalar(s)
+            expected = right == 1 == int.from_bytes(commitment, "little") and s == k * a % L
+            assert is_signed(public, b"m", signature) is theirs(public, b"m", signature) is expected
+
+
+@pytest.mark.parametrize(("odd", "right"), NOT_CANONICAL.values(), ids=NOT_CANONICAL)
+def test_a_key_is_taken_in_its_one_encoding_alone(odd: int, right: int) -> None:
+    """RFC 8032 section 5.1.3 decodes no other; OpenSSL is not as strict, and all these points are of small order."""
+    taken = False
+    for message in (b"%d" % number for number in range(40)):
+        signature = SMALL[0] + bytes(32)
+        assert not is_signed(scalar(odd), message, signature)
+        taken = taken or theirs(scalar(odd), message, signature)
+    assert taken, "nothing tells the encodings apart"
+    assert decoded_point(scalar(right)) is not None
+
+
+def test_hundreds_of_signatures_of_many_keys_are_judged_as_by_cryptography() -> None:
+    """Genuine ones, and those with one byte changed in key, message, R or S: the same verdict each time."""
+    held = 0
+    for number in range(60):
+        private = Ed25519PrivateKey.from_private_bytes(sha512(b"%d" % number).digest()[:32])
+        public, message = private.public_key().public_bytes_raw(), b"note %d\n" % number
+        signature = private.sign(message)
+        place, flipped = number % 32, 1 << number % 8
+
+        def other(raw: bytes, at: int, bit: int = flipped) -> bytes:
+            return raw[:at] + bytes([raw[at] ^ bit]) + raw[at + 1 :]
+
+        for case in (
+            (public, message, signature),
+            (other(public, place), message, signature),
+            (public, other(message, place % len(message)), signature),
+            (public, message, other(signature, place)),
+            (public, message, other(signature, 32 + place)),
+        ):
+            outcome = is_signed(*case)
+            assert outcome is theirs(*case)
+            held += outcome
+    assert held == 60
