@@ -81,9 +81,12 @@ def test_a_bundle_opens_what_is_known(deployed: Deployment, tmp_path: Path) -> N
     assert (opened(file)["subjects/0"], opened(file)["subjects/1"]) == (LAN, MINH)
     facts = checked(file, key_file(deployed, tmp_path))
     assert {("holds", f"{name}: the content that the entry commits to") for name in made["opened"]} <= set(facts)
-    details = deployed.entries()[-1]["details"]
+    told = deployed.entries()[-1]
+    details = told["details"]
     assert (details["action"], details["entries"]) == ("audit-bundle", [receipt.index])
     assert (details["reason"], set(details["opened"])) == ("complaint 12 of 2026", set(made["opened"]))
+    # Whose values were opened is found under each of them.
+    assert [each["role"] for each in told["subjects"]] == ["disclosed", "disclosed"]
 
 
 def test_one_person_is_proven_without_the_others(deployed: Deployment, tmp_path: Path) -> None:
@@ -101,6 +104,8 @@ def test_one_person_is_proven_without_the_others(deployed: Deployment, tmp_path:
     assert refused.exit_code == 1
     assert "somebody else" in refused.stderr
     assert not other.exists()
+    guess = deployed.entries()[-1]
+    assert (guess["details"]["opened"], len(guess["subjects"])) == ([], 2)
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["answer", "data"])
