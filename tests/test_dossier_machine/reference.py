@@ -133,7 +133,9 @@ class Reference:
             for one in self.events:
                 if one.code == event.code and one.state == "live" and one.source.agency != event.source.agency:
                     one.state = "quarantined"
-        return Told("accepted")
+        # An amendment stands where it was said.
+        waits = deliver and owner is not None and not self.free(event, now)
+        return Told("waiting", "behind-gap") if waits else Told("accepted")
 
     def free(self, event: Event, now: int) -> bool:
         """Whether every number before an event came, or was waited for long enough."""
