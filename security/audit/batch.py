@@ -9,7 +9,7 @@ from typing import cast
 from sqlalchemy import Connection, insert, literal_column, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
-from security.audit.binding import bound, unbound
+from security.audit.binding import bound, following, unbound
 from security.audit.canonical import JSON
 from security.audit.checkpoint import Signer
 from security.audit.entries import Secrets
@@ -68,6 +68,8 @@ class Batch:
         self.items = items
         self.careful = False
         self.results: list[Receipt | Exception] = []
+        # The entry that an attempt put first, as it is without what that says of it.
+        self._first: tuple[Item, bytes, bytes] | None = None
         self._signer = signer
         self._sealer = sealer
 
@@ -84,6 +86,9 @@ class Batch:
 
     def write(self, connection: Connection) -> None:
         """Append inside a transaction that holds the write lock; leaves `results` in the order of the items."""
+        if self._first is not None:
+            first, body, leaf = self._first
+            first.body, first.leaf = body, leaf
         head = run_rendered(connection, _LOCKED_HEAD)
         if head is None:
             connection.execute(insert(HEAD).values(id=1, size=0, frontier=b""))
@@ -115,6 +120,10 @@ class Batch:
             if item.writes and (conflict := _run_writes(connection, item.writes, index, guarded=guarded)) is not None:
                 failed[place] = conflict
                 continue
+            if begin and not accepted:
+                self._first = (item, item.body, item.leaf)
+                item.body = following(item.body, begin)
+                item.leaf = leaf_hash(item.body)
             accepted.append(item)
             placed[place] = (item, index)
             found[item.id] = (index, item.body)
@@ -171,7 +180,8 @@ class Batch:
 
 def _is_same(item: Item, body: bytes) -> bool:
     """Whether an entry that stands in the log is the one of this item, sealed now or when it was recorded before."""
-    return body == item.body or (item.sealed is not None and body != b"" and unbound(body) == unbound(item.body))
+    sealed = item.sealed is not None
+    return body == item.body or (body != b"" and unbound(body, sealed=sealed) == unbound(item.body, sealed=sealed))
 
 
 _THE_HEAD = HEAD.c.id == literal_column("1")

@@ -1,7 +1,9 @@
-"""What binds the side table to the log: an entry names the slot of its key, and the hash of its sealed row and tags.
+"""What binds other tables to the log: an entry names the slot of its key, the hash of its sealed row and tags, and, the
+first of each commit, the checkpoint before it.
 
 Without it a changed byte of the side table would show only to those who have the vault, and not at all once a key was
-destroyed. The hash says nothing about a person: what is hashed is ciphertext and keyed tags.
+destroyed; an older checkpoint could be taken away unseen, and with it what places a change. The hash says nothing about
+a person: what is hashed is ciphertext and keyed tags.
 """
 
 import json
@@ -15,6 +17,10 @@ from security.audit.entries import FORMAT
 from security.audit.sealing import Sealed
 
 MEMBER = "sealed"
+# "A checkpoint over so many entries was signed before this one": the number of the entry itself. Its name comes before
+# those of all other members, so that it is written, and taken back, at the beginning.
+AFTER = "after"
+_BEGIN = b'{"at":'
 _END = b',"v":%d}' % FORMAT
 _SUBJECTS = b',"subjects":['
 
@@ -22,7 +28,7 @@ _SUBJECTS = b',"subjects":['
 def digest(sealed: bytes, tags: Iterable[bytes]) -> bytes:
     """SHA-256(number of tags, 2 bytes ‖ the tags in order ‖ sealed row)."""
     ordered = sorted(tags)
-    return sha256(len(ordered).to_bytes(2, "big") + b"".join(ordered) + sealed).digest()
+    return sha256(b"".join((len(ordered).to_bytes(2, "big"), *ordered, sealed))).digest()
 
 
 def bound(body: bytes, sealed: Sealed, *, subjects: bool) -> bytes:
@@ -35,10 +41,19 @@ def bound(body: bytes, sealed: Sealed, *, subjects: bool) -> bytes:
     return body[:place] + member + body[place:]
 
 
-def unbound(body: bytes) -> bytes:
-    """Return the canonical entry as it was before `bound`."""
+def following(body: bytes, size: int) -> bytes:
+    """Return the canonical entry with the statement that a checkpoint over `size` entries was signed before it."""
+    if not body.startswith(_BEGIN):
+        return canonical({**json.loads(body), AFTER: size})
+    return b'{"%b":%d,%b' % (AFTER.encode(), size, body[1:])
+
+
+def unbound(body: bytes, *, sealed: bool) -> bytes:
+    """Return the canonical entry as it was before `following`, and before `bound` where it was `sealed`."""
     entry: dict[str, Any] = json.loads(body)
-    entry.pop(MEMBER, None)
+    entry.pop(AFTER, None)
+    if sealed:
+        entry.pop(MEMBER, None)
     return canonical(entry)
 
 

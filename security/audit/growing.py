@@ -1,9 +1,11 @@
 """The tree of a log that is read in order: complete tiles as they come, the tree itself where somebody asks for it.
 
-Where no checkpoint falls into a tile its root is computed all at once, which is the cheapest way.
+What is made at once of a tile, all of it or what lies between two checkpoints, is made level by level, which is the
+cheapest way.
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import NamedTuple
 
 from security.audit.merkle import Frontier, complete_root
@@ -24,8 +26,9 @@ class Growing:
 
     def __init__(self) -> None:
         self.leaves: list[bytes] = []
-        # What of `leaves` is in it already, and the tree over the complete tiles.
-        self._under_way = Frontier()
+        # The complete subtrees of the tile under way, level by level from the leaves on, and the tree over the
+        # complete tiles.
+        self._under_way: list[list[bytes]] = []
         self._tiles = Frontier()
         self._levels: list[list[bytes]] = []
 
@@ -37,12 +40,9 @@ class Growing:
     def complete(self) -> Iterator[Complete]:
         """End the tile under way, and those above it that become complete with it."""
         hashes, level = b"".join(self.leaves), 0
-        if self._under_way.size:
-            self._catch_up()
-            (root,) = self._under_way.hashes
-        else:
-            root = complete_root(hashes)
-        self.leaves, self._under_way = [], Frontier()
+        self._catch_up()
+        (root,) = self._under_way[HEIGHT]
+        self.leaves, self._under_way = [], []
         self._tiles.append(root)
         while True:
             number = (self._tiles.size >> (HEIGHT * level)) - 1
@@ -61,8 +61,22 @@ class Growing:
     def tree(self) -> Frontier:
         """The tree of all leaves so far."""
         self._catch_up()
-        return Frontier(self.size, self._tiles.hashes + self._under_way.hashes)
+        many = len(self.leaves)
+        parts = [
+            self._under_way[level][(many >> level) - 1]
+            for level in range(many.bit_length() - 1, -1, -1)
+            if many >> level & 1
+        ]
+        return Frontier(self.size, self._tiles.hashes + parts)
 
     def _catch_up(self) -> None:
-        for leaf in self.leaves[self._under_way.size :]:
-            self._under_way.append(leaf)
+        if not self._under_way:
+            self._under_way = [self.leaves, *([] for _ in range(HEIGHT))]
+        for below, above in zip(self._under_way[:-1], self._under_way[1:], strict=True):
+            fresh = below[2 * len(above) :]
+            if len(fresh) < 2:
+                return
+            above += [
+                sha256(b"\x01" + left + right).digest()
+                for left, right in zip(fresh[::2], fresh[1::2], strict=False)  # the last may have no neighbour yet
+            ]

@@ -3,7 +3,7 @@ vault, every row opens its entry and stands in the index."""
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +17,14 @@ from security.audit.findings import Findings
 from security.audit.reading_rows import as_bytes, rows_of, total
 from security.audit.repeats import KIND, Told
 from security.audit.sealing import Sealer, Unopenable
-from security.audit.subjects import placed, taken_back
+from security.audit.subjects import SPAN, placed, taken_back
 from security.audit.tables import ENTRIES, OPENINGS, SUBJECTS
 from security.audit.vault import Destroyed, VaultDamaged
 
 _ID, _AT = REPEATED.index("id"), REPEATED.index("at")
 _PERIOD = len("2026-11")
-
+_SPAN = len(placed(b"", 0))
+_STRAY = "there is an opening or an index row for an entry without commitments"
 
 # The kind of entry that records that another was made unopenable.
 REDACTION = "redaction"
@@ -33,12 +34,11 @@ REDACTION = "redaction"
 class Page:
     """Entries up to before `end` for which the side table counts: those with commitments and the redactions.
 
-    `bodies` are theirs; `archived` those of which only the hash is here, `unread` those that are no entries.
+    `archived` are those of which only the hash is here, `unread` those that are no entries.
     """
 
     end: int = 0
     entries: dict[int, Told] = field(default_factory=dict)
-    bodies: dict[int, bytes] = field(default_factory=dict)
     archived: list[int] = field(default_factory=list)
     unread: set[int] = field(default_factory=set)
 
@@ -60,31 +60,32 @@ class OpeningsCheck:
         columns = (OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot, OPENINGS.c.sealed, OPENINGS.c.redacted_by)
         stored = rows_of(connection, select(*columns).where(OPENINGS.c.idx.between(begin, last)))
         rows = {row[0]: row for row in stored}
-        index_rows = rows_of(
-            connection, select(SUBJECTS.c.idx, SUBJECTS.c.tag).where(SUBJECTS.c.idx.between(begin, last))
-        )
+        listed = select(SUBJECTS.c.idx, SUBJECTS.c.tag).where(SUBJECTS.c.idx.between(begin, last))
+        index_rows = rows_of(connection, listed)
         tags: dict[int, list[bytes]] = {}
         for index, tag in index_rows:
-            tags.setdefault(index, []).append(tag)
+            if index in tags:
+                tags[index].append(tag)
+            else:
+                tags[index] = [tag]
         self._seen[OPENINGS] += len(rows)
         self._seen[SUBJECTS] += len(index_rows)
         for index in page.archived:
-            if index in rows and (what := self._flaw_of_archived(connection, rows[index][3], rows[index][4], index)):
+            if what := self._flaw_of_archived(connection, rows.get(index), tags.get(index, ())):
                 self._findings.add(index, index, what)
         for index, entry in page.entries.items():
-            if entry.repeated[KIND] == REDACTION:
-                self._redaction(connection, index, entry, page.bodies[index])
-            row = rows.get(index)
-            if row is None:
-                if entry.committed:
-                    self._findings.add(index, index, "what opens the entry is missing and no redaction says why")
-            elif what := self._flaw(connection, entry, row, tags.get(index, [])):
-                self._findings.add(index, index, what)
-            elif self._sealer is not None and row[4] is None and row[1] in self._live:
-                self._opened(self._sealer, row, json.loads(page.bodies[index]), tags.get(index, []))
-        committed = {index for index, entry in page.entries.items() if entry.committed}
-        for index in (rows.keys() | tags.keys()) - committed - page.unread - set(page.archived):
-            self._findings.add(index, index, "there is an opening or an index row for an entry without commitments")
+            row, marks = rows.get(index), tags.get(index, ())
+            if (row is None or not _agrees(entry, row, marks)) and not self._holds(
+                connection, index, entry, row, marks
+            ):
+                continue
+            if self._sealer is not None and row is not None and row[4] is None and row[1] in self._live:
+                self._opened(self._sealer, row, json.loads(entry.body), marks)
+        for there in (rows.keys(), tags.keys()):
+            # All of them, as long as nobody tampered: the difference of two sets costs more than the question.
+            if not there <= page.entries.keys():
+                for index in there - page.entries.keys() - page.unread - set(page.archived):
+                    self._findings.add(index, index, _STRAY)
 
     def end(self, connection: Connection, size: int) -> None:
         """Find rows that belong to no entry."""
@@ -93,11 +94,24 @@ class OpeningsCheck:
             if stray:
                 self._findings.add(size, size, f"there are {stray} {name} that belong to no entry")
 
-    def _flaw(self, connection: Connection, entry: Told, row: tuple[Any, ...], tags: list[bytes]) -> str | None:
-        """What is wrong with the opening of an entry, as far as its row shows."""
-        index, period, slot, sealed, redacted_by = row
+    def _holds(
+        self, connection: Connection, index: int, entry: Told, row: tuple[Any, ...] | None, tags: Sequence[bytes]
+    ) -> bool:
+        """Look closer at the opening of an entry; say what is wrong with it, as far as its row shows."""
+        if entry.repeated[KIND] == REDACTION:
+            self._redaction(connection, index, entry)
         if not entry.committed:
-            return None
+            what = _STRAY if row is not None or tags else None
+        elif row is None:
+            what = "what opens the entry is missing and no redaction says why"
+        else:
+            what = self._flaw(connection, entry, row, tags)
+        if what is not None:
+            self._findings.add(index, index, what)
+        return what is None
+
+    def _flaw(self, connection: Connection, entry: Told, row: tuple[Any, ...], tags: Sequence[bytes]) -> str | None:
+        index, period, slot, sealed, redacted_by = row
         if period != str(entry.repeated[_AT])[:_PERIOD] or (entry.slot is not None and slot != entry.slot):
             return "the opening names another key than the entry"
         if redacted_by is not None and not self._recorded(connection, index, redacted_by):
@@ -106,20 +120,21 @@ class OpeningsCheck:
             if redacted_by is None:
                 return "the opening was removed and no redaction says why"
             return "the entry was redacted and still stands in the index" if tags else None
-        if entry.hash is None:
+        if entry.hash is None or entry.hash == _shown(index, sealed, tags):
             return None
-        span = placed(b"", index)
-        bare = [tag[len(span) :] if tag.startswith(span) else b"" for tag in map(as_bytes, tags)]
-        if entry.hash != b64(digest(as_bytes(sealed), bare)):
-            return "the opening or the index rows are not those that the entry names"
-        return None
+        return "the opening or the index rows are not those that the entry names"
 
     def _flaw_of_archived(
-        self, connection: Connection, sealed: bytes | None, redacted_by: str | None, index: int
+        self, connection: Connection, row: tuple[Any, ...] | None, tags: Sequence[bytes]
     ) -> str | None:
+        if row is None:
+            return "there is an index row for an entry without an opening" if tags else None
+        index, _, _, sealed, redacted_by = row
         if redacted_by is not None and not self._recorded(connection, index, redacted_by):
             return "the opening is marked as redacted, but no entry records it"
-        return "the opening was removed and no redaction says why" if sealed is None and redacted_by is None else None
+        if sealed is None and redacted_by is None:
+            return "the opening was removed and no redaction says why"
+        return "the entry was redacted and still stands in the index" if sealed is None and tags else None
 
     def _recorded(self, connection: Connection, index: int, redaction: object) -> bool:
         if not (isinstance(redaction, str) and redaction.isascii()):
@@ -128,14 +143,14 @@ class OpeningsCheck:
         found = rows_of(connection, recorded)
         return bool(found) and _redacts(as_bytes(found[0][0])) == index
 
-    def _redaction(self, connection: Connection, index: int, entry: Told, body: bytes) -> None:
+    def _redaction(self, connection: Connection, index: int, entry: Told) -> None:
         """Look whether what this entry records was done and not undone."""
-        of = _redacts(body)
+        of = _redacts(entry.body)
         marks = rows_of(connection, select(OPENINGS.c.redacted_by).where(OPENINGS.c.idx == of))
         if of is None or of >= index or [mark for (mark,) in marks] != [entry.repeated[_ID]]:
             self._findings.add(index, index, f"the redaction of entry {of} that this entry records is not marked there")
 
-    def _opened(self, sealer: Sealer, row: tuple[Any, ...], entry: dict[str, Any], rows: list[bytes]) -> None:
+    def _opened(self, sealer: Sealer, row: tuple[Any, ...], entry: dict[str, Any], rows: Sequence[bytes]) -> None:
         index, period, slot, sealed, _ = row
         try:
             secrets = Secrets.decode(sealer.open(entry["id"], period, slot, sealed))
@@ -149,6 +164,27 @@ class OpeningsCheck:
         tags = {taken_back(row, index) for row in rows}
         if {sealer.tag(period, kind, value) for kind, value in secrets.subjects} != tags:
             self._findings.add(index, index, "the index rows are not those of the entry's subjects")
+
+
+def _agrees(entry: Told, row: tuple[Any, ...], tags: Sequence[bytes]) -> bool:
+    """Whether everything about the opening is as the entry says and there is nothing else to look at."""
+    repeated, committed, hashed, slot, _, _ = entry
+    index, period, place, sealed, redacted_by = row
+    return (
+        redacted_by is None
+        and place == slot
+        and committed
+        and repeated[KIND] != REDACTION
+        and period == str(repeated[_AT])[:_PERIOD]
+        and hashed == _shown(index, sealed, tags)
+    )
+
+
+def _shown(index: int, sealed: object, tags: Sequence[object]) -> str:
+    """What an entry says of its sealed row and its index rows if these are its own."""
+    span = (index // SPAN).to_bytes(_SPAN, "big")
+    bare = [tag[_SPAN:] if type(tag) is bytes and tag[:_SPAN] == span else b"" for tag in tags]
+    return b64(digest(sealed if type(sealed) is bytes else b"", bare))
 
 
 def _redacts(body: bytes) -> int | None:

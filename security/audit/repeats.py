@@ -10,41 +10,38 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from security.audit.batch import REPEATED, columns
-from security.audit.binding import MEMBER
+from security.audit.binding import AFTER, MEMBER
 
 # In an entry without a backslash each quotation mark begins or ends a string. A bracket inside a string ends one of
 # these too early, and then what follows is no member of an entry. Negations of one character are what `re` is fast at.
 _TEXT = r'"([^"]*+)"'
 _ANY = r'"[^"]*+"'
-_FLAT = r"\{[^}]*+\}"
+_FLAT = r"\{([^}]*+)\}"
 _LIST = r"\[[^\]]*+\]"
 _ENTRY = re.compile(
-    rf'\{{"at":{_TEXT}'
+    rf'\{{(?:"{AFTER}":(\d++),)?+"at":{_TEXT}'
     rf'(?:,"attempts":-?\d++)?+'
     rf'(?:,"caller":\{{"agency":{_ANY},"client":{_TEXT},"credential":{_ANY}\}})?+'
-    rf'(,"commitments":{_FLAT})?+'
+    rf'(?:,"commitments":{_FLAT})?+'
     rf'(?:,"database":{_TEXT})?+'
-    rf'(,"details":{_FLAT})?+'
+    rf'(?:,"details":{_FLAT})?+'
     rf'(?:,"dossier":{_TEXT})?+'
     rf'(?:,"duration_ms":-?\d++)?+'
     rf'(?:,"endpoint":{_ANY})?+'
     rf'(?:,"fields":{_LIST})?+'
     rf',"id":{_TEXT},"kind":{_TEXT}'
-    rf'(?:,"officer":(?:{_ANY}|({_FLAT})))?+'
+    rf'(?:,"officer":(?:{_ANY}|{_FLAT}))?+'
     rf'(?:,"operation":{_TEXT})?+'
     rf'(?:,"outcome":\{{"code":{_TEXT}(?:,"reason":{_ANY})?+,"status":-?\d++\}})?+'
     rf'(?:,"purpose":{_TEXT})?+'
     rf'(?:,"request_id":{_TEXT})?+'
     rf'(?:,"{MEMBER}":\{{"hash":{_TEXT},"slot":(\d++)\}})?+'
-    rf'(,"subjects":{_LIST})?+'
+    rf'(?:(,"subjects"):{_LIST})?+'
     rf',"v":\d++\}}',
 ).fullmatch
-# The groups in the order of `batch.REPEATED`; those that say whether there is something to open; what binds it.
-_REPEATED = (7, 1, 8, 2, 4, 10, 12, 6, 11, 13)
-_COMMITTED = (3, 9, 16)
-_HASH, _SLOT = 14, 15
-_OBJECTS = (3, 5)
-_NOTHING = (None, None, None)
+# The groups in the order of `batch.REPEATED`, and what else is asked of an entry.
+_REPEATED = (8, 2, 9, 3, 5, 11, 13, 7, 12, 14)
+_REST = (1, 4, 6, 10, 15, 16, 17)
 
 
 # Where the kind stands in what a row repeats.
@@ -52,15 +49,18 @@ KIND = REPEATED.index("kind")
 
 
 class Told(NamedTuple):
-    """What one entry says: its repeated columns, whether anything opens it, and the hash and the slot of that.
+    """What one entry says: its repeated columns, whether anything opens it, the hash and the slot of that, how many
+    entries the checkpoint before it was of; and the entry itself.
 
-    `hash` and `slot` are None in entries of an older release.
+    `hash` and `slot` are None in entries of an older release, `after` in all but the first of a commit.
     """
 
     repeated: tuple[str | None, ...]
     committed: bool
     hash: str | None
     slot: int | None
+    after: int | None
+    body: bytes
 
 
 def told(body: bytes) -> Told:
@@ -68,13 +68,14 @@ def told(body: bytes) -> Told:
     found = _ENTRY(body.decode()) if b"\\" not in body else None
     # An object within one of these would end it too early.
     if found is None:
-        return _parsed(json.loads(body))
-    commitments, details = found.group(*_OBJECTS)
-    if (commitments and commitments.count("{") != 1) or (details and details.count("{") != 1):
-        return _parsed(json.loads(body))
-    slot = found[_SLOT]
-    committed = found.group(*_COMMITTED) != _NOTHING
-    return Told(found.group(*_REPEATED), committed, found[_HASH], int(slot) if slot is not None else None)
+        return _parsed(json.loads(body), body)
+    after, commitments, details, officer, hashed, slot, subjects = found.group(*_REST)
+    if (commitments and "{" in commitments) or (details and "{" in details):
+        return _parsed(json.loads(body), body)
+    committed = commitments is not None or subjects is not None or officer is not None
+    number, place = int(after) if after is not None else None, int(slot) if slot is not None else None
+    # Without the call of a function of Python that the name of the class is.
+    return tuple.__new__(Told, (found.group(*_REPEATED), committed, hashed, place, number, body))
 
 
 def _has_commitments(entry: Mapping[str, Any]) -> bool:
@@ -82,12 +83,10 @@ def _has_commitments(entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("commitments") or entry.get("subjects") or isinstance(entry.get("officer"), Mapping))
 
 
-def _parsed(entry: Any) -> Told:
+def _parsed(entry: Any, body: bytes) -> Told:
     if not isinstance(entry, dict):
         raise ValueError("audit entry: not an object")
-    bound = entry.get(MEMBER)
-    if bound is None:
-        return Told(columns(entry), _has_commitments(entry), None, None)
-    if not isinstance(bound, dict):
-        raise ValueError("audit entry: what binds its opening cannot be read")
-    return Told(columns(entry), _has_commitments(entry), bound.get("hash"), bound.get("slot"))
+    bound, after = entry.get(MEMBER, {}), entry.get(AFTER)
+    if not isinstance(bound, dict) or type(after) not in (int, type(None)):
+        raise ValueError("audit entry: what binds other rows to it cannot be read")
+    return Told(columns(entry), _has_commitments(entry), bound.get("hash"), bound.get("slot"), after, body)

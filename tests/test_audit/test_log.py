@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,11 +12,13 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from schemas.errors import EvidenceUnavailable
+from security.audit.batch import Batch, Item
 from security.audit.canonical import canonical
 from security.audit.checkpoint import opened
 from security.audit.entries import commitment
 from security.audit.log import AuditLog
-from security.audit.merkle import is_consistent, is_included
+from security.audit.merkle import is_consistent, is_included, leaf_hash
+from security.audit.receipt import Receipt
 from security.audit.tables import CHECKPOINTS, ENTRIES
 from security.audit.verification import verify
 from storage.errors import CommitUnknown, StorageUnavailable
@@ -263,3 +266,82 @@ async def test_row_repeats_and_body_is_canonical(world: World) -> None:
     assert shown.body == canonical(shown.entry) == receipt.entry  # type: ignore[arg-type]
     row = await world.storage.read(lambda connection: connection.execute(select(ENTRIES)).one())
     assert (row.client, row.database, row.outcome) == ("ministry", "population", "ok")
+
+
+async def stated(world: World) -> list[int | None]:
+    """What each entry says of the checkpoint before it."""
+    bodies = await world.storage.read(
+        lambda connection: connection.execute(select(ENTRIES.c.body).order_by(ENTRIES.c.idx)).scalars().all()
+    )
+    return [json.loads(body).get("after") for body in bodies]
+
+
+async def test_first_entry_of_each_commit_names_the_checkpoint_before_it(world: World) -> None:
+    receipts = []
+    for size in (1, 3, 1, 2):
+        receipts += await asyncio.gather(*(world.log.record(evidence("001090123456")) for _ in range(size)))
+    found = await stated(world)
+    assert found[0] is None
+    named = {index for index in found if index is not None}
+    assert named == {index for index, size in enumerate(found) if size == index}
+    assert named | {7} == set(await signed_sizes(world))
+    for receipt in receipts:
+        shown = await world.reader.show(receipt.index)
+        assert (receipt.entry, receipt.leaf) == (shown.body, sha256(b"\0" + shown.body).digest())
+        assert canonical(json.loads(shown.body)) == shown.body
+
+
+async def signed_sizes(world: World) -> list[int]:
+    return list(await world.storage.read(lambda connection: connection.execute(select(CHECKPOINTS.c.size)).scalars()))
+
+
+async def test_entry_appended_again_is_the_same_whatever_it_says_of_its_place(world: World) -> None:
+    await world.log.record(evidence())
+    one = {"id": "a", "at": "2026-11-22T10:00:00.000000Z", "kind": "admin", "v": 1}
+    twice = await asyncio.gather(world.log.append(one), world.log.append(one))
+    again = await world.log.append(one)
+    assert [(each.index, each.leaf, each.entry) for each in (*twice, again)] == [(1, twice[0].leaf, twice[0].entry)] * 3
+    assert json.loads(again.entry) == {**one, "after": 1}
+    with pytest.raises(ValueError, match="another entry"):
+        await world.log.append({**one, "kind": "start"})
+    # Members that come before it in order have their place too.
+    other = await world.log.append({**one, "id": "b", "_": 1})
+    assert other.entry == canonical({**one, "id": "b", "_": 1, "after": 2})
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+async def test_entry_of_an_attempt_that_was_given_up_says_where_it_came_to_stand(world: World, sealed: bool) -> None:
+    """Between two attempts another process may append, and this entry may not be the first of its commit any more."""
+    await world.log.record(evidence())
+
+    def items() -> list[Item]:
+        made = [evidence("001090123456") if sealed else evidence(data=None, officer=None) for _ in range(2)]
+        waiting = asyncio.get_running_loop().create_future()
+        return [
+            Item(str(repeated[0]), str(repeated[1]), repeated, body, leaf_hash(body), secrets, (), waiting)
+            for body, repeated, secrets in (each.written() for each in made)
+        ]
+
+    first, second = items()
+    batch = Batch([first, second], world.signer, world.sealer)
+    batch.seal()
+    batch.careful = True
+
+    def undone(connection: Connection) -> None:
+        batch.write(connection)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await world.storage.write(undone)
+    await world.log.record(evidence())
+    await world.storage.write(batch.write)
+    assert await stated(world) == [None, 1, 2, None]
+    # As after a lost answer: both stand already.
+    await world.storage.write(batch.write)
+    kept = [result.entry for result in batch.results if isinstance(result, Receipt)]
+    assert kept == [(await world.reader.show(index)).body for index in (2, 3)]
+    alone = Batch([second], world.signer, world.sealer)
+    alone.careful = True
+    await world.storage.write(alone.write)
+    assert await stated(world) == [None, 1, 2, None]
+    assert (await verify(world.storage, [world.signer.verifier], world.sealer)).valid

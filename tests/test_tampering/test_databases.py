@@ -21,6 +21,8 @@ CHANGES = (
     "DELETE FROM audit_entries WHERE idx = 5",
     "UPDATE audit_checkpoints SET note = replace(note, 'lgsp', 'lqsp') WHERE size = 6",
     "DELETE FROM audit_checkpoints WHERE size > 20",
+    "DELETE FROM audit_checkpoints WHERE size = 5",
+    "INSERT INTO audit_witnessed SELECT size + 1, 'x', note, NULL, 0 FROM audit_checkpoints WHERE size = 6",
     "UPDATE audit_openings SET sealed = set_byte(sealed, 60, get_byte(sealed, 60) # 1) WHERE idx = 5",
     "UPDATE audit_openings SET slot = slot + 1 WHERE idx = 5",
     "UPDATE audit_openings SET period = '1999-01' WHERE idx = 5",
