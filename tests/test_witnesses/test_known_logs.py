@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -105,11 +106,14 @@ def test_the_keys_of_a_gateway_beside_it_are_those_after_its_rotation(tmp_path: 
 
 async def test_a_hangup_reads_the_files_and_ends_nothing(tmp_path: Path, file: Path) -> None:
     process, _, _ = await started(tmp_path / "state", "--log", str(file))
-    file.write_text(line(NEW))
-    process.send_signal(signal.SIGHUP)
     assert process.stderr is not None
-    read = await process.stderr.readline()
-    assert (b"log-keys-read" in read, NEW.verifier.key_id.hex().encode() in read) == (True, True)
-    process.send_signal(signal.SIGTERM)
-    await process.communicate()
+    try:
+        file.write_text(line(NEW))
+        process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(20):
+            read = await process.stderr.readline()
+        assert (b"log-keys-read" in read, NEW.verifier.key_id.hex().encode() in read) == (True, True)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
     assert process.returncode == 0
