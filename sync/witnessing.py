@@ -28,6 +28,7 @@ from security.audit.checkpoint import Checkpoint, taken_apart
 from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 from security.audit.reading import AuditReader
+from security.audit.thinning import Walk, drop
 from security.audit.witnessed import Standing, keep, note_standing, standing
 from storage.engine import Storage
 from storage.errors import StorageError
@@ -72,6 +73,7 @@ class Witnessing:
         self._woken = asyncio.Event()
         # At the start, whatever the schedule says.
         self._now = True
+        self._walk = Walk()
 
     def wake(self) -> None:
         """Look at once, whatever the schedule says."""
@@ -149,7 +151,15 @@ class Witnessing:
         await self._storage.write(partial(self._keep, turn=turn, kept=kept))
         if turn.before.told:
             await self._entry("witness-back", turn.checkpoint.size, None)
+        await self._thin()
         return every
+
+    async def _thin(self) -> None:
+        """Take one step in forgetting what nobody needs any more: as rows come, rows go."""
+        now = _now()
+        sizes = await self._storage.read(partial(self._walk.superfluous, now=now))
+        if sizes:
+            await self._storage.write(partial(drop, sizes=sizes, now=now))
 
     def _keep(self, connection: Connection, turn: _Turn, kept: Kept) -> None:
         now, size = _now(), turn.checkpoint.size

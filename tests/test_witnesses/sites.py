@@ -91,7 +91,7 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site(tmp_path: Path) -> AsyncIterator[Site]:
+async def a_site(tmp_path: Path, database: str = "sqlite:///lgsp.sqlite") -> AsyncIterator[Site]:
     """Make one, with a witness that answers."""
     keys = KeyRing.create(tmp_path / "keys")
     held = tmp_path / "held"
@@ -102,7 +102,7 @@ async def a_site(tmp_path: Path) -> AsyncIterator[Site]:
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     (tmp_path / "gateway.toml").write_text(
         f"""[storage]
-url = "sqlite:///lgsp.sqlite"
+url = "{database}"
 [witness.office]
 kind = "http"
 url = "{url}"
