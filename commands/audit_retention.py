@@ -83,7 +83,9 @@ def retention(
 
 
 def _shown(kept: Kept) -> dict[str, Any]:
-    since = None if kept.since is None else kept.since.date().isoformat()
+    from schemas.periods import VIETNAM
+
+    since = None if kept.since is None else kept.since.astimezone(VIETNAM).date().isoformat()
     counts = {"open": kept.open, "oldest": kept.oldest, "since": since, "beyond": kept.beyond, "held": kept.held}
     return {"class": kept.name, "days": kept.days, **counts}
 

@@ -103,10 +103,10 @@ async def test_what_is_beyond_its_days_ends_and_nothing_else(
     assert await opens(world) == [index for index in range(len(EVENTS)) if index not in BEYOND]
     assert [each.index for each in await world.reader.search("personal-number", LAN)] == [1, 2, 4, 8, 10]
     told = (await world.reader.show(done[3])).entry
-    assert (told["kind"], told["details"]) == (
-        "redaction",
-        {"class": "dossiers", "index": 3, "reason": "retention of 2026"},
-    )
+    details = told["details"]
+    assert isinstance(details, dict)
+    assert told["kind"] == "redaction"
+    assert details.items() >= {"class": "dossiers", "index": 3, "reason": "retention of 2026"}.items()
     rows = await world.storage.read(lambda connection: connection.execute(select(OPENINGS)).all())
     for row in (row for row in rows if row.idx in BEYOND):
         assert row.sealed is None
