@@ -67,7 +67,7 @@ def verify(
             sealer = open_sealer(keys, settings.keys.vault) if values else None
             found = await verified(storage, logs, sealer)
             if archive is not None:
-                await in_files(storage, archive, logs, found)
+                await in_files(storage, archive, logs, found, sealer)
             return found, await compared(storage, held, found)
         finally:
             await storage.close()

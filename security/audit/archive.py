@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from security.audit.archived import Part, archived
+from security.audit.archived_openings import REDACTION, checkpoints_within, openings_hashes, redacted_within
 from security.audit.canonical import JSON
 from security.audit.checkpoint import VerifierKey
 from security.audit.entries import Evidence, instant
@@ -31,7 +32,7 @@ from storage.engine import Storage
 # Entries of one file, and of one commit, which everybody who writes waits for.
 PART: Final = 50_000
 # Other rows point to these: what a redaction says has to be at hand as long as the opening that it is of.
-KEPT: Final = ("redaction",)
+KEPT: Final = (REDACTION,)
 
 
 class ArchiveRefused(ValueError):
@@ -87,14 +88,17 @@ async def archive(
         raise ArchiveRefused(f"{path} holds other entries: move it away")
     await storage.read(lambda connection: _same(connection, there))
     told: dict[str, JSON] = {"first": first, "last": last - 1, "file": path.name, "sha256": there.sha256}
+    stays, redacted = await storage.read(lambda connection: _staying(connection, first, last))
     part = Part(first, last, path.name, there.sha256, -1)
     act: list[int] = []
 
     def empty(connection: Connection, index: int) -> None:
         act[:] = [index]
+        if redacted_within(connection, first, last) != redacted:
+            raise ArchiveRefused("an entry was redacted meanwhile: run the command again")
         _emptied(connection, replace(part, act=index))
 
-    await log.record(replace(evidence, details={**evidence.details, **told}), writes=(empty,))
+    await log.record(replace(evidence, details={**evidence.details, **told, **stays}), writes=(empty,))
     return replace(part, act=act[0])
 
 
@@ -139,6 +143,15 @@ def _same(connection: Connection, there: Examined) -> None:
             raise ArchiveRefused(
                 f"the file and the rows of entries {begin} to {end - 1} differ: run `lgsp audit verify`"
             )
+
+
+def _staying(connection: Connection, first: int, last: int) -> tuple[dict[str, JSON], int]:
+    """What the entry states of the rows that stay; with how many of the entries redacted."""
+    stays: dict[str, JSON] = {
+        "openings": openings_hashes(connection, first, last),
+        "checkpoints": checkpoints_within(connection, first, last),
+    }
+    return stays, redacted_within(connection, first, last)
 
 
 def _emptied(connection: Connection, part: Part) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from security.audit.archived import Part, parts
-from security.audit.batch import REPEATED, columns
+from security.audit.archived_openings import REDACTION, SPAN, checkpoints_within, openings_hashes
+from security.audit.batch import REPEATED
 from security.audit.checkpoint import VerifierKey
 from security.audit.export_reading import ExportDamaged, bodies, examine
 from security.audit.findings import Findings
-from security.audit.tables import ENTRIES
+from security.audit.openings import OpeningsCheck, Page
+from security.audit.reading_rows import rows_of
+from security.audit.repeats import KIND, told
+from security.audit.sealing import Sealer
+from security.audit.tables import CHECKPOINTS, ENTRIES
 from storage.engine import Storage
 
 _PAGE = 4096
@@ -28,25 +34,41 @@ def on_record(connection: Connection, findings: Findings) -> list[Part]:
     for part in parts(connection):
         if part.first != (found[-1].last if found else 0) or part.last <= part.first:
             findings.add(part.first, part.first, f"the archive {part.file} does not follow the one before it")
-        elif not _recorded(connection, part):
+        elif (details := _recorded(connection, part)) is None:
             findings.add(part.first, part.last - 1, f"no entry records that they were archived in {part.file}")
         else:
             found.append(part)
+            _look_at_what_stays(connection, part, details, findings)
             continue
         break
     return found
 
 
-async def in_files(storage: Storage, directory: Path, keys: Sequence[VerifierKey], findings: Findings) -> None:
+async def in_files(
+    storage: Storage,
+    directory: Path,
+    keys: Sequence[VerifierKey],
+    findings: Findings,
+    sealer: Sealer | None = None,
+) -> None:
     """Verify the archives that are on record from their files in `directory`; adds to what `verify` found.
 
-    Raises StorageUnavailable.
+    With the vault also that every opening still opens. Raises StorageUnavailable.
     """
-    findings.in_files = await storage.read(lambda connection: _in_files(connection, directory, keys, findings))
+    openings = OpeningsCheck(findings, sealer)
+    findings.in_files = await storage.read(
+        lambda connection: _in_files(connection, directory, keys, openings, findings)
+    )
     findings.found.sort(key=lambda finding: (finding.first, finding.last))
 
 
-def _in_files(connection: Connection, directory: Path, keys: Sequence[VerifierKey], findings: Findings) -> int:
+def _in_files(
+    connection: Connection,
+    directory: Path,
+    keys: Sequence[VerifierKey],
+    openings: OpeningsCheck,
+    findings: Findings,
+) -> int:
     seen = 0
     for part in parts(connection):
         if part.last > findings.archived:
@@ -57,7 +79,7 @@ def _in_files(connection: Connection, directory: Path, keys: Sequence[VerifierKe
             if (there.first, there.last, there.sha256) != (part.first, part.last, part.sha256):
                 findings.add(part.first, part.last - 1, f"{part.file} is not the file that was archived")
                 continue
-            _compare(connection, part, path, there.leaves, findings)
+            _compare(connection, part, path, there.leaves, openings, findings)
         except (ExportDamaged, OSError) as failure:
             why = str(failure) if isinstance(failure, ExportDamaged) else failure.strerror
             findings.add(part.first, part.last - 1, f"the archive {part.file} cannot be verified: {why}")
@@ -66,30 +88,63 @@ def _in_files(connection: Connection, directory: Path, keys: Sequence[VerifierKe
     return seen
 
 
-def _recorded(connection: Connection, part: Part) -> bool:
+def _recorded(connection: Connection, part: Part) -> dict[str, Any] | None:
+    """The details of the entry that records this archive; None where there is none."""
     body = connection.execute(select(ENTRIES.c.body).where(ENTRIES.c.idx == part.act)).scalar()
     try:
         entry = json.loads(body or b"null")
-        told = {name: entry["details"][name] for name in ("action", "first", "last", "file", "sha256")}
+        details: dict[str, Any] = entry["details"]
+        told = {name: details[name] for name in ("action", "first", "last", "file", "sha256")}
+        good = entry["kind"] == "admin" and part.act >= part.last
     except (ValueError, TypeError, KeyError):
-        return False
+        return None
     said = {"first": part.first, "last": part.last - 1, "file": part.file, "sha256": part.sha256}
-    return bool(entry["kind"] == "admin" and part.act >= part.last and told == {"action": "audit-archive", **said})
+    return details if good and told == {"action": "audit-archive", **said} else None
 
 
-def _compare(connection: Connection, part: Part, path: Path, leaves: Sequence[bytes], findings: Findings) -> None:
-    """Hold leaf hash and repeated columns of each row to the entry in the file."""
+def _look_at_what_stays(connection: Connection, part: Part, details: Mapping[str, Any], findings: Findings) -> None:
+    """Hold openings, index rows and checkpoints to what was stated of them; of older releases nothing was."""
+    first, last = part.first, part.last
+    there, stated = checkpoints_within(connection, first, last), details.get("checkpoints")
+    if stated is not None and there != stated:
+        findings.add(first, last - 1, f"there are {there} checkpoints of {stated} up to the end of {part.file}")
+    if (stated := details.get("openings")) is None:
+        return
+    now = openings_hashes(connection, first, last, part.act)
+    if not isinstance(stated, list) or len(stated) != len(now):
+        stated = [""] * len(now)
+    for begin, held, said in zip(range(first, last, SPAN), now, stated, strict=True):
+        if held not in (None, said):
+            what = f"openings or index rows are not those that were there when {part.file} was made"
+            findings.add(begin, min(begin + SPAN, last) - 1, what)
+
+
+def _compare(
+    connection: Connection, part: Part, path: Path, leaves: Sequence[bytes], openings: OpeningsCheck, findings: Findings
+) -> None:
+    """Hold each row, its opening and the checkpoint before it to the entry in the file."""
     entries = bodies(path)
     wanted = select(ENTRIES.c.idx, ENTRIES.c.leaf, *(ENTRIES.c[name] for name in REPEATED))
     for begin in range(part.first, part.last, _PAGE):
         end = min(begin + _PAGE, part.last)
         within = wanted.where(ENTRIES.c.idx >= begin, ENTRIES.c.idx < end).order_by(ENTRIES.c.idx)
-        rows = {row[0]: row for row in connection.execute(within)}
+        rows = {row[0]: row for row in rows_of(connection, within)}
+        between = select(CHECKPOINTS.c.size).where(CHECKPOINTS.c.size.between(begin, end))
+        signed = {size for (size,) in rows_of(connection, between)}
+        page = Page(end)
         for index in range(begin, end):
-            body, row = next(entries), rows.get(index)
+            entry, row = told(next(entries)), rows.get(index)
             if row is None:
                 findings.add(index, index, "the row of the archived entry is missing")
             elif row[1] != leaves[index - part.first]:
                 findings.add(index, index, "the row of the archived entry has another hash than the archive")
-            elif tuple(row[2:]) != columns(json.loads(body)):
+            elif row[2:] != entry.repeated:
                 findings.add(index, index, "the columns of the row do not repeat the archived entry")
+            if entry.after is not None and entry.after not in signed:
+                findings.add(index - 1, index - 1, f"the checkpoint of {entry.after} entries is missing")
+            if entry.repeated[KIND] == REDACTION:
+                # These stay in the database, and were verified there.
+                page.unread.add(index)
+            elif entry.committed:
+                page.entries[index] = entry
+        openings.page(connection, begin, page)

@@ -10,24 +10,22 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from security.audit import field_commitments
+from security.audit.archived_openings import REDACTION, redaction, redaction_of
 from security.audit.batch import REPEATED
 from security.audit.binding import b64, digest
 from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
-from security.audit.reading_rows import as_bytes, rows_of, total
+from security.audit.reading_rows import rows_of, total
 from security.audit.repeats import KIND, Told
 from security.audit.sealing import Sealer, Unopenable
 from security.audit.subjects import SPAN, placed, taken_back
-from security.audit.tables import ENTRIES, OPENINGS, SUBJECTS
+from security.audit.tables import OPENINGS, SUBJECTS
 from security.audit.vault import Destroyed, VaultDamaged
 
 _ID, _AT = REPEATED.index("id"), REPEATED.index("at")
 _PERIOD = len("2026-11")
 _SPAN = len(placed(b"", 0))
 _STRAY = "there is an opening or an index row for an entry without commitments"
-
-# The kind of entry that records that another was made unopenable.
-REDACTION = "redaction"
 
 
 @dataclass(slots=True)
@@ -136,16 +134,14 @@ class OpeningsCheck:
             return "the opening was removed and no redaction says why"
         return "the entry was redacted and still stands in the index" if sealed is None and tags else None
 
-    def _recorded(self, connection: Connection, index: int, redaction: object) -> bool:
-        if not (isinstance(redaction, str) and redaction.isascii()):
-            return False
-        recorded = select(ENTRIES.c.body).where(ENTRIES.c.id == redaction, ENTRIES.c.kind == REDACTION)
-        found = rows_of(connection, recorded)
-        return bool(found) and _redacts(as_bytes(found[0][0])) == index
+    def _recorded(self, connection: Connection, index: int, redacted_by: object) -> bool:
+        found = redaction_of(connection, redacted_by)
+        return found is not None and found.of == index
 
     def _redaction(self, connection: Connection, index: int, entry: Told) -> None:
         """Look whether what this entry records was done and not undone."""
-        of = _redacts(entry.body)
+        found = redaction(index, entry.body)
+        of = None if found is None else found.of
         marks = rows_of(connection, select(OPENINGS.c.redacted_by).where(OPENINGS.c.idx == of))
         if of is None or of >= index or [mark for (mark,) in marks] != [entry.repeated[_ID]]:
             self._findings.add(index, index, f"the redaction of entry {of} that this entry records is not marked there")
@@ -185,16 +181,6 @@ def _shown(index: int, sealed: object, tags: Sequence[object]) -> str:
     span = (index // SPAN).to_bytes(_SPAN, "big")
     bare = [tag[_SPAN:] if type(tag) is bytes and tag[:_SPAN] == span else b"" for tag in tags]
     return b64(digest(sealed if type(sealed) is bytes else b"", bare))
-
-
-def _redacts(body: bytes) -> int | None:
-    """The number of the entry that a redaction is of."""
-    try:
-        details = json.loads(body).get("details")
-    except (ValueError, AttributeError):
-        return None
-    index = details.get("index") if isinstance(details, dict) else None
-    return index if type(index) is int else None
 
 
 def _opens(secrets: Secrets, entry: Mapping[str, Any]) -> bool:

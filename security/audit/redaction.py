@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, delete, select, update
 
+from security.audit.archived_openings import REDACTION, REMOVED, opening_hashes
 from security.audit.entries import Evidence
 from security.audit.log import AuditLog
 from security.audit.reading import NoEntry
@@ -46,8 +47,14 @@ async def redact_together(
     NoEntry where there was nothing to redact (any more), or EvidenceUnavailable.
     """
     indexes = list(acts)
+    # An archive that the entry went into stated what opens it: what is taken away now has to be known.
+    hashes = await storage.read(lambda connection: opening_hashes(connection, indexes))
     events = [
-        replace(each, kind="redaction", details={**each.details, "index": index, "reason": reason})
+        replace(
+            each,
+            kind=REDACTION,
+            details={**each.details, "index": index, "reason": reason, REMOVED: hashes.get(index)},
+        )
         for index, each in acts.items()
     ]
 
