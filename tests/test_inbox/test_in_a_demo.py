@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from typer.testing import CliRunner
 
+from commands import app
 from tests.test_callbacks.receiver import PATIENCE_S, SECRET, Receiver, listening
-from tests.test_gateway.live import Caller, Live, Reply, lgsp
+from tests.test_commands.conftest import printed
+from tests.test_gateway.live import Caller, Live, Reply
 from tests.test_intake.world import a_dossier, a_status
 
 
@@ -169,8 +172,8 @@ async def pages_and_wrong_questions(demo: Live) -> None:
         reply = await province.ask("POST", f"/v1/inbox/dossiers/{code}/ack", {"version": 9})
         assert reply.status == 404
         config = str(demo.state / "gateway.toml")
-        counted = await asyncio.to_thread(lgsp, "dossiers", "inbox", "--config", config, "--json")
-        assert json.loads(counted.stdout)["counts"] == {"new": 5}
+        counted = await asyncio.to_thread(printed, "dossiers", "inbox", "--config", config)
+        assert counted["counts"] == {"new": 5}
 
 
 async def test_what_came_before_a_crash_is_told_after_it(demo: Live, receiver: Receiver) -> None:
@@ -198,9 +201,9 @@ async def receivers_are_shown_and_switched(demo: Live, receiver: Receiver) -> No
 
     async def command(*words: str, code: int = 0) -> Any:
         """Run the command as the gateway runs, which knows the receiver from its environment."""
-        run = ("dossiers", "callbacks", *words, "--config", config, "--json")
-        done = await asyncio.to_thread(lgsp, *run, env=demo.environment)
-        assert done.returncode == code, done.stderr
+        run = ["dossiers", "callbacks", *words, "--config", config, "--json"]
+        done = await asyncio.to_thread(CliRunner(env=demo.environment).invoke, app, run)
+        assert done.exit_code == code, done.output
         return json.loads(done.stdout) if done.stdout else None
 
     await told(receiver, "dossier.filed", 3)
