@@ -8,6 +8,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.distribution import BySuite, longest_first
 from tests.services import Postgres, Redis, SoftHsm
 
 # How long an example takes says how busy the machine is.
@@ -18,6 +19,15 @@ settings.load_profile("lgsp")
 # Left to itself, structlog draws and colours all variables of all frames: a second of computing for each logged error.
 _PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _PLAIN])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> BySuite:
+    return BySuite(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,56 @@
+"""Which process runs which tests: a suite stays together, since its tests share a demo, and the longest begin first."""
+
+from typing import Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# Longer than fifteen seconds each; of one that is missing here a process may be left idle at the end, no more.
+LONGEST: Final = (
+    "test_gateway",
+    "test_delivery",
+    "test_commands",
+    "test_tampering",
+    "test_attacks",
+    "test_soap_clients",
+    "test_openapi",
+    "test_dossier_failures",
+    "test_audit",
+    "test_resilience",
+    "test_server",
+    "test_signatures",
+    "test_soap_face",
+    "test_bench",
+    "test_inbox",
+    "test_snippets",
+    "test_pki",
+    "test_intake",
+    "test_revocation",
+    "test_verify_audit",
+    "test_witnesses",
+    "test_xroad",
+    "test_dossier_machine",
+)
+
+
+def suite(nodeid: str) -> str:
+    """Return the folder of a test, `test_audit` of `tests/test_audit/test_log.py::test_one`."""
+    return nodeid.split("/")[1]
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Put the tests in the order in which their suites are handed out; within a suite nothing changes."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(suite(item.nodeid), len(rank)))
+
+
+class BySuite(LoadScopeScheduling):
+    """Hands out whole suites in the order of the tests."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        super().__init__(config)
+        # Not by their number of tests.
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return suite(nodeid)
