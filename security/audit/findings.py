@@ -31,6 +31,7 @@ class Findings:
     in_files: int = 0
     found: list[Finding] = field(default_factory=list)
     more: int = 0
+    lowest: int | None = None
 
     @property
     def valid(self) -> bool:
@@ -40,10 +41,11 @@ class Findings:
     @property
     def first_bad(self) -> int | None:
         """The lowest index that something is wrong with, or where the range begins that cannot be narrowed."""
-        return min((finding.first for finding in self.found), default=None)
+        return self.lowest
 
     def add(self, first: int, last: int, what: str) -> None:
-        """Note a finding; beyond `MOST` only their number is kept."""
+        """Note a finding; beyond `MOST` only their number, and where the first of all begins, is kept."""
+        self.lowest = first if self.lowest is None else min(self.lowest, first)
         if len(self.found) < MOST:
             self.found.append(Finding(first, last, what))
         else:

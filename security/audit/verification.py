@@ -10,18 +10,21 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from security.audit.archive_check import on_record
+from security.audit.archived_openings import REDACTION
 from security.audit.checkpoint import VerifierKey
 from security.audit.findings import Findings
 from security.audit.growing import Complete, Growing
 from security.audit.merkle import HASH_SIZE, leaf_hash
-from security.audit.openings import REDACTION, OpeningsCheck, Page
+from security.audit.openings import OpeningsCheck, Page
 from security.audit.reading_rows import as_bytes, as_number, rows_of, total, uncollected
 from security.audit.repeats import KIND, told
 from security.audit.sealing import Sealer
 from security.audit.signed import SignedCheck
+from security.audit.stored_twice import is_damage
 from security.audit.tables import ENTRIES, HEAD, TILES
 from security.audit.tiles import HEIGHT, WIDTH
 from storage.engine import Storage
+from storage.errors import StorageUnavailable
 
 PAGE = 16 * WIDTH
 
@@ -34,25 +37,33 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
     findings = Findings()
     tree = _TreeCheck(findings, keys)
     openings = OpeningsCheck(findings, sealer)
-    async with storage.reading() as run:
-        lowest, highest = await run(_bounds)
-        if lowest is not None and lowest < 0:
-            findings.add(0, 0, f"an entry has the number {lowest}")
-        held = await run(lambda connection: on_record(connection, findings))
-        findings.archived = tree.archived = held[-1].last if held else 0
-        begin = 0
-        while highest is not None and begin <= highest and not tree.stopped:
+    begin, highest = 0, None
+    try:
+        async with storage.reading() as run:
+            lowest, highest = await run(_bounds)
+            if lowest is not None and lowest < 0:
+                findings.add(0, 0, f"an entry has the number {lowest}")
+            held = await run(lambda connection: on_record(connection, findings))
+            findings.archived = tree.archived = held[-1].last if held else 0
+            while highest is not None and begin <= highest and not tree.stopped:
 
-            def look(connection: Connection, begin: int = begin) -> None:
-                with uncollected():
-                    openings.page(connection, begin, tree.page(connection, begin))
+                def look(connection: Connection, begin: int = begin) -> None:
+                    with uncollected():
+                        openings.page(connection, begin, tree.page(connection, begin))
 
-            await run(look)
-            begin += PAGE
-        if not tree.stopped:
-            await run(tree.end)
-            await run(lambda connection: openings.end(connection, findings.entries))
-        await run(tree.place)
+                await run(look)
+                begin += PAGE
+            if not tree.stopped:
+                await run(tree.end)
+                await run(lambda connection: openings.end(connection, findings.entries))
+            await run(tree.place)
+            # await run(lambda connection: stored_twice(connection, findings))
+    except StorageUnavailable as failure:
+        if not is_damage(failure):
+            raise
+        last = max(highest or 0, findings.entries - 1, 0)
+        first = begin if begin <= last else 0
+        findings.add(first, last, f"the file of the database is damaged, and could not be read to its end: {failure}")
     findings.found.sort(key=lambda finding: (finding.first, finding.last))
     return findings
 

@@ -1,0 +1,61 @@
+"""Verifying that what a database keeps twice, in a table and in its indexes, is the same.
+
+A statement reads one of the two, whichever is nearer: a byte that was changed in the file, past SQL, may stand where
+verification does not read and a search does. SQLite has a check of its own for that. PostgreSQL has one in an extension
+(`amcheck`), which is its administrator's to run.
+"""
+
+import re
+import sqlite3
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Table, literal_column, select
+
+from security.audit.findings import Findings
+from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS, TILES
+from security.audit.witnessed import WITNESSED
+from storage.errors import StorageUnavailable
+
+# Those with the number of an entry in a column, and the order in which SQLite counts their rows.
+_ROWID: Final[ColumnElement[Any]] = literal_column("rowid")
+_COUNTED: Final[dict[Table, tuple[ColumnElement[Any], ...]]] = {
+    ENTRIES: (_ROWID,),
+    OPENINGS: (_ROWID,),
+    SUBJECTS: (SUBJECTS.c.tag, SUBJECTS.c.idx),
+}
+_OTHERS: Final = (HEAD, CHECKPOINTS, TILES, ARCHIVED, WITNESSED)
+_ROW: Final = re.compile(r"row (\d+) missing from index ")
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# Messages of one table that are told; the first of them says what is wrong.
+_TOLD: Final = 10
+
+
+def stored_twice(connection: Connection, findings: Findings) -> None:
+    """Add what SQLite's own check of the tables of the log finds: the entry that a row is of, or all of them."""
+    if connection.dialect.name != "sqlite":
+        return
+    for table in (*_COUNTED, *_OTHERS):
+        checked = connection.exec_driver_sql(f"PRAGMA integrity_check({table.name})")
+        for (said,) in checked.fetchmany(_TOLD):
+            if said == "ok":
+                continue
+            index = _entry_of(connection, table, said)
+            first, last = (0, max(findings.entries - 1, 0)) if index is None else (index, index)
+            findings.add(first, last, f"{table.name} and its indexes differ: {said.splitlines()[-1]}")
+        checked.close()
+
+
+def is_damage(failure: StorageUnavailable) -> bool:
+    """Tell whether bytes of the database file were changed so that it cannot be read: no passing trouble."""
+    cause = getattr(failure.__cause__, "orig", failure.__cause__)
+    return isinstance(cause, sqlite3.DatabaseError) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+
+
+def _entry_of(connection: Connection, table: Table, said: str) -> int | None:
+    """The number of the entry whose row is counted in what SQLite said."""
+    counted, order = _ROW.match(said), _COUNTED.get(table)
+    if counted is None or order is None:
+        return None
+    query = select(table.c.idx).with_hint(table, "NOT INDEXED", "sqlite").order_by(*order)
+    index = connection.execute(query.limit(1).offset(int(counted[1]) - 1)).scalar()
+    return index if type(index) is int else None
