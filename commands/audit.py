@@ -56,6 +56,7 @@ def verify(
     from security.audit.verification import verify as verified
     from security.keys import KeyRing
     from sync.database import open_storage
+    from sync.holdings import witness_keys
 
     async def work() -> tuple[Findings, list[Beside | Silent]]:
         settings = load(config)
@@ -65,7 +66,7 @@ def verify(
         try:
             held = await read_holdings(settings, storage, logs, against or [])
             sealer = open_sealer(keys, settings.keys.vault) if values else None
-            found = await verified(storage, logs, sealer)
+            found = await verified(storage, [*logs, *witness_keys(settings)], sealer)
             if archive is not None:
                 await in_files(storage, archive, logs, found, sealer)
             return found, await compared(storage, held, found)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from adapters.witnesses import Directory, Office, OverHttp, Unwitnessed, notes_in, office
-from config.settings import Settings
+from config.settings import ConfigurationError, Settings
 from config.witness import Witness
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened, taken_apart
 from security.audit.comparing import Held
@@ -63,6 +63,17 @@ class Holdings:
                 if not cosigned:
                     continue
             self.held.append(Held(checkpoint, where))
+
+
+def witness_keys(settings: Settings) -> list[WitnessKey]:
+    """The keys of the configured witnesses that have one; raises ConfigurationError."""
+    found = []
+    for name, each in settings.witness.items():
+        try:
+            found += [WitnessKey.decode(each.key)] if each.key else []
+        except ValueError as failure:
+            raise ConfigurationError(f"[witness.{name}]: {failure}") from None
+    return found
 
 
 async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[VerifierKey], witness: str) -> Holdings:

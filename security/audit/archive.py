@@ -19,7 +19,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from security.audit.archived import Part, archived
-from security.audit.archived_openings import REDACTION, checkpoints_within, openings_hashes, redacted_within
+from security.audit.archived_openings import (
+    REDACTION,
+    checkpoints_within,
+    columns_hashes,
+    openings_hashes,
+    redacted_within,
+)
 from security.audit.canonical import JSON
 from security.audit.checkpoint import VerifierKey
 from security.audit.entries import Evidence, instant
@@ -148,6 +154,7 @@ def _same(connection: Connection, there: Examined) -> None:
 def _staying(connection: Connection, first: int, last: int) -> tuple[dict[str, JSON], int]:
     """What the entry states of the rows that stay; with how many of the entries redacted."""
     stays: dict[str, JSON] = {
+        "columns": columns_hashes(connection, first, last),
         "openings": openings_hashes(connection, first, last),
         "checkpoints": checkpoints_within(connection, first, last),
     }

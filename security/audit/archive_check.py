@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from security.audit.archived import Part, parts
-from security.audit.archived_openings import REDACTION, SPAN, checkpoints_within, openings_hashes
+from security.audit.archived_openings import REDACTION, SPAN, checkpoints_within, columns_hashes, openings_hashes
 from security.audit.batch import REPEATED
 from security.audit.checkpoint import VerifierKey
 from security.audit.export_reading import ExportDamaged, bodies, examine
@@ -108,15 +108,20 @@ def _look_at_what_stays(connection: Connection, part: Part, details: Mapping[str
     there, stated = checkpoints_within(connection, first, last), details.get("checkpoints")
     if stated is not None and there != stated:
         findings.add(first, last - 1, f"there are {there} checkpoints of {stated} up to the end of {part.file}")
-    if (stated := details.get("openings")) is None:
-        return
+    _compare_hashes(part, details.get("columns"), columns_hashes(connection, first, last), "columns of rows", findings)
     now = openings_hashes(connection, first, last, part.act)
+    _compare_hashes(part, details.get("openings"), now, "openings or index rows", findings)
+
+
+def _compare_hashes(part: Part, stated: Any, now: Sequence[str | None], what: str, findings: Findings) -> None:
+    if stated is None:
+        return
     if not isinstance(stated, list) or len(stated) != len(now):
         stated = [""] * len(now)
-    for begin, held, said in zip(range(first, last, SPAN), now, stated, strict=True):
+    for begin, held, said in zip(range(part.first, part.last, SPAN), now, stated, strict=True):
         if held not in (None, said):
-            what = f"openings or index rows are not those that were there when {part.file} was made"
-            findings.add(begin, min(begin + SPAN, last) - 1, what)
+            text = f"{what} are not those that were there when {part.file} was made"
+            findings.add(begin, min(begin + SPAN, part.last) - 1, text)
 
 
 def _compare(

@@ -1,8 +1,8 @@
 """What an archive states of the rows that stay, so that they are bound without the entries that named them.
 
 The entries that name the hash of their opening and say which checkpoint was before them lie in the file; the entry that
-records the archive states a hash over the openings of each `SPAN` of them, and how many checkpoints there are. An
-opening that is redacted afterwards counts as its redaction says that it was.
+records the archive states a hash over the columns and one over the openings of each `SPAN` of them, and how many
+checkpoints there are. An opening that is redacted afterwards counts as its redaction says that it was.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from security.audit.batch import REPEATED
 from security.audit.binding import b64, digest
 from security.audit.reading_rows import as_bytes, rows_of
 from security.audit.tables import CHECKPOINTS, ENTRIES, OPENINGS, SUBJECTS
@@ -37,6 +38,22 @@ def checkpoints_within(connection: Connection, first: int, last: int) -> int:
     """How many checkpoints there are behind the first `first` entries, up to `last`."""
     within = (CHECKPOINTS.c.size > first, CHECKPOINTS.c.size <= last)
     return connection.execute(select(func.count()).select_from(CHECKPOINTS).where(*within)).scalar_one()
+
+
+def columns_hashes(connection: Connection, first: int, last: int) -> list[str | None]:
+    """SHA-256 (base64) over what the rows of each `SPAN` of the entries [first, last) repeat of them.
+
+    None where rows are missing, or there twice: that is found row by row.
+    """
+    found: list[str | None] = []
+    for begin in range(first, last, SPAN):
+        end = min(begin + SPAN, last)
+        wanted = select(ENTRIES.c.idx, *(ENTRIES.c[name] for name in REPEATED)).order_by(ENTRIES.c.idx)
+        rows = rows_of(connection, wanted.where(ENTRIES.c.idx >= begin, ENTRIES.c.idx < end))
+        # What is no text comes from tampering, and has to be something else.
+        whole = json.dumps([[*row] for row in rows], default=repr).encode()
+        found.append(b64(sha256(whole).digest()) if len(rows) == end - begin else None)
+    return found
 
 
 def redacted_within(connection: Connection, first: int, last: int) -> int:

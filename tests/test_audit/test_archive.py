@@ -310,7 +310,7 @@ async def test_a_file_that_cannot_be_read_is_named(local: World, shelf: Path, da
 
 CHANGES = {
     "leaf": (update(ENTRIES).where(ENTRIES.c.idx == 7).values(leaf=b"x" * 32), 7),
-    "column": (update(ENTRIES).where(ENTRIES.c.idx == 7).values(client="province"), 7),
+    "column": (update(ENTRIES).where(ENTRIES.c.idx == 7).values(client="province"), 0),
     "row": (delete(ENTRIES).where(ENTRIES.c.idx == 7), 7),
     "emptied": (update(ENTRIES).where(ENTRIES.c.idx == 33).values(body=b""), 33),
     "unrecorded": (update(ARCHIVED).values(act=31), 0),
@@ -331,10 +331,6 @@ async def test_tampering_with_what_is_archived_is_found(local: World, shelf: Pat
     await local.storage.write(lambda connection: connection.execute(statement))
     keys = [local.signer.verifier]
     found = await verify(local.storage, keys)
-    if found.valid:
-        # Nothing but the entry itself says what its columns are.
-        assert change == "column"
-        await in_files(local.storage, shelf, keys, found)
     assert found.first_bad == where, found
 
 

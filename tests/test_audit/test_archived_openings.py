@@ -69,6 +69,8 @@ async def plainly(world: World) -> Findings:
         ("DELETE FROM audit_subjects WHERE idx = 25", (20, 30), 25),
         ("UPDATE audit_subjects SET tag = substr(tag, 5) WHERE idx = 25", (20, 30), 25),
         ("INSERT INTO audit_subjects VALUES (x'00', 25)", (20, 30), 25),
+        ("UPDATE audit_entries SET client = NULL WHERE idx = 25", (20, 30), 25),
+        ("UPDATE audit_entries SET kind = CAST(kind AS BLOB) WHERE idx = 7", (0, 19), 7),
         ("DELETE FROM audit_checkpoints WHERE size = 7", (0, 19), 6),
         ("DELETE FROM audit_checkpoints WHERE size = 20", (0, 19), 19),
     ],

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from tests.test_commands.conftest import Deployment, printed
 from tests.test_commands.exchanged import LAN, checked, exchange, key_file, recorded
 from tests.test_verify_audit.made import WITNESS, WITNESS_KEY, cosigned, vkey
@@ -86,3 +88,26 @@ def test_a_report_ends_with_a_cosigned_checkpoint(deployed: Deployment, tmp_path
     assert (made["entries"], made["to"]) == ([index], index + 2)
     facts = checked(file, keys(deployed, tmp_path))
     assert any(f"the witness {WITNESS} cosigned the checkpoint of {index + 2}" in text for _, text in facts)
+
+
+def test_a_changed_cosignature_is_found_where_the_witness_is_configured(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = recorded(deployed, [exchange(LAN) for _ in range(3)])[0].index + 1
+    for each in (size, size + 1):
+        witnessed(deployed, each, WITNESS)
+    name, key = "LGSP_WITNESS__W__", vkey(WITNESS, 4, WITNESS_KEY.public_key().public_bytes_raw())
+    for setting, value in (("KIND", "http"), ("URL", "http://127.0.0.1:1"), ("KEY", key)):
+        monkeypatch.setenv(name + setting, value)
+    assert printed("audit", "verify", *deployed.config)["valid"]
+    with closing(sqlite3.connect(deployed.database)) as connection, connection:
+        notes = [note for (note,) in connection.execute("SELECT note FROM audit_witnessed ORDER BY size")]
+        other = notes[0].rpartition("\n— ")[0] + "\n— " + notes[1].rpartition("\n— ")[2]
+        connection.execute("UPDATE audit_witnessed SET note = ? WHERE size = ?", (other, size))
+    found = printed("audit", "verify", *deployed.config, code=1)
+    assert [(item["first"], item["last"]) for item in found["findings"]] == [(size - 1, size - 1)]
+    monkeypatch.delenv(name + "KEY")
+    monkeypatch.setenv(name + "KIND", "directory")
+    monkeypatch.delenv(name + "URL")
+    monkeypatch.setenv(name + "PATH", str(deployed.directory))
+    assert printed("audit", "verify", *deployed.config)["valid"]
