@@ -23,6 +23,7 @@ from security.audit.checkpoint import VerifierKey
 from security.audit.merkle import Frontier
 from security.audit.tables import CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS, TILES
 from security.audit.witness import Witness, open_witness
+from security.audit.witnessed import WITNESSED
 from security.keys import KeyRing
 from storage.engine import Storage
 from sync.database import open_storage, upgrade
@@ -73,13 +74,18 @@ class Site:
         self.storage = await open_storage(load(self.file).storage.url)
         return copy
 
-    async def forget(self, size: int) -> None:
-        """Cut the log off after so many entries, consistently: what is left verifies by itself."""
+    async def forget(self, size: int, *, heard: bool = True) -> None:
+        """Cut the log off after so many entries, consistently: what is left verifies by itself.
+
+        With `heard` goes what was heard from witnesses of more entries.
+        """
 
         def cut(connection: Connection) -> None:
             for table, column in ((ENTRIES, ENTRIES.c.idx), (OPENINGS, OPENINGS.c.idx), (SUBJECTS, SUBJECTS.c.idx)):
                 connection.execute(delete(table).where(column >= size))
             connection.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.size > size))
+            if heard:
+                connection.execute(delete(WITNESSED).where(WITNESSED.c.size > size))
             connection.execute(delete(TILES))
             leaves = list(connection.execute(ENTRIES.select().order_by(ENTRIES.c.idx)))
             tree = Frontier()

@@ -158,7 +158,7 @@ async def test_a_log_is_compared_with_the_stamps_that_are_left(site: Site, autho
     await site.grow(4)
     code, shown = await site.verify("--against", "tsa")
     assert (code, shown["against"][0]["agrees_up_to"]) == (0, 4)  # type: ignore[index]
-    await site.forget(2)
+    await site.forget(2, heard=False)
     code, shown = await site.verify("--against", "tsa")
     assert (code, shown["first_bad"]) == (1, 2)
 
@@ -168,7 +168,8 @@ async def test_a_log_is_compared_with_the_stamps_that_are_left(site: Site, autho
 
     await site.storage.write(spoil)
     code, shown = await site.verify("--against", "tsa")
-    assert "time-stamp that does not hold" in shown["findings"][0]["what"]  # type: ignore[index]
+    told = [found["what"] for found in shown["findings"]]  # type: ignore[attr-defined]
+    assert any("time-stamp that does not hold" in each for each in told)
 
 
 def test_anchors_that_are_none_are_refused(tmp_path: Path) -> None:
