@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import structlog
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 from tests.distribution import BySuite, longest_first
@@ -19,6 +21,8 @@ settings.load_profile("lgsp")
 # Left to itself, structlog draws and colours all variables of all frames: a second of computing for each logged error.
 _PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _PLAIN])
+# The runner of the tests builds the tree of all commands anew for each command that is given; it does not change.
+typer.testing._get_command = cache(typer.testing._get_command)
 
 
 @pytest.hookimpl(optionalhook=True)
