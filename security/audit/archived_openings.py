@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from security.audit.batch import REPEATED
-from security.audit.binding import b64, digest
+from security.audit.binding import digest
+from security.audit.checkpoint import b64
 from security.audit.reading_rows import as_bytes, rows_of
 from security.audit.tables import CHECKPOINTS, ENTRIES, OPENINGS, SUBJECTS
 
@@ -126,4 +127,4 @@ def _openings(
 
 
 def _hash(row: tuple[Any, ...], tags: list[bytes]) -> str:
-    return b64(digest(as_bytes(row[3]), tags))
+    return digest(as_bytes(row[3]), tags)

@@ -25,15 +25,16 @@ _END = b',"v":%d}' % FORMAT
 _SUBJECTS = b',"subjects":['
 
 
-def digest(sealed: bytes, tags: Iterable[bytes]) -> bytes:
-    """SHA-256(number of tags, 2 bytes ‖ the tags in order ‖ sealed row)."""
+def digest(sealed: bytes, tags: Iterable[bytes]) -> str:
+    """SHA-256(number of tags, 2 bytes ‖ the tags in order ‖ sealed row) in base64."""
     ordered = sorted(tags)
-    return sha256(b"".join((len(ordered).to_bytes(2, "big"), *ordered, sealed))).digest()
+    whole = b"".join((len(ordered).to_bytes(2, "big"), *ordered, sealed))
+    return b2a_base64(sha256(whole).digest(), newline=False).decode()
 
 
 def bound(body: bytes, sealed: Sealed, *, subjects: bool) -> bytes:
     """Return the canonical entry with what binds its side table row; `subjects`: whether it names any."""
-    shown = b64(digest(sealed.sealed, sealed.tags))
+    shown = digest(sealed.sealed, sealed.tags)
     member = f',"{MEMBER}":{{"hash":"{shown}","slot":{sealed.slot}}}'.encode()
     place = body.rfind(_SUBJECTS) if subjects else len(body) - len(_END)
     if place < 0 or not body.endswith(_END):
@@ -55,8 +56,3 @@ def unbound(body: bytes, *, sealed: bool) -> bytes:
     if sealed:
         entry.pop(MEMBER, None)
     return canonical(entry)
-
-
-def b64(raw: bytes) -> str:
-    """Base64 as entries have it."""
-    return b2a_base64(raw, newline=False).decode()

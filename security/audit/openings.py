@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from security.audit import field_commitments
 from security.audit.archived_openings import REDACTION, redaction, redaction_of
 from security.audit.batch import REPEATED
-from security.audit.binding import b64, digest
+from security.audit.binding import digest
 from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
 from security.audit.reading_rows import rows_of, total
@@ -78,7 +78,7 @@ class OpeningsCheck:
             ):
                 continue
             if self._sealer is not None and row is not None and row[4] is None and row[1] in self._live:
-                self._opened(self._sealer, row, json.loads(entry.body), marks)
+                self._opened(self._sealer, row, json.loads(entry.body.decode()), marks)
         for there in (rows.keys(), tags.keys()):
             # All of them, as long as nobody tampered: the difference of two sets costs more than the question.
             if not there <= page.entries.keys():
@@ -165,22 +165,21 @@ class OpeningsCheck:
 def _agrees(entry: Told, row: tuple[Any, ...], tags: Sequence[bytes]) -> bool:
     """Whether everything about the opening is as the entry says and there is nothing else to look at."""
     repeated, committed, hashed, slot, _, _ = entry
-    index, period, place, sealed, redacted_by = row
     return (
-        redacted_by is None
-        and place == slot
+        row[4] is None
+        and row[2] == slot
         and committed
         and repeated[KIND] != REDACTION
-        and period == str(repeated[_AT])[:_PERIOD]
-        and hashed == _shown(index, sealed, tags)
+        and row[1] == repeated[_AT][:_PERIOD]  # type: ignore[index]
+        and hashed == _shown(row[0], row[3], tags)
     )
 
 
-def _shown(index: int, sealed: object, tags: Sequence[object]) -> str:
+def _shown(index: int, sealed: object, tags: Sequence[bytes]) -> str:
     """What an entry says of its sealed row and its index rows if these are its own."""
     span = (index // SPAN).to_bytes(_SPAN, "big")
     bare = [tag[_SPAN:] if type(tag) is bytes and tag[:_SPAN] == span else b"" for tag in tags]
-    return b64(digest(sealed if type(sealed) is bytes else b"", bare))
+    return digest(sealed if type(sealed) is bytes else b"", bare)
 
 
 def _opens(secrets: Secrets, entry: Mapping[str, Any]) -> bool:

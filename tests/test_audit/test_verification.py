@@ -1,6 +1,7 @@
 """Tampering with the rows of a finished log, as somebody with the database would: every change is found and placed."""
 
 import asyncio
+import gc
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -65,6 +66,7 @@ def test_untouched_log_is_valid(finished: Path) -> None:
     assert found.valid, found
     assert found.entries == ENTRIES
     assert found.first_bad is None
+    assert gc.isenabled()
 
 
 def cell(connection: sqlite3.Connection, table: str, column: str, key: str, value: object) -> object:
