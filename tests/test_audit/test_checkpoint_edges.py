@@ -10,6 +10,7 @@ from security.audit.checkpoint import (
     Checkpoint,
     CheckpointRejected,
     VerifierKey,
+    is_cosigned,
     is_of_log_alone,
     opened,
     signature_lines,
@@ -113,6 +114,23 @@ def test_lines_behind_the_root_may_hold_all_that_is_printed() -> None:
     text = f"{TEXT}a b ~ é\nsecond\n"
     assert opened(signed(text), [LOG.verifier]).size == 7
     assert not is_of_log_alone(signed(text), [LOG.verifier])
+
+
+def test_a_note_of_the_log_alone_has_known_keys_of_its_name_in_their_order() -> None:
+    new, other = a_signer(seed=b"n" * 32), a_signer(name="other.example")
+    old_line, new_line, other_line = (signer.line(TEXT.encode()) for signer in (LOG, new, other))
+    keys = [new.verifier, LOG.verifier, other.verifier]
+    for lines, known, alone in (
+        (old_line, keys, True),
+        (new_line + old_line, keys, True),
+        (old_line + new_line, keys, False),
+        (old_line + old_line, keys, False),
+        (new_line + old_line, [LOG.verifier], False),
+        (new_line + old_line, [new.verifier], False),
+        (old_line + other_line, keys, False),
+    ):
+        assert is_of_log_alone(f"{TEXT}\n{lines}", known) is alone
+        assert is_cosigned(f"{TEXT}\n{lines}") is (other_line in lines)
 
 
 def test_a_note_has_a_gap_and_an_end() -> None:
