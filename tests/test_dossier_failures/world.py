@@ -17,6 +17,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, e
 from config.settings import load
 from sandbox.deployment import deploy
 from sandbox.pki import Pki
+from tests.test_commands.conftest import quick
 from tests.test_gateway.live import Reply
 from tests.test_intake.world import a_dossier, a_status
 from tools.chaos_processes import ROOT, Gateway, Portal, configuration
@@ -153,8 +154,8 @@ class Site:
     async def is_exact(self) -> None:
         """Wait until all that was accepted is delivered, and hold the audit log to itself."""
         await self.delivered()
-        verified = await self.lgsp("audit", "verify")
-        assert verified.returncode == 0, verified.stdout + verified.stderr
+        verified = await asyncio.to_thread(quick, "audit", "verify", "--config", str(self.gateway.config))
+        assert verified.exit_code == 0, verified.output
 
     async def lgsp(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command on the gateway's configuration; it must never end with a traceback."""
