@@ -166,6 +166,13 @@ def test_mixed_orders_are_judged_as_by_cryptography(a_place: int, r_place: int) 
         assert not is_signed(public, message, commitment + scalar((r + k * a) % L + L))
 
 
+def test_the_order_itself_is_no_scalar() -> None:
+    """It says what 0 says, and with a key of small order that can hold."""
+    for s, expected in ((0, True), (L, False)):
+        signature = SMALL[0] + scalar(s)
+        assert is_signed(SMALL[0], b"m", signature) is theirs(SMALL[0], b"m", signature) is expected
+
+
 @given(st.integers(0, 7), st.integers(0, 7), st.integers(0, L - 1), MESSAGES)
 def test_small_keys_with_any_s_are_judged_as_by_cryptography(a: int, place: int, s: int, message: bytes) -> None:
     """With a key of small order R = S*B - k*A is one of eight points for each S, whoever signs."""

@@ -102,3 +102,12 @@ def test_consistency_is_decided_alike(new: int, data: st.DataObject) -> None:
     ):
         assert altered == path or not tool.is_consistent(old, before, new, after, altered)
     assert old == new or not tool.is_consistent(old, root_of([JUNK, *leaves[1:old]]), new, after, path)
+
+
+def test_a_node_passes_for_no_leaf() -> None:
+    """A proof that ends too early leads to a root, but of a smaller tree."""
+    leaves = hashed(8)
+    root, half = root_of(leaves), root_of(leaves[:4])
+    assert tool.root_by_inclusion(0, 8, root, []) is None
+    assert tool.root_by_inclusion(0, 8, half, [root_of(leaves[4:])]) is None
+    assert tool.root_by_inclusion(0, 2, half, [root_of(leaves[4:])]) == root
