@@ -6,7 +6,7 @@ holds: the entries are hashed once more, and the tree of every size that was wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -88,8 +88,3 @@ def _missing(result: Compared, ends: int, size: int, roots: dict[bytes, str], *,
         f"copy was put in its place{after}"
     )
     return Finding(ends, size - 1, text)
-
-
-def newest(held: Sequence[Held]) -> Checkpoint | None:
-    """The checkpoint of most entries."""
-    return max((each.checkpoint for each in held), key=lambda checkpoint: checkpoint.size, default=None)

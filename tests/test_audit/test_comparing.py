@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, insert
 
 from security.audit.checkpoint import Checkpoint
-from security.audit.comparing import Compared, Held, compare, newest
+from security.audit.comparing import Compared, Held, compare
 from security.audit.findings import Finding
 from security.audit.merkle import EMPTY_ROOT
 from security.audit.tables import ENTRIES
@@ -125,8 +125,3 @@ def test_an_empty_log_lacks_all_that_is_held(rows: Connection) -> None:
         ],
     )
     assert compare(rows, [Held(Checkpoint(TRUE.signer.origin, 0, EMPTY_ROOT), "a")]).found == []
-
-
-def test_the_newest_is_that_of_most_entries() -> None:
-    assert newest([]) is None
-    assert newest([held(3, "a"), held(9, "b"), held(4, "c")]) == TRUE.checkpoint(9)
