@@ -20,7 +20,7 @@ from security.audit.reading_rows import as_bytes, as_number, rows_of, total, unc
 from security.audit.repeats import KIND, told
 from security.audit.sealing import Sealer
 from security.audit.signed import SignedCheck
-from security.audit.stored_twice import is_damage
+from security.audit.stored_twice import is_damage, stored_twice
 from security.audit.tables import ENTRIES, HEAD, TILES
 from security.audit.tiles import HEIGHT, WIDTH
 from storage.engine import Storage
@@ -57,7 +57,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
                 await run(tree.end)
                 await run(lambda connection: openings.end(connection, findings.entries))
             await run(tree.place)
-            # await run(lambda connection: stored_twice(connection, findings))
+            await run(lambda connection: stored_twice(connection, findings))
     except StorageUnavailable as failure:
         if not is_damage(failure):
             raise
