@@ -9,6 +9,7 @@ import pytest
 import structlog
 import typer.testing
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from tests.distribution import BySuite, longest_first
 from tests.services import Postgres, Redis, SoftHsm
@@ -26,8 +27,8 @@ typer.testing._get_command = cache(typer.testing._get_command)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> BySuite:
-    return BySuite(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySuite:
+    return BySuite(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

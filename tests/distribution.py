@@ -3,6 +3,7 @@
 from typing import Final
 
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Longer than fifteen seconds each; of one that is missing here a process may be left idle at the end, no more.
@@ -47,8 +48,8 @@ def longest_first(items: list[pytest.Item]) -> None:
 class BySuite(LoadScopeScheduling):
     """Hands out whole suites in the order of the tests."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
         # Not by their number of tests.
         config.option.loadscopereorder = False
 
