@@ -679,7 +679,8 @@ class Run:
         known = self.trees.setdefault((tree.origin, tree.size), {})
         if known and tree.root not in known:
             self.say("fails", file, "fork", origin=tree.origin, size=tree.size, other=", ".join(known.values()))
-        known.setdefault(tree.root, file)
+        if known.get(tree.root) in (None, *(each for each, _ in self.demanded)):  # a FILE counts before a --checkpoint
+            known[tree.root] = file
 
     def stands(self, origin, index, leaf, entry):
         """Keep a proven entry; two different ones at one place prove the same as two roots."""
