@@ -124,6 +124,15 @@ def test_an_answer_of_one_kind_does_not_pass_for_another(tmp_path: Path, key: Pa
         assert judged(told(tmp_path, recorded, answers[id(shown)]), key=key)[0] == 1
 
 
+def test_an_entry_that_says_little_proves_little(tmp_path: Path, key: Path) -> None:
+    bare = Evidence(id=ASKED.id, kind="start", at=ASKED.at)
+    status, facts = judged(told(tmp_path, bare, {"exchange": {"id": bare.id}, "title": "t"}), key=key)
+    assert (status, facts[-2]) == (0, ("note", "the entry does NOT prove: title"))
+    for member in ("code", "status", "request_id", "reason"):
+        assert judged(told(tmp_path, bare, {member: "x"}), key=key)[0] == 1
+        assert judged(told(tmp_path, bare, {member: None}), key=key)[0] == 0
+
+
 def test_members_that_nobody_knows_are_named(tmp_path: Path, key: Path) -> None:
     answer = {**of(ASKED), "approved_by": "the minister"}
     status, facts = judged(told(tmp_path, ASKED, answer), key=key)
