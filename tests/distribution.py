@@ -6,31 +6,33 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# Longer than fifteen seconds each; of one that is missing here a process may be left idle at the end, no more.
+# Longer than ten seconds each; of one that is missing here a process may be left idle at the end, no more.
 LONGEST: Final = (
     "test_gateway",
     "test_delivery",
     "test_commands",
-    "test_tampering",
-    "test_attacks",
     "test_soap_clients",
-    "test_openapi",
+    "test_attacks",
     "test_dossier_failures",
-    "test_audit",
-    "test_resilience",
-    "test_server",
-    "test_signatures",
     "test_soap_face",
+    "test_openapi",
+    "test_audit",
+    "test_signatures",
     "test_bench",
+    "test_tampering",
+    "test_server",
     "test_inbox",
     "test_snippets",
-    "test_pki",
-    "test_intake",
-    "test_revocation",
+    "test_xroad",
     "test_verify_audit",
     "test_witnesses",
-    "test_xroad",
+    "test_revocation",
+    "test_pki",
+    "test_intake",
+    "test_fuzz",
     "test_dossier_machine",
+    "test_reconciliation",
+    "test_pkcs11",
 )
 
 
