@@ -19,6 +19,7 @@ ASKED = evidence("001090123456", data=canonical(ANSWER))
 SIGNED = replace(ASKED, details={"signer": "sha256:aa", "signed_at": AT, "signer_revocation": "good"})
 HERE = {"status": "valid", "signer": "CN=x", "certificate": "sha256:aa", "domain": None, "revocation": "good"}
 VOUCHED = replace(SIGNED, details={**SIGNED.details, "signer_domain": "registries"})
+BARE = replace(ASKED, fields=())
 REFUSED = replace(ASKED, kind="refusal", data=None, fields=(), outcome=Outcome("refused", 403, "no-right"))
 UNREADABLE = replace(REFUSED, kind="unreadable", outcome=Outcome("malformed", 400), database=None, operation=None)
 TAKEN = replace(ASKED, kind="intake", data=None, fields=(), outcome=Outcome("ok", 202), database="dossiers")
@@ -55,6 +56,7 @@ ANSWERS: dict[str, tuple[Evidence, dict[str, Any], str]] = {
         exchange(VOUCHED, {**HERE, "domain": "registries", "signed_at": AT}),
         "exchange.answered_at, exchange.warnings, exchange.signature.signer",
     ),
+    "nothing-disclosed": (BARE, exchange(BARE, None), "exchange.answered_at, exchange.warnings"),
     "refused": (REFUSED, problem(REFUSED), "type, title, detail, instance, retryable, errors"),
     "unreadable": (UNREADABLE, problem(UNREADABLE), "type, title, detail, instance, retryable, errors"),
     "taken": (TAKEN, taken(TAKEN), "result, reason"),
