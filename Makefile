@@ -83,7 +83,8 @@ vectors: .venv/bin/python ## fetch other people's signed documents, which the te
 test: .venv/.dev services vectors ## install what the tests need and run the whole suite; options in ARGS="..."
 # Hundreds of processes are started; where an environment forbids to keep bytecode, each would compile all of it.
 	@$(BIN)/python -m compileall -q adapters bench commands config routes sandbox schemas security storage sync tools gateway.py
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+# One more than the two cores of continuous integration: a good part of the tests' time is waiting for other processes.
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 .PHONY: wsdl
 wsdl: .venv/.dev ## promise the WSDLs as they are now: the files that the tests hold the SOAP face to
