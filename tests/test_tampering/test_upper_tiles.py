@@ -49,11 +49,12 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("damage", "first", "last"),
     [
-        ("UPDATE audit_tiles SET hashes = :seventh", 7 * WIDTH, 8 * WIDTH - 1),
-        ("UPDATE audit_tiles SET root = zeroblob(32)", 0, 65_535),
-        ("DELETE FROM audit_tiles", 0, 65_535),
+        ("UPDATE audit_tiles SET hashes = :seventh WHERE level = 1", 7 * WIDTH, 8 * WIDTH - 1),
+        ("UPDATE audit_tiles SET root = zeroblob(32) WHERE level = 1", 0, 65_535),
+        ("DELETE FROM audit_tiles WHERE level = 1", 0, 65_535),
+        ("DELETE FROM audit_tiles WHERE level = 0 AND number = 3", 3 * WIDTH, 4 * WIDTH - 1),
     ],
-    ids=["hash", "root", "missing"],
+    ids=["hash", "root", "missing", "below"],
 )
 def test_a_tile_of_tiles_is_proven_too(large: Path, damage: str, first: int, last: int) -> None:
     copy = large.with_name("tampered.db")
@@ -61,7 +62,7 @@ def test_a_tile_of_tiles_is_proven_too(large: Path, damage: str, first: int, las
     with plain(copy) as connection:
         ((hashes,),) = connection.execute("SELECT hashes FROM audit_tiles WHERE level = 1")
         seventh = hashes[: 7 * HASH_SIZE] + bytes(HASH_SIZE) + hashes[8 * HASH_SIZE :]
-        connection.execute(f"{damage} WHERE level = 1", {"seventh": seventh})
+        connection.execute(damage, {"seventh": seventh})
     found = asyncio.run(verified(f"sqlite:///{copy}"))
     assert [(each.first, each.last) for each in found.found] == [(first, last)]
     assert (found.entries, found.checkpoints) == (SIZE, 1)
