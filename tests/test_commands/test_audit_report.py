@@ -71,7 +71,11 @@ def test_a_report_verifies_as_a_whole(deployed: Deployment, reported: Path, tmp_
         "subjects/0",
         "subjects/1",
     }
-    assert any("NOT proven are the words of report.html, and that there are no other entries" in text for kind, text in facts if kind == "note")
+    assert any(
+        "NOT proven are the words of report.html, and that there are no other entries" in text
+        for kind, text in facts
+        if kind == "note"
+    )
     told = deployed.entries()[-1]
     assert (told["kind"], told["details"]["action"], told["details"]["entries"]) == ("reading", "audit-report", [5, 6])
     assert told["details"]["reason"] == "inspection 7 of 2087"
