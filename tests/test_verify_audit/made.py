@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -148,6 +148,13 @@ def run(*arguments: str | Path, folder: Path, python: str = sys.executable) -> s
     done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=60)
     assert "Traceback" not in done.stderr
     return done
+
+
+def told(*arguments: str | Path, folder: Path) -> tuple[int, str]:
+    """The same in this process: the status, and what is printed."""
+    with chdir(folder), redirect_stdout(io.StringIO()) as out:
+        status = verify_audit.main([*map(str, arguments), "--key", "keys.txt"])
+    return status, out.getvalue()
 
 
 def judged(*files: Path, key: Path, checkpoint: Path | None = None) -> tuple[int, list[tuple[str, str]]]:

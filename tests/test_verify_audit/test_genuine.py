@@ -10,7 +10,7 @@ import pytest
 from security.audit.export import write_export
 from security.audit.reading import NoEntry
 from tests.test_audit.audit_world import World, a_world, evidence
-from tests.test_verify_audit.made import TOOL, WITNESS, judged, keys, run
+from tests.test_verify_audit.made import TOOL, WITNESS, judged, keys, run, told
 
 SHOWN = {
     "answer": (["answer.json"], ["entry 1 stands in the log", "data: the content that the entry commits to"]),
@@ -58,15 +58,22 @@ SHOWN = {
 @pytest.mark.parametrize("name", SHOWN)
 def test_genuine_evidence_is_shown(made: Path, name: str) -> None:
     files, said = SHOWN[name]
-    done = run(*files, "--lang", "en", folder=made)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.endswith("RESULT: everything that the files claim is shown\n")
+    status, out = told(*files, "--lang", "en", folder=made)
+    assert status == 0, out
+    assert out.endswith("RESULT: everything that the files claim is shown\n")
     for each in said:
-        assert each in done.stdout
-    vietnamese = run(*files, folder=made)
-    assert vietnamese.returncode == 0
-    assert vietnamese.stdout.count("\n") == done.stdout.count("\n")
-    assert "KẾT LUẬN: mọi điều các tệp khẳng định đều được chứng minh" in vietnamese.stdout
+        assert each in out
+    status, vietnamese = told(*files, "--lang", "vi", folder=made)
+    assert status == 0
+    assert vietnamese.count("\n") == out.count("\n")
+    assert vietnamese.endswith("KẾT LUẬN: mọi điều các tệp khẳng định đều được chứng minh\n")
+
+
+def test_the_file_alone_says_the_same(made: Path) -> None:
+    files = ("answer.json", "bundle.zip", "whole.zip", "--checkpoint", "new.txt", "--lang", "vi")
+    done = run(*files, folder=made)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stdout) == told(*files, folder=made)
 
 
 UNSHOWN = {
@@ -83,30 +90,50 @@ UNSHOWN = {
 @pytest.mark.parametrize("name", UNSHOWN)
 def test_what_is_not_shown_is_said_and_is_no_success(made: Path, name: str) -> None:
     files, said = UNSHOWN[name]
-    done = run(*files, "--lang", "en", folder=made)
-    assert done.returncode == 1
-    assert f"NOT SHOWN: {files[-1] if name != 'short-by-proof-of-another' else ''}"[:10] in done.stdout
-    assert said in done.stdout
+    status, out = told(*files, "--lang", "en", folder=made)
+    assert status == 1
+    assert any(line.startswith("NOT SHOWN: ") and said in line for line in out.splitlines())
+    assert out.endswith("RESULT: something does not hold, or is not shown\n")
 
 
 def test_without_a_witness_it_says_what_nobody_can_know(made: Path) -> None:
     said = "only a checkpoint from elsewhere shows that the log was not cut short"
-    assert said in run("whole.zip", "--lang", "en", folder=made).stdout
-    assert said not in run("new.txt", "--lang", "en", folder=made).stdout
-    assert said not in run("whole.zip", "--checkpoint", "new.txt", "--lang", "en", folder=made).stdout
+    assert said in told("whole.zip", "--lang", "en", folder=made)[1]
+    assert said not in told("new.txt", "--lang", "en", folder=made)[1]
+    assert said not in told("whole.zip", "--checkpoint", "new.txt", "--lang", "en", folder=made)[1]
+
+
+VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def test_the_language_is_that_of_the_environment_or_the_option(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LC_ALL", raising=False)
-    monkeypatch.setenv("LC_MESSAGES", "en_GB.UTF-8")
-    assert "HOLDS: old.txt" in run("old.txt", folder=made).stdout
-    assert "ĐÚNG: old.txt" in run("old.txt", "--lang", "vi", folder=made).stdout
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert "ĐÚNG: old.txt" in told("old.txt", folder=made)[1]
+    for place, name in reversed(list(enumerate(VARIABLES))):
+        # Each goes before what was set before it.
+        for value, said in (
+            ("vi_VN.UTF-8", "ĐÚNG: old.txt"),
+            ("en_GB.UTF-8", "HOLDS: old.txt"),
+            ("C", "ĐÚNG: old.txt"),
+        ):
+            monkeypatch.setenv(name, value)
+            assert said in told("old.txt", folder=made)[1], (place, value)
+    assert "HOLDS: old.txt" in told("old.txt", "--lang", "en", folder=made)[1]
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    assert "ĐÚNG: old.txt" in told("old.txt", "--lang", "vi", folder=made)[1]
 
 
 def test_json_output_is_one_document(made: Path) -> None:
-    document = json.loads(run("answer.json", "--json", "--lang", "en", folder=made).stdout)
-    assert document["status"] == 0
-    assert {fact["kind"] for fact in document["facts"]} == {"holds", "note"}
+    status, out = told("old.txt", "--json", "--lang", "vi", folder=made)
+    document = json.loads(out)
+    assert (status, list(document)) == (0, ["status", "result", "facts"])
+    assert (document["status"], document["result"]) == (0, "KẾT LUẬN: mọi điều các tệp khẳng định đều được chứng minh")
+    assert [(fact["kind"], fact["file"]) for fact in document["facts"]] == [
+        ("holds", "old.txt"),
+        ("note", "--checkpoint"),
+    ]
+    assert document["facts"][0]["text"] == "mốc 3 bản ghi do lgsp.example/log ký"
 
 
 def test_older_versions_of_python_can_read_it() -> None:

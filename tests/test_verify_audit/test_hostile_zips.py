@@ -15,7 +15,7 @@ import pytest
 
 from security.audit.canonical import canonical
 from security.audit.packing import Package
-from tests.test_verify_audit.made import judged, run
+from tests.test_verify_audit.made import judged, told
 from tools import verify_audit
 
 
@@ -298,7 +298,7 @@ def test_names_from_a_file_cannot_talk_to_the_terminal(made: Path, tmp_path: Pat
     manifest["absent"]["revocation/answer.der"] = "\u001b[2J\u202e\r\nHOLDS: everything"
     (tmp_path / "loud.zip").write_bytes(packed({**content, "manifest.json": canonical(manifest)}))
     (tmp_path / "keys.txt").write_bytes((made / "keys.txt").read_bytes())
-    done = run("loud.zip", "--lang", "en", folder=tmp_path)
-    assert done.returncode == 0
-    assert "\\u001b[2J\\u202e\\u000d\\u000aHOLDS" in done.stdout
-    assert not {"\u001b", "\u202e", "\r"} & set(done.stdout)
+    status, out = told("loud.zip", "--lang", "en", folder=tmp_path)
+    assert status == 0
+    assert "\\u001b[2J\\u202e\\u000d\\u000aHOLDS" in out
+    assert not {"\u001b", "\u202e", "\r"} & set(out)
