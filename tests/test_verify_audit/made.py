@@ -5,13 +5,14 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from security.audit.canonical import canonical
@@ -171,6 +172,13 @@ def judged(*files: Path, key: Path, checkpoint: Path | None = None) -> tuple[int
 @cache
 def _keys_of(file: Path) -> Any:
     return verify_audit.read_keys(file.read_bytes())
+
+
+def refusal(check: Callable[..., object], *arguments: object) -> str:
+    """What is said of that which a check refuses."""
+    with pytest.raises(verify_audit.Told) as caught:
+        check(*arguments)
+    return verify_audit.TEXTS[caught.value.text][1].format(**caught.value.values)
 
 
 def refused(*arguments: str) -> int | str | None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from security.audit.canonical import canonical as gateways
-from tools.verify_audit import Unreadable, canonical, read_json, unpacked
+from tests.test_verify_audit.made import b64, refusal
+from tools.verify_audit import Unreadable, canonical, has_members, hashes, number, read_json, unpacked
 
 PLAIN = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(
@@ -69,3 +70,38 @@ def test_base64_has_one_spelling(text: object) -> None:
     with pytest.raises((Unreadable, ValueError)):
         unpacked(text)
     assert unpacked("QQ==") == b"A"
+
+
+def test_bytes_have_the_size_that_is_asked_for() -> None:
+    assert unpacked(b64(bytes(32)), 32) == bytes(32)
+    for size in (0, 31, 33):
+        assert refusal(unpacked, b64(bytes(size)), 32) == "malformed: base64"
+    assert unpacked("") == b""
+    assert refusal(unpacked, None) == "malformed: base64"
+
+
+def test_a_proof_has_at_most_128_hashes() -> None:
+    one = b64(bytes(32))
+    assert hashes([one] * 128) == [bytes(32)] * 128
+    for wrong in ([one] * 129, {one: 1}, "", None):
+        assert refusal(hashes, wrong) == "malformed: proof"
+    for wrong in ([b64(bytes(31))], [b64(bytes(33))], [None]):
+        assert refusal(hashes, wrong) == "malformed: base64"
+
+
+def test_sizes_and_indexes_are_integers_from_0_on() -> None:
+    assert [number(each) for each in (0, 1, 2**53 - 1)] == [0, 1, 2**53 - 1]
+    for wrong in (-1, True, "1", None, 1.0):
+        assert refusal(number, wrong) == "malformed: index, size"
+
+
+def test_members_are_those_that_are_known() -> None:
+    for right in ({"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3}):
+        has_members(right, ("a", "b"), ("c",))
+    for wrong in ({"a": 1}, {"a": 1, "c": 3}, {"a": 1, "b": 2, "d": 4}, ["a", "b"], "ab", None):
+        assert refusal(has_members, wrong, ("a", "b"), ("c",)) == "the members must be a, b"
+
+
+def test_what_is_refused_is_named() -> None:
+    assert refusal(read_json, b'{"a":1,"a":1}') == "malformed: JSON, a name twice"
+    assert refusal(read_json, b"[1.5]").startswith("the JSON has a number")

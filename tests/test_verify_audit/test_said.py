@@ -1,10 +1,14 @@
 """What is said about genuine evidence, all of it and in this order."""
 
+import re
+import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from tests.test_verify_audit.made import judged
+from tests.test_verify_audit.made import judged, told
+from tests.test_verify_audit.test_hostile_claims import report
 
 LOG, WITNESS = "lgsp.example/log", "witness.example/w1"
 ALONE = (
@@ -118,9 +122,59 @@ def test_everything_that_is_said(made: Path, name: str) -> None:
     found, facts = judged(
         *(made / each for each in files if each != "--checkpoint"), key=made / "keys.txt", checkpoint=demanded
     )
-    told = [(kind, text.replace(f"{made}/", "")) for kind, text in facts]
-    start = "the entry says: "
-    assert (
-        found,
-        [(kind, f"{start}AT{text[len(start) + 27 :]}" if text.startswith(start) else text) for kind, text in told],
-    ) == (status, said)
+    shown = [(kind, timeless(text.replace(f"{made}/", ""))) for kind, text in facts]
+    assert (found, shown) == (status, said)
+
+
+def timeless(text: str) -> str:
+    return re.sub(r"(the entry says: )\S+Z,", r"\1AT,", text)
+
+
+BUNDLED = [
+    f"HOLDS: {checkpoint(3)[1]}",
+    f"HOLDS: {included(1, 3)[1]}",
+    f"HOLDS: {seen(3)[1]}",
+    f"NOTE: {SAYS[1]}",
+    *(
+        f"HOLDS: {name}: the content that the entry commits to"
+        for name in ("data", "question", "request_messages/0", "subjects/1")
+    ),
+    *(f"NOTE: {name}: this commitment is not opened here" for name in ("answer_messages/0", "subjects/0")),
+    *(
+        f"NOTE: {name} is NOT checked here; after unpacking: openssl {command}"
+        for name, command in (
+            ("certificates.pem", "verify -CAfile ROOT.pem -untrusted certificates.pem certificates.pem"),
+            ("revocation/list.der", "crl -inform DER -in revocation/list.der -noout -text -CAfile CA.pem"),
+            (
+                "revocation/list.der",
+                "ocsp -respin revocation/list.der -resp_text -CAfile ROOT.pem -verify_other certificates.pem",
+            ),
+            ("timestamp.tsr", "ts -verify -in timestamp.tsr -digest DIGEST -CAfile TSA.pem"),
+        )
+    ),
+    "NOTE: the bundle says that it has no revocation/answer.der: no responder",
+]
+REPORT = "report.zip"
+REPORTED = [
+    f"HOLDS: {REPORT}/checkpoints/begin.txt: {checkpoint(2)[1]}",
+    f"HOLDS: {REPORT}/checkpoints/end.txt: {checkpoint(3)[1]}",
+    f"HOLDS: {REPORT}/checkpoints/end.txt: {seen(3)[1]}",
+    *(line.replace(": ", f": {REPORT}/bundles/000000000001.zip: ", 1) for line in BUNDLED),
+    f"NOTE: {REPORT}: a report on a to b: NOT proven are the words of report.html, and that there are no other entries",
+    f"HOLDS: {REPORT}/consistency.json: the checkpoint of 3 of {LOG} continues that of 2: no earlier entry was changed",
+]
+
+
+def test_everything_that_is_said_of_a_bundle_and_of_a_report(made: Path, tmp_path: Path) -> None:
+    for name in ("bundle.zip", "keys.txt"):
+        (tmp_path / name).write_bytes((made / name).read_bytes())
+    report(made, tmp_path / REPORT)
+    with zipfile.ZipFile(made / "bundle.zip") as archive:
+        digest = sha256(archive.read("checkpoint.txt").partition(b"\n\n")[0] + b"\n").hexdigest()
+    for name, expected in (
+        ("bundle.zip", [line.replace(": ", ": bundle.zip: ", 1) for line in BUNDLED]),
+        (REPORT, REPORTED),
+    ):
+        status, out = told(name, "--lang", "en", folder=tmp_path)
+        assert status == 0
+        assert timeless(out.replace(digest, "DIGEST")).splitlines()[:-1] == expected
