@@ -13,7 +13,7 @@ from tests.test_audit.audit_world import ORIGIN, evidence
 from tests.test_audit.test_merkle import nodes_over
 from tests.test_verify_audit.made import ANSWER, b64, judged
 from tests.test_verify_audit.test_histories import Log
-from tools.verify_audit import commitments, told_by
+from tools.verify_audit import commitments, committed, stated, told_by
 
 HOLDS = ("holds", "data: the content that the entry commits to")
 FAILS = ("fails", "data: NOT the content that the entry commits to, or its salt is missing")
@@ -111,9 +111,22 @@ def test_every_commitment_of_an_entry_has_a_name() -> None:
     entry = json.loads(body)
     assert secrets is not None
     assert set(commitments(entry)) == set(secrets.salts)
+    made = commitments(entry)
+    assert made["officer"] == entry["officer"]["commitment"] == committed(secrets.salts["officer"], b"001090999999")
+    assert [made[f"subjects/{n}"] for n in range(2)] == [each["commitment"] for each in entry["subjects"]]
+    assert made["data"] == entry["commitments"]["data"]
+    assert made["answer_messages/0"] == entry["commitments"]["answer_messages"][0]
+    assert commitments({}) == commitments({"officer": None}) == {}
     assert {"officer", "subjects/1", "data", "question", "answer_messages/0", "request_messages/0"} <= set(
         secrets.salts
     )
     assert told_by(entry).endswith(
         "exchange, population, person, birth-registration, 000.00.00.G15-261122-0001, ministry, ok"
     )
+
+
+def test_little_is_told_of_an_entry_that_says_little() -> None:
+    assert told_by({}) == ""
+    assert told_by({"kind": "start", "caller": {}, "outcome": {}}) == "start"
+    assert stated({"outcome": {"code": "ok"}})["acknowledged_by"] is None
+    assert stated({})["exchange"] == {"id": None, "database": None, "operation": None, "fields": [], "signature": None}

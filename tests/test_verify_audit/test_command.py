@@ -22,8 +22,27 @@ WRONG_USE = {
 
 
 @pytest.mark.parametrize("arguments", WRONG_USE.values(), ids=WRONG_USE)
-def test_wrong_use_ends_with_two(arguments: list[str]) -> None:
+def test_wrong_use_ends_with_two(made: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    monkeypatch.chdir(made)
     assert refused(*arguments) == 2
+
+
+def test_help_says_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        verify_audit.main(["--help"])
+    out = capsys.readouterr().out
+    assert end.value.code == 0
+    assert out.startswith("usage: verify_audit.py [-h] --key FILE")
+    assert str(verify_audit.__doc__).strip() in out
+    said = " ".join(out.split())
+    for each in (
+        " FILE [FILE ...] ",
+        " --key FILE verifier keys that are trusted ",
+        " --checkpoint FILE must be of the same history ",
+        " --lang {vi,en} default: as LANG says, or else Vietnamese ",
+    ):
+        assert each in said
+    assert said.endswith(" --json print one JSON document")
 
 
 def test_what_cannot_be_read_ends_with_two(made: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.verify_audit import L, P, added, base_multiples, decoded_point, is_signed, multiples, times
+from tools.verify_audit import NEUTRAL, L, P, added, base_multiples, decoded_point, is_signed, multiples, times
 
 # RFC 8032 section 7.1: public key, message, signature.
 PUBLISHED = [
@@ -142,6 +142,17 @@ def test_what_is_not_the_encoding_of_a_point_is_no_key(number: int) -> None:
 def test_points_add_up(one: int, other: int) -> None:
     base = base_multiples()
     assert encoded(added(times(one, base), times(other, base))) == encoded(times((one + other) % L, base))
+
+
+def test_the_table_of_a_point_has_its_multiples_at_64_places() -> None:
+    table, point = multiples(EIGHT), EIGHT
+    assert [len(row) for row in table] == [16] * 64
+    for row in table:
+        total = NEUTRAL
+        for each in row:
+            assert encoded(each) == encoded(total)
+            total = added(total, point)
+        point = total
 
 
 def torsion(point: tuple[int, int, int, int], place: int) -> tuple[int, int, int, int]:

@@ -126,6 +126,7 @@ def test_the_language_is_that_of_the_environment_or_the_option(made: Path, monke
 
 def test_json_output_is_one_document(made: Path) -> None:
     status, out = told("old.txt", "--json", "--lang", "vi", folder=made)
+    assert out.startswith('{\n "status": 0,\n "result": "KẾT LUẬN')
     document = json.loads(out)
     assert (status, list(document)) == (0, ["status", "result", "facts"])
     assert (document["status"], document["result"]) == (0, "KẾT LUẬN: mọi điều các tệp khẳng định đều được chứng minh")
