@@ -345,10 +345,10 @@ def text_of(raw):
 def read_note(text, keys):
     """Open a checkpoint: the log's signature must hold, none by a key we have may fail, those by others are named."""
     text = text_of(text if isinstance(text, bytes) else text.encode("utf-8"))
-    body, gap, signatures = text.rpartition("\n\n")
+    body, _, signatures = text.rpartition("\n\n")
     lines, raw = body.split("\n"), (body + "\n").encode("utf-8")
     too_long = len(text) > LARGEST_NOTE or text.count("\n") > MOST_LINES
-    if not gap or not signatures.endswith("\n") or len(lines) < 3 or "" in lines or too_long:
+    if not signatures.endswith("\n") or len(lines) < 3 or "" in lines or too_long:
         raise Unreadable("malformed", what="checkpoint")
     if not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]) or int(lines[1]) >> 63:
         raise Unreadable("malformed", what="checkpoint size")
@@ -435,12 +435,12 @@ class Archive:
                 raise Unreadable("malformed", what="ZIP directory")
             self.file.seek(length + len(info.extra), os.SEEK_CUR)
         directory = sum(46 + len(info.filename) + len(info.extra) for info in infos)
-        few, large = min(len(infos), 0xFFFF), 0xFFFFFFFF
-        expected = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, few, few, min(directory, large), min(at, large), 0)
+        count = len(infos)  # no more than a directory of a megabyte has room for
+        expected = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, directory, min(at, 0xFFFFFFFF), 0)
         if self.is_zip64:
-            record = (b"PK\6\6", 44, 45, 45, 0, 0, len(infos), len(infos), directory, at)
+            record = (b"PK\6\6", 44, 45, 45, 0, 0, count, count, directory, at)
             expected = struct.pack("<4sQ2H2L4Q4sLQL", *record, b"PK\6\7", 0, at + directory, 1) + expected
-        told = len(infos) == len(self.members) <= MOST_MEMBERS and self.end.endswith(expected)
+        told = count == len(self.members) <= MOST_MEMBERS and self.end.endswith(expected)
         if not told or "manifest.json" not in self.members:
             raise Unreadable("malformed", what="ZIP, a name twice, gaps or extras")
 

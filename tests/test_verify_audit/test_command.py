@@ -64,12 +64,19 @@ def test_a_file_that_is_no_archive_has_a_largest_size(made: Path, monkeypatch: p
     size = (made / "answer.json").stat().st_size
     for largest, expected in ((size, 0), (size - 1, 2)):
         monkeypatch.setattr(verify_audit, "LARGEST_FILE", largest)
-        assert judged(made / "answer.json", key=made / "keys.txt")[0] == expected
+        status, facts = judged(made / "answer.json", key=made / "keys.txt")
+        assert (status, ("unreadable", "malformed: file, too large") in facts) == (expected, expected == 2)
 
 
 def test_one_bad_file_is_not_hidden_by_good_ones(made: Path) -> None:
     assert told("answer.json", "missing", "proof.json", folder=made)[0] == 2
     assert told("short.json", "missing", folder=made)[0] == 1
+
+
+def test_what_is_printed_is_short_and_has_no_control_characters() -> None:
+    assert verify_audit.printable("é\x1b[2J\u202e") == "é\\u001b[2J\\u202e"
+    assert verify_audit.printable("x" * 2000) == "x" * 2000
+    assert verify_audit.printable("x" * 2001) == "x" * 2000 + "..."
 
 
 def test_a_run_that_shows_nothing_is_no_success() -> None:
