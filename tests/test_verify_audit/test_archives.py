@@ -181,3 +181,25 @@ def test_checkpoints_stand_between_hyphens() -> None:
     lines = b"a\n" * 256
     assert everything(notes_of, [lines + b"--\n" + lines]) == [lines, lines]
     assert refusal(everything, notes_of, [lines, b"a\n"]) == "malformed: checkpoint, too long"
+
+
+def test_the_keys_of_an_export_are_those_that_the_manifest_names(made: Path, tmp_path: Path) -> None:
+    content = members((made / "small.zip").read_bytes())
+    (tmp_path / "other.zip").write_bytes(packed({**content, "keys.txt": content["keys.txt"][:-1] + b"#"}))
+    said = "keys.txt is NOT the file that the manifest names"
+    assert judged(tmp_path / "other.zip", key=made / "keys.txt") == (1, [("fails", said)])
+
+
+def test_a_bundle_has_a_largest_size(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = members((made / "bundle.zip").read_bytes())
+    manifest = json.loads(content.pop("manifest.json"))
+    del manifest["files"]
+    content |= {f"revocation/{n}.der": bytes(2000) for n in range(10)}
+    for more in range(4):
+        repack(tmp_path / "large.zip", {**content, "revocation/list.der": bytes(more)}, manifest)
+        size = sum(map(len, members((tmp_path / "large.zip").read_bytes()).values()))
+        if size % 4 == 0:
+            break
+    for largest, expected in ((size // 4, 0), (size // 4 - 1, 2)):
+        monkeypatch.setattr(verify_audit, "LARGEST_FILE", largest)
+        assert judged(tmp_path / "large.zip", key=made / "keys.txt")[0] == expected

@@ -9,7 +9,7 @@ from security.audit.merkle import consistency_proof, inclusion_proof, leaf_hash,
 from security.audit.packing import Package
 from tests.test_audit.audit_world import ORIGIN, a_signer
 from tests.test_audit.test_merkle import nodes_over
-from tests.test_verify_audit.made import b64, cosigned, judged, keys
+from tests.test_verify_audit.made import b64, cosigned, judged, keys, told
 
 
 class Log:
@@ -226,3 +226,60 @@ def test_a_proof_names_the_size_of_its_checkpoint(tmp_path: Path) -> None:
         path.write_text(json.dumps({**document, **change}))
         status, facts = judged(path, key=key)
         assert (status, kinds(facts) & {"fails", "unreadable"}) == (1, {"fails"}), change
+    for size in (31, 33):
+        path.write_text(json.dumps({**document, "leaf": b64(bytes(size))}))
+        assert judged(path, key=key) == (2, [("unreadable", "malformed: base64")])
+
+
+def test_an_empty_log_is_the_beginning_of_every_other(tmp_path: Path) -> None:
+    log, fork, key = two(tmp_path)
+    empty = log.write("empty.txt", a_signer().sign(0, root_of([])))
+    for other in (log, fork):
+        status, facts = judged(other.proof(8, 9), key=key, checkpoint=empty)
+        assert (status, facts[-1]) == (0, ("holds", "the checkpoints of 0 and 9 are of one history"))
+    path = "GET /v1/audit/consistency?from=1&to=9"
+    said = f"that the checkpoints of 1 and 9 are of one history: it takes {path} or an export"
+    assert judged(log.proof(8, 9), key=key, checkpoint=log.checkpoint(1))[1][-1] == ("unshown", said)
+
+
+def test_every_checkpoint_has_its_turn(tmp_path: Path) -> None:
+    log, _, _ = two(tmp_path)
+    (tmp_path / "keys.txt").write_text(keys())
+    for size in (2, 3):
+        log.checkpoint(size)
+    log.proof(8, 9)
+    status, out = told(
+        "log-8-9.json", *("--checkpoint", "log-2.txt", "--checkpoint", "log-3.txt", "--lang", "en"), folder=tmp_path
+    )
+    assert status == 1
+    for size in (2, 3):
+        assert f"NOT SHOWN: log-{size}.txt: that the checkpoints of {size} and 9 are of one history: " in out
+
+
+def test_what_does_not_continue_is_named(tmp_path: Path) -> None:
+    log, fork, key = two(tmp_path)
+    _, facts = judged(log.export(0, 9), fork.export(9, 12), key=key)
+    assert ("fails", f"it does NOT continue {tmp_path}/log-0-9.zip") in facts
+    _, facts = judged(log.checkpoint(9), fork.checkpoint(12), log.consistency(9, 12), key=key)
+    assert ("fails", "the proof does NOT show that the checkpoint of 12 continues that of 9") in facts
+    _, facts = judged(log.checkpoint(12), fork.checkpoint(12), key=key)
+    said = f"the log {ORIGIN} has TWO histories of 12 entries, see {tmp_path}/log-12.txt: "
+    assert ("fails", f"{said}keep all files, they are the evidence") in facts
+
+
+def test_an_export_shows_entries_that_no_checkpoint_ends_with(tmp_path: Path) -> None:
+    log, _, key = two(tmp_path)
+    for index in (5, 6, 7, 8):
+        status, facts = judged(log.receipt(index, 9), log.export(4, 12), key=key)
+        assert (status, ("holds", f"entry {index} stands in the log, as another file proves") in facts) == (0, True)
+    said = "that entry 3 stands in the log: it takes a receipt `Lgsp-Receipt: full`, GET /v1/audit/entries/3/proof"
+    assert ("unshown", f"{said} or an export") in judged(log.receipt(3, 9), log.export(4, 12), key=key)[1]
+
+
+def test_the_frontier_of_an_export_is_that_of_its_first_entry(tmp_path: Path) -> None:
+    log, _, key = two(tmp_path)
+    malformed = (2, [("unreadable", "malformed: export")])
+    for first in (3, 5, 12):
+        assert judged(log.export(4, 12, manifest={"first": first}), key=key) == malformed
+    assert judged(log.export(12, 12, entries=[]), key=key) == malformed
+    assert judged(log.export(11, 12), key=key)[0] == 0

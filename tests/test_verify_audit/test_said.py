@@ -22,6 +22,8 @@ UNPROVEN = ("note", "the entry does NOT prove: exchange.answered_at, exchange.wa
 PATH = "GET /v1/audit/entries/1/proof"
 SHORT = ("unshown", f"that entry 1 stands in the log: it takes a receipt `Lgsp-Receipt: full`, {PATH} or an export")
 TWO = "that the checkpoints of 2 and 11 are of one history"
+OPENED = ("data", "question", "request_messages/0", "subjects/1")
+CLOSED = ("answer_messages/0", "subjects/0")
 UNOPENED = (
     "note",
     "only the receipt is here: the data answered and the salt were not compared, give the whole answer for that",
@@ -135,11 +137,8 @@ BUNDLED = [
     f"HOLDS: {included(1, 3)[1]}",
     f"HOLDS: {seen(3)[1]}",
     f"NOTE: {SAYS[1]}",
-    *(
-        f"HOLDS: {name}: the content that the entry commits to"
-        for name in ("data", "question", "request_messages/0", "subjects/1")
-    ),
-    *(f"NOTE: {name}: this commitment is not opened here" for name in ("answer_messages/0", "subjects/0")),
+    *(f"HOLDS: {name}: the content that the entry commits to" for name in OPENED),
+    *(f"NOTE: {name}: this commitment is not opened here" for name in CLOSED),
     *(
         f"NOTE: {name} is NOT checked here; after unpacking: openssl {command}"
         for name, command in (
@@ -178,3 +177,9 @@ def test_everything_that_is_said_of_a_bundle_and_of_a_report(made: Path, tmp_pat
         status, out = told(name, "--lang", "en", folder=tmp_path)
         assert status == 0
         assert timeless(out.replace(digest, "DIGEST")).splitlines()[:-1] == expected
+
+
+def test_a_bundle_has_the_entry_of_a_short_receipt(made: Path) -> None:
+    status, facts = judged(made / "short.json", made / "bundle.zip", key=made / "keys.txt")
+    recorded = ("holds", "entry 1 stands in the log, as another file proves")
+    assert (status, recorded in facts, facts[-2:]) == (0, True, [DATA, UNPROVEN])
