@@ -16,10 +16,10 @@ from security.audit.checkpoint import VerifierKey
 from security.audit.export_reading import ExportDamaged, bodies, examine
 from security.audit.findings import Findings
 from security.audit.openings import OpeningsCheck, Page
-from security.audit.reading_rows import rows_of
+from security.audit.reading_rows import as_bytes, as_number, rows_of
 from security.audit.repeats import KIND, told
 from security.audit.sealing import Sealer
-from security.audit.tables import CHECKPOINTS, ENTRIES
+from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES
 from storage.engine import Storage
 
 _PAGE = 4096
@@ -31,9 +31,11 @@ def on_record(connection: Connection, findings: Findings) -> list[Part]:
     Every other one is a finding: an emptied entry whose archive nobody recorded is a deleted one.
     """
     found: list[Part] = []
-    for part in parts(connection):
+    for first, last, file, sha256, act in rows_of(connection, select(ARCHIVED).order_by(ARCHIVED.c.first)):
+        part = Part(as_number(first), as_number(last), file, sha256, as_number(act))
         if part.first != (found[-1].last if found else 0) or part.last <= part.first:
-            findings.add(part.first, part.first, f"the archive {part.file} does not follow the one before it")
+            at = max(part.first, 0)
+            findings.add(at, at, f"the archive {part.file} does not follow the one before it")
         elif (details := _recorded(connection, part)) is None:
             findings.add(part.first, part.last - 1, f"no entry records that they were archived in {part.file}")
         else:
@@ -71,7 +73,8 @@ def _in_files(
 ) -> int:
     seen = 0
     for part in parts(connection):
-        if part.last > findings.archived:
+        # Whatever follows is not on record: it may be of any type.
+        if type(part.last) is not int or part.last > findings.archived:
             break
         path = directory / part.file
         try:
@@ -90,9 +93,9 @@ def _in_files(
 
 def _recorded(connection: Connection, part: Part) -> dict[str, Any] | None:
     """The details of the entry that records this archive; None where there is none."""
-    body = connection.execute(select(ENTRIES.c.body).where(ENTRIES.c.idx == part.act)).scalar()
+    stored = rows_of(connection, select(ENTRIES.c.body).where(ENTRIES.c.idx == part.act))
     try:
-        entry = json.loads(body or b"null")
+        entry = json.loads(as_bytes(stored[0][0]) if stored else b"")
         details: dict[str, Any] = entry["details"]
         told = {name: details[name] for name in ("action", "first", "last", "file", "sha256")}
         good = entry["kind"] == "admin" and part.act >= part.last

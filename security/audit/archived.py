@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from security.audit.reading_rows import as_number, rows_of
 from security.audit.tables import ARCHIVED
 
 
@@ -40,7 +41,8 @@ class Part:
 
 def archived(connection: Connection) -> int:
     """How many entries from the first on lie in archives."""
-    return connection.execute(select(func.max(ARCHIVED.c.last))).scalar() or 0
+    ((last,),) = rows_of(connection, select(func.max(ARCHIVED.c.last)))
+    return max(as_number(last), 0)
 
 
 def parts(connection: Connection) -> list[Part]:

@@ -37,15 +37,15 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
     findings = Findings()
     tree = _TreeCheck(findings, keys)
     openings = OpeningsCheck(findings, sealer)
-    begin, highest = 0, None
+    begin, highest = 0, -1
     try:
         async with storage.reading() as run:
             lowest, highest = await run(_bounds)
-            if lowest is not None and lowest < 0:
+            if isinstance(lowest, (int, float)) and lowest < 0:
                 findings.add(0, 0, f"an entry has the number {lowest}")
             held = await run(lambda connection: on_record(connection, findings))
             findings.archived = tree.archived = held[-1].last if held else 0
-            while highest is not None and begin <= highest and not tree.stopped:
+            while begin <= highest and not tree.stopped:
 
                 def look(connection: Connection, begin: int = begin) -> None:
                     with uncollected():
@@ -61,16 +61,18 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
     except StorageUnavailable as failure:
         if not is_damage(failure):
             raise
-        last = max(highest or 0, findings.entries - 1, 0)
+        last = max(highest, 0)
         first = begin if begin <= last else 0
         findings.add(first, last, f"the file of the database is damaged, and could not be read to its end: {failure}")
     findings.found.sort(key=lambda finding: (finding.first, finding.last))
     return findings
 
 
-def _bounds(connection: Connection) -> tuple[int | None, int | None]:
-    row = connection.execute(select(func.min(ENTRIES.c.idx), func.max(ENTRIES.c.idx))).one()
-    return row[0], row[1]
+def _bounds(connection: Connection) -> tuple[Any, int]:
+    """The lowest number, and up to which one entries can follow each other."""
+    ((lowest, highest),) = rows_of(connection, select(func.min(ENTRIES.c.idx), func.max(ENTRIES.c.idx)))
+    # What was freed from its types sorts behind all numbers.
+    return lowest, highest if type(highest) is int else total(connection, ENTRIES) - 1
 
 
 class _TreeCheck:
@@ -101,7 +103,7 @@ class _TreeCheck:
             index, body = row[0], row[2]
             if index != size:
                 if index < size:
-                    add(index, index, "there are two entries of this number")
+                    add(int(index), int(index), "there are two entries of this number")
                     continue
                 break
             if body == b"" and index < archived:
@@ -136,8 +138,8 @@ class _TreeCheck:
             if size in signed:
                 self._signed.look(size, tree)
         following = select(func.min(ENTRIES.c.idx)).where(ENTRIES.c.idx >= size)
-        if size < end and (found := connection.execute(following).scalar()) is not None:
-            self._gap(max(found, size + 1))
+        if size < end and (found := rows_of(connection, following)[0][0]) is not None:
+            self._gap(max(as_number(found), size + 1))
         self._findings.entries = page.end = size
         return page
 
@@ -150,7 +152,7 @@ class _TreeCheck:
         stated = as_number(stated)
         if stated != size:
             findings.add(
-                max(min(stated, size), 0), max(stated, size) - 1, f"the head says {stated} entries, there are {size}"
+                max(min(stated, size), 0), max(stated, size, 1) - 1, f"the head says {stated} entries, there are {size}"
             )
         elif frontier != tree.encode() and self._signed.diverged is None:
             findings.add(size, size, "the head does not belong to these entries")

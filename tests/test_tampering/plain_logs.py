@@ -1,0 +1,53 @@
+"""Logs of starts, which nothing opens, written row by row: thousands of entries in a moment."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from security.audit.merkle import Frontier, complete_root, leaf_hash
+from security.audit.tiles import WIDTH
+from storage.schema import upgrade
+from storage.sqlite import plain
+from tests.test_audit.audit_world import a_signer
+
+AT = "2026-11-30T00:00:00Z"
+
+
+def plain_log(path: Path, size: int, signed: Sequence[int], own: Mapping[int, str] | None = None) -> Path:
+    """Write a log of `size` entries with checkpoints of the sizes `signed`; `own` are bodies that are given."""
+    asyncio.run(upgrade(f"sqlite:///{path}"))
+    after = {number: f'"after":{number},' for number in signed}
+    bodies = [
+        (own or {}).get(number) or f'{{{after.get(number, "")}"at":"{AT}","id":"{number}","kind":"start","v":1}}'
+        for number in range(size)
+    ]
+    leaves = [leaf_hash(body.encode()) for body in bodies]
+    with plain(path) as connection:
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO audit_entries (idx, leaf, body, id, at, kind) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (number, leaf, body.encode(), (entry := json.loads(body))["id"], AT, entry["kind"])
+                for number, (leaf, body) in enumerate(zip(leaves, bodies, strict=True))
+            ],
+        )
+        level, hashes = 0, leaves
+        while len(hashes) >= WIDTH:
+            tiles = [hashes[begin : begin + WIDTH] for begin in range(0, len(hashes) - WIDTH + 1, WIDTH)]
+            hashes = [complete_root(b"".join(tile)) for tile in tiles]
+            rows = [
+                (level, number, b"".join(tile), root)
+                for number, (tile, root) in enumerate(zip(tiles, hashes, strict=True))
+            ]
+            connection.executemany("INSERT INTO audit_tiles VALUES (?, ?, ?, ?)", rows)
+            level += 1
+        tree, signer = Frontier(), a_signer()
+        for leaf in leaves:
+            tree.append(leaf)
+            if tree.size in after:
+                note = signer.sign(tree.size, tree.root())
+                connection.execute("INSERT INTO audit_checkpoints VALUES (?, ?)", (tree.size, note))
+        connection.execute("INSERT OR REPLACE INTO audit_head VALUES (1, ?, ?)", (size, tree.encode()))
+        connection.execute("COMMIT")
+    return path
