@@ -4,12 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
+
+import pytest
 
 from security.audit.merkle import consistency_proof, inclusion_proof, leaf_hash, root_of
 from security.audit.packing import Package
 from tests.test_audit.audit_world import ORIGIN, a_signer
 from tests.test_audit.test_merkle import nodes_over
 from tests.test_verify_audit.made import b64, cosigned, judged, keys, told
+from tools import verify_audit
 
 
 class Log:
@@ -283,3 +287,37 @@ def test_the_frontier_of_an_export_is_that_of_its_first_entry(tmp_path: Path) ->
         assert judged(log.export(4, 12, manifest={"first": first}), key=key) == malformed
     assert judged(log.export(12, 12, entries=[]), key=key) == malformed
     assert judged(log.export(11, 12), key=key)[0] == 0
+
+
+def test_it_is_said_where_an_export_departs_from_its_manifest(tmp_path: Path) -> None:
+    log, _, key = two(tmp_path)
+    entries = log.entries[4:12]
+
+    def said(last: int = 11, end: int = 0) -> list[tuple[str, str]]:
+        names = f"the manifest names entries 4 to {last}, root and checkpoint"
+        return [("fails", f"{names}; the content DIFFERS, it ends at {end}")]
+
+    altered = "the entries do NOT give the root of the checkpoint of 9: some before it were changed, removed or added"
+    cases: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+        ({"entries": entries[:-1]}, said(end=10)),
+        ({"entries": [*entries, b"{}"]}, said(end=12)),
+        ({"entries": []}, said(end=3)),
+        ({"sizes": [11]}, said(end=11)),
+        ({"manifest": {"last": 13}}, said(last=12, end=11)),
+        ({"entries": [b"{}", *entries[1:]], "sizes": [9, 12]}, [("fails", altered)]),
+    ]
+    for changed, expected in cases:
+        assert judged(log.export(4, 12, **changed), key=key) == (1, expected)
+    for size in (31, 33):
+        odd = log.export(4, 12, manifest={"root": b64(bytes(size))})
+        assert judged(odd, key=key) == (2, [("unreadable", "malformed: base64")])
+
+
+def test_what_follows_the_last_checkpoint_is_told_from_where_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, _, key = two(tmp_path)
+    monkeypatch.setattr(verify_audit, "BLOCK", 1)
+    status, facts = judged(log.export(4, 12, entries=[*log.entries[4:12], b"{}"]), key=key)
+    said = "the manifest names entries 4 to 11, root and checkpoint; the content DIFFERS, it ends at 12"
+    assert (status, facts) == (1, [("fails", said)])
