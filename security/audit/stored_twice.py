@@ -56,6 +56,6 @@ def _entry_of(connection: Connection, table: Table, said: str) -> int | None:
     counted, order = _ROW.match(said), _COUNTED.get(table)
     if counted is None or order is None:
         return None
-    query = select(table.c.idx).with_hint(table, "NOT INDEXED", "sqlite").order_by(*order)
+    query = select(table.c.idx).order_by(*order)
     index = connection.execute(query.limit(1).offset(int(counted[1]) - 1)).scalar()
     return index if type(index) is int else None

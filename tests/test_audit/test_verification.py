@@ -26,7 +26,7 @@ BULK = 240
 ENTRIES = SINGLE + BULK
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed log: twenty entries with a checkpoint each, then three hundred in a few commits; one complete tile."""
     folder = tmp_path_factory.mktemp("finished")

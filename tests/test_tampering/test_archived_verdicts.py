@@ -28,7 +28,7 @@ def record(first: int, last: int, file: str) -> str:
     return json.dumps(entry, separators=(",", ":"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty entries, of which the first three and the three behind them were archived."""
     records = {10: record(0, 3, "a.zip"), 11: record(3, 6, "b.zip")}

@@ -22,7 +22,7 @@ BULK = 300
 WITNESS = Cosigner("witness.example", Ed25519PrivateKey.from_private_bytes(b"w" * 32))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed log of one complete tile and some entries; a witness saw its trees of 4, 9 and 300 and more entries."""
     path = tables.finished(tmp_path_factory.mktemp("log"), BULK)

@@ -16,13 +16,13 @@ PAGED = 4400
 Told = list[tuple[int, int, str]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two complete tiles and some entries, checkpoints far from each other."""
     return plain_log(tmp_path_factory.mktemp("plain") / "gateway.db", SIZE, [1, 2, 3, 4, 5, 10, 300, 512, SIZE])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def paged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log that is read in two steps; a checkpoint and a word of a witness stand where the first of them ends."""
     path = plain_log(tmp_path_factory.mktemp("paged") / "gateway.db", PAGED, [4000, 4096, 4097, 4352, PAGED])
@@ -58,6 +58,7 @@ def forge(connection: sqlite3.Connection, *indexes: int) -> None:
 def told(log: Path, tamper: Tamper) -> Told:
     found = verdict(log, tamper)
     assert found.valid == (not found.found)
+    assert {type(end) for each in found.found for end in (each.first, each.last)} <= {int}
     return [(each.first, each.last, each.what) for each in found.found]
 
 
