@@ -1,5 +1,6 @@
 """A bundle whose manifest is right and whose parts do not belong together is not taken."""
 
+import base64
 import json
 import zipfile
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from security.audit.packing import Package
-from tests.test_verify_audit.made import b64, cosigned, judged
+from tests.test_verify_audit.made import b64, judged
 
 Content = dict[str, bytes]
 
@@ -30,16 +31,17 @@ def put(name: str, make: Callable[[Path, Content], bytes]) -> Callable[[Path, Co
     return apply
 
 
+def with_bad_cosignature(note: bytes) -> bytes:
+    head, _, last = note.decode().rpartition(" ")
+    blob = base64.b64decode(last)
+    return f"{head} {b64(blob[:-1] + bytes([blob[-1] ^ 1]))}\n".encode()
+
+
 WRONG: dict[str, Callable[[Path, Content], object]] = {
     "other-entry": put("entry.json", lambda made, content: content["entry.json"].replace(b"ministry", b"province")),
     "other-proof": put("proof.json", lambda made, content: (made / "proof.json").read_bytes()),
     "other-checkpoint": put("checkpoint.txt", lambda made, content: (made / "new.txt").read_bytes()),
-    "bad-cosignature": put(
-        "checkpoint.txt",
-        lambda made, content: (
-            cosigned(content["checkpoint.txt"].decode().rpartition("— ")[0]).replace("A", "B", 1).encode()
-        ),
-    ),
+    "bad-cosignature": put("checkpoint.txt", lambda made, content: with_bad_cosignature(content["checkpoint.txt"])),
     "no-entry": lambda made, content: content.pop("entry.json"),
     "no-proof": lambda made, content: content.pop("proof.json"),
     "no-checkpoint": lambda made, content: content.pop("checkpoint.txt"),
@@ -82,7 +84,7 @@ CONTRADICTION = "the parts of the file CONTRADICT each other"
 # What stops each of them, the last that is said of the file.
 STOPS = {
     **dict.fromkeys(("other-entry", "other-proof", "other-checkpoint", "other-index", "other-origin"), CONTRADICTION),
-    "bad-cosignature": "the signature of lgsp.example/log on the checkpoint is BAD",
+    "bad-cosignature": "the signature of witness.example/w1 on the checkpoint is BAD",
     "no-entry": "it cannot be read: KeyError: 'entry.json'",
     "no-proof": "it cannot be read: KeyError: 'proof.json'",
     "no-checkpoint": "it cannot be read: KeyError: 'checkpoint.txt'",
