@@ -44,9 +44,13 @@ class Findings:
         return self.lowest
 
     def add(self, first: int, last: int, what: str) -> None:
-        """Note a finding; beyond `MOST` only their number, and where the first of all begins, is kept."""
+        """Note a finding; beyond `MOST` only their number, and where the first of all begins, is kept.
+
+        What cannot be printed, in names that rows hold, is written as an escape: it must not talk to a terminal.
+        """
         self.lowest = first if self.lowest is None else min(self.lowest, first)
         if len(self.found) < MOST:
-            self.found.append(Finding(first, last, what))
+            shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in what)
+            self.found.append(Finding(first, last, shown))
         else:
             self.more += 1

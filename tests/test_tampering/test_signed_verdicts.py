@@ -168,3 +168,16 @@ def test_with_a_change_and_a_missing_checkpoint_both_are_told(log: Path) -> None
         (299, 299, "the checkpoint of 300 entries is missing: entries 10 to 511 are signed only together"),
         (512, 599, "the checkpoint of 600 entries signs another tree"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("CAST(x'61ff' AS TEXT)", r"a\udcff"),
+        ("'a' || char(27) || '[2Kvalid' || char(10)", r"a\x1b[2Kvalid\n"),
+        ("'đ'", "đ"),
+    ],
+)
+def test_a_name_in_a_row_cannot_talk_to_the_terminal(log: Path, name: str, shown: str) -> None:
+    change = f"UPDATE audit_witnessed SET witness = {name}, note = '' WHERE size = 4"
+    assert told(log, sql(change)) == [(3, 3, f"what {shown} saw of 4 entries is rejected: not a signed note")]

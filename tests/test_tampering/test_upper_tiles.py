@@ -28,8 +28,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("UPDATE audit_tiles SET root = zeroblob(32) WHERE level = 1", 0, 65_535),
         ("DELETE FROM audit_tiles WHERE level = 1", 0, 65_535),
         ("DELETE FROM audit_tiles WHERE level = 0 AND number = 3", 3 * WIDTH, 4 * WIDTH - 1),
+        ("INSERT INTO audit_tiles VALUES (1, -1, x'00', x'00')", SIZE, SIZE),
     ],
-    ids=["hash", "root", "missing", "below"],
+    ids=["hash", "root", "missing", "below", "beside"],
 )
 def test_a_tile_of_tiles_is_proven_too(large: Path, damage: str, first: int, last: int) -> None:
     copy = large.with_name("tampered.db")
