@@ -7,7 +7,7 @@ import pytest
 
 from storage.sqlite import plain
 from tests.test_audit.audit_world import a_signer
-from tests.test_tampering.plain_logs import plain_log
+from tests.test_tampering.plain_logs import AT, plain_log
 from tests.test_tampering.test_signed import WITNESS, cosign, verdict
 from tests.test_tampering.test_verdicts import Told, forge, sql, told
 
@@ -157,6 +157,12 @@ def test_what_is_no_checkpoint_of_that_size(log: Path, table: str, change: str, 
     whose = "the checkpoint" if table == "audit_checkpoints" else "what witness saw"
     assert [(each.first, each.last) for each in found] == [(299, 299)]
     assert found[0].what.startswith(f"{whose} of 300 entries {what}")
+
+
+def test_an_entry_that_names_another_checkpoint_is_told_and_that_one_is_not_missing(tmp_path: Path) -> None:
+    own = {3: f'{{"after":2,"at":"{AT}","id":"3","kind":"start","v":1}}'}
+    log = plain_log(tmp_path / "gateway.db", 8, [3, 5, 8], own)
+    assert told(log, sql()) == [(3, 3, "the entry says that it follows a checkpoint of 2 entries")]
 
 
 def test_with_a_change_and_a_missing_checkpoint_both_are_told(log: Path) -> None:

@@ -268,6 +268,7 @@ def test_an_entry_of_no_number_behind_the_last_is_a_gap_too(paged: Path) -> None
 def test_an_empty_head_of_an_empty_log_is_told_of_its_first_entry(tmp_path: Path) -> None:
     empty = plain_log(tmp_path / "gateway.db", 0, [])
     assert told(empty, sql("UPDATE audit_head SET frontier = x''")) == []
+    assert told(empty, sql("DELETE FROM audit_head")) == []
     assert told(empty, sql("UPDATE audit_head SET size = -1")) == [(0, 0, "the head says -1 entries, there are 0")]
 
 
