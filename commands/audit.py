@@ -62,7 +62,7 @@ def verify(
         settings = load(config)
         keys = KeyRing(settings.keys.directory)
         logs = log_verifiers(keys, settings.keys.origin)
-        storage = await open_storage(settings.storage.url)
+        storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
         try:
             held = await read_holdings(settings, storage, logs, against or [])
             sealer = open_sealer(keys, settings.keys.vault) if values else None

@@ -142,7 +142,7 @@ def checkpoint(
 
     async def work() -> tuple[str, tuple[Any, ...]]:
         settings = load(config)
-        storage = await open_storage(settings.storage.url)
+        storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
         try:
             reader = AuditReader(storage)
             note = await reader.checkpoint() if size is None else await reader.checkpoint_over(size)

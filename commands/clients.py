@@ -277,7 +277,8 @@ def _all(config: Path | None) -> dict[str, Client]:
     from sync.database import open_storage
 
     async def work() -> dict[str, Client]:
-        storage = await open_storage(load(config).storage.url)
+        settings = load(config)
+        storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
         try:
             return {client.client_id: client for client in await storage.read(load_all)}
         finally:

@@ -84,7 +84,7 @@ def evidence(kind: Kind, action: str, by: str, details: Mapping[str, JSON]) -> E
 async def desk(config: Path | None) -> AsyncIterator[Desk]:
     """Open what the configuration names; raises as `commands.common.sentences` tells."""
     settings = load(config)
-    storage = await open_storage(settings.storage.url)
+    storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
     try:
         keys = KeyRing(settings.keys.directory)
         log = await open_log(storage, keys, settings.keys.origin, settings.keys.vault)

@@ -41,18 +41,20 @@ class Restored:
 
 async def look(config: Path | None) -> Status:
     """Look at the configured database without changing it."""
-    return await commands.status(load(config).storage.url)
+    settings = load(config)
+    return await commands.status(settings.storage.url, vault=settings.keys.vault)
 
 
-async def upgraded(config: Path | None) -> tuple[str, ...]:
+async def upgraded(config: Path | None, *, new_log: bool = False) -> tuple[str, ...]:
     """Bring the configured database to the schema of this release; return the titles of the steps taken.
 
-    What was there already gets an entry about it; in a new database there is nothing yet that it could be about.
+    What was there already gets an entry about it; in a new database there is nothing yet that it could be about. Where
+    a log was lost one is made with `new_log` only; raises `SchemaLost`.
     """
     settings = load(config)
     found = (await commands.status(settings.storage.url)).state
     if found is None or found.version == 0:
-        return await upgrade(settings.storage.url)
+        return await upgrade(settings.storage.url, vault=None if new_log else settings.keys.vault)
     # What could not be recorded afterwards is not begun.
     KeyRing(settings.keys.directory)
     taken = await upgrade(settings.storage.url)

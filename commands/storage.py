@@ -37,11 +37,17 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def upgrade(config: Config = None, as_json: AsJson = False) -> None:
-    """Create the database or bring it to the schema of this release."""
+def upgrade(
+    new_log: Annotated[
+        bool, typer.Option("--new-log", help="Begin another log where the database of the one before is lost.")
+    ] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create the database or bring it to the schema of this release; a lost one is not made anew unless told."""
     from commands.moving import upgraded
 
-    taken = run(lambda: upgraded(config))
+    taken = run(lambda: upgraded(config, new_log=new_log))
     if as_json:
         show({"steps": list(taken)})
     else:

@@ -150,7 +150,7 @@ async def assembled(settings: Settings, databases: tuple[Database, ...]) -> Asyn
         opened.callback(replays.close)
         revocation = await _revocation(settings, opened)
         codecs = dict(compile_codecs(reached, endpoints, replays, revocation.domains))
-        storage = await open_storage(settings.storage.url)
+        storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
         opened.push_async_callback(storage.close)
         _in_background(opened, materials.keeping(storage))
         keys = KeyRing(settings.keys.directory)

@@ -196,7 +196,7 @@ def _contracts(_settings: Settings, databases: Sequence[Database]) -> Iterator[F
 
 async def stored(settings: Settings) -> list[Finding]:
     """Look into the database, where there is one, for what would keep `serve` from starting."""
-    found = await status(settings.storage.url)
+    found = await status(settings.storage.url, vault=settings.keys.vault)
     if found.refusal is not None:
         return [problem("storage.url", found.refusal, "do what it says, then check again")]
     storage = await open_storage(settings.storage.url)

@@ -167,7 +167,7 @@ def _log_size(connection: Connection) -> int:
 @asynccontextmanager
 async def keeping(settings: Settings) -> AsyncIterator[None]:
     """Keep house while the block runs; raises StorageError where the database cannot be opened."""
-    storage = await open_storage(settings.storage.url)
+    storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
     try:
         work = asyncio.create_task(Housekeeper(settings, storage).for_ever())
         try:

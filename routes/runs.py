@@ -89,7 +89,7 @@ def _in_use(keys: KeyRing) -> dict[str, JSON]:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Storage, KeyRing, AuditLog]]:
     keys = await asyncio.to_thread(KeyRing, settings.keys.directory)
-    storage = await open_storage(settings.storage.url)
+    storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
     try:
         written = await open_log(storage, keys, settings.keys.origin, settings.keys.vault)
         try:

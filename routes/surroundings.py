@@ -80,9 +80,11 @@ async def _only(looking: Awaitable[list[Finding]]) -> Looked:
 
 
 async def _storage(settings: Settings) -> Looked:
-    found = await status(settings.storage.url)
+    found = await status(settings.storage.url, vault=settings.keys.vault)
     if found.refusal is not None:
         step = "run `lgsp storage upgrade`" if "lgsp storage upgrade" in found.refusal else "run `lgsp storage status`"
+        if "--new-log" in found.refusal:
+            step = "put it back from a backup (`lgsp storage restore FILE`), or mend storage.url"
         return Looked([problem("storage", found.refusal, step, "storage-refused")])
     try:
         storage = await open_storage(settings.storage.url)

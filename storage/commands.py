@@ -4,13 +4,14 @@
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, text, update
 
 from storage.engine import parsed
 from storage.errors import NotEmpty, StorageError, StorageUnavailable
 from storage.metadata import STATE
-from storage.schema import UPGRADE, State, accept, open_storage, state, upgrade
+from storage.schema import UPGRADE, State, accept, lost, open_storage, state, upgrade
 from storage.sqlite import SqliteStorage
 from storage.transfer import Copied, Root, transfer
 
@@ -26,13 +27,17 @@ class Status:
     size: int | None
 
 
-async def status(url: str) -> Status:
-    """Look at a database without changing it; one that cannot be reached is a finding, not an error."""
+async def status(url: str, *, vault: Path | None = None) -> Status:
+    """Look at a database without changing it; one that cannot be reached is a finding, not an error.
+
+    With the deployment's `vault` an empty one is told from one that was lost.
+    """
     shown = parsed(url).render_as_string(hide_password=True)
     storage = await open_storage(url, check=False)
     try:
         if isinstance(storage, SqliteStorage) and not storage.path.exists():
-            return Status(shown, False, None, f"there is no database at {storage.path}: run `{UPGRADE}`", None)
+            refusal = str(lost(shown, vault) or f"there is no database at {storage.path}: run `{UPGRADE}`")
+            return Status(shown, False, None, refusal, None)
         found = await storage.read(state)
         size = await storage.read(_size)
     except StorageUnavailable as failure:
@@ -40,7 +45,7 @@ async def status(url: str) -> Status:
     finally:
         await storage.close()
     try:
-        accept(found)
+        accept(found, lost(shown, vault) if found.version == 0 else None)
     except StorageError as refusal:
         return Status(shown, True, found, str(refusal), size)
     return Status(shown, True, found, None, size)

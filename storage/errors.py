@@ -24,6 +24,10 @@ class SchemaUnknown(StorageError):
     """The schema in the database is not the one this version of the gateway works with; the text names the command."""
 
 
+class SchemaLost(SchemaUnknown):
+    """The database is empty although a log was kept in it."""
+
+
 class NotEmpty(StorageError):
     """The target of a copy or a restore already holds rows."""
 

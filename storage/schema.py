@@ -6,11 +6,12 @@ are declared but missing are created in both cases.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select, text, update
 
 from storage.engine import Storage, connected
-from storage.errors import SchemaUnknown, StorageMoved
+from storage.errors import SchemaLost, SchemaUnknown, StorageMoved
 from storage.metadata import METADATA, STATE
 from storage.sqlite import SqliteStorage
 
@@ -79,15 +80,39 @@ class State:
 
 
 def state(connection: Connection) -> State:
-    """Read version, move mark and missing tables."""
+    """Read version, move mark and missing tables; raises `SchemaUnknown` where the version is no number."""
     present = set(inspect(connection).get_table_names())
     missing = tuple(sorted(set(METADATA.tables) - present))
     row = connection.execute(select(STATE.c.version, STATE.c.moved_to)).first() if STATE.name in present else None
+    if row is not None and type(row.version) is not int:
+        raise SchemaUnknown(
+            f"{STATE.name} says that the schema has the version {row.version!r}, which is no number: somebody changed "
+            f"it. If the database is of this release, write {VERSION} there; else take a backup (`lgsp storage restore`)"
+        )
     return State(row.version if row else 0, row.moved_to if row else None, missing)
 
 
-def accept(found: State) -> None:
-    """Raise `SchemaUnknown` or `StorageMoved` unless this release can work with what was found."""
+def lost(shown: object, vault: Path | None) -> SchemaLost | None:
+    """What to say of a database without schema where the vault holds keys of a log: it was there, and is gone.
+
+    A fresh installation has no file in its vault; None for that.
+    """
+    if vault is None or not vault.is_dir() or not any(each.is_file() for each in vault.iterdir()):
+        return None
+    return SchemaLost(
+        f"the database {shown} is empty or gone, but a log was kept with it ({vault} holds keys of its entries): put "
+        f"it back from a backup (`lgsp storage restore FILE`), or set storage.url to where it is; `{UPGRADE}` would "
+        "begin another log, and does so with --new-log only"
+    )
+
+
+def accept(found: State, loss: SchemaLost | None = None) -> None:
+    """Raise `SchemaUnknown` or `StorageMoved` unless this release can work with what was found.
+
+    `loss` is what there is to say where it is empty, if it must not be.
+    """
+    if found.version == 0 and loss is not None:
+        raise loss
     if found.version > VERSION:
         raise SchemaUnknown(
             f"the database has schema {found.version}, this release knows {VERSION}: install the newer release"
@@ -121,27 +146,39 @@ def raise_to_current(connection: Connection) -> tuple[str, ...]:
     return taken
 
 
-async def open_storage(url: str, *, check: bool = True) -> Storage:
+async def open_storage(url: str, *, check: bool = True, vault: Path | None = None) -> Storage:
     """Open the database; with `check`, only if this release knows its schema and it was not moved away.
 
-    Raises `SchemaUnknown` (naming the command that helps), `StorageMoved`, `StorageUnavailable`.
+    With the deployment's `vault` an empty one is told from one that was lost. Raises `SchemaUnknown` (naming the
+    command that helps), `StorageMoved`, `StorageUnavailable`.
     """
     storage = connected(url)
     try:
         if check:
             if isinstance(storage, SqliteStorage) and not storage.path.exists():
-                raise SchemaUnknown(f"there is no database at {storage.path}: run `{UPGRADE}`")
-            accept(await storage.read(state))
+                raise lost(storage.shown_url, vault) or SchemaUnknown(
+                    f"there is no database at {storage.path}: run `{UPGRADE}`"
+                )
+            found = await storage.read(state)
+            accept(found, lost(storage.shown_url, vault) if found.version == 0 else None)
     except BaseException:
         await storage.close()
         raise
     return storage
 
 
-async def upgrade(url: str) -> tuple[str, ...]:
-    """Create or migrate the database under the write lock; return the titles of the steps taken."""
+async def upgrade(url: str, *, vault: Path | None = None) -> tuple[str, ...]:
+    """Create or migrate the database under the write lock; return the titles of the steps taken.
+
+    With the deployment's `vault` nothing is created where a log was lost: raises `SchemaLost`.
+    """
     storage = await open_storage(url, check=False)
     try:
+        loss = lost(storage.shown_url, vault)
+        if loss is not None:
+            gone = isinstance(storage, SqliteStorage) and not storage.path.exists()
+            if gone or (await storage.read(state)).version == 0:
+                raise loss
         async with storage.writing(checked=False) as run:
             return await run(raise_to_current)
     finally:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import pytest
+
+from config.settings import load
+from security.audit.vault import Vault
 from storage.schema import VERSION
 from tests.test_commands.conftest import Deployment, lgsp, printed, quick
 
@@ -18,6 +22,28 @@ def test_status_says_what_serve_would_say(deployed: Deployment) -> None:
         Path(f"{deployed.database}{suffix}").unlink(missing_ok=True)
     lost = printed("storage", "status", *deployed.config, code=1)
     assert "lgsp storage upgrade" in lost["refusal"]
+
+
+@pytest.mark.parametrize("left", [None, b"", b"\0"], ids=["gone", "empty", "a-byte"])
+def test_a_lost_database_is_not_made_anew_unless_told(deployed: Deployment, left: bytes | None) -> None:
+    vault = load(deployed.file).keys.vault
+    Vault(vault).put("2026-11", [b"a wrapped key"])
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{deployed.database}{suffix}").unlink(missing_ok=True)
+    if left is not None:
+        deployed.database.write_bytes(left)
+    for command in (("audit", "verify"), ("clients", "list"), ("keys", "rotate", "token"), ("storage", "upgrade")):
+        refused = quick(*command, *deployed.config)
+        assert refused.exit_code == 1, command
+        assert "is empty or gone, but a log was kept with it" in refused.stderr
+        assert "lgsp storage restore FILE" in refused.stderr
+    assert "restore" in printed("storage", "status", *deployed.config, code=1)["refusal"]
+    doctor = printed("doctor", *deployed.config, code=1)
+    (found,) = (each for each in doctor["findings"] if each["code"] == "storage-refused")
+    assert "storage restore" in found["next"]
+    assert deployed.database.exists() == (left is not None)
+    assert printed("storage", "upgrade", "--new-log", *deployed.config) == {"steps": ["first schema"]}
+    assert printed("audit", "verify", *deployed.config)["entries"] == 0
 
 
 def test_a_backup_never_overwrites_and_comes_back_whole(deployed: Deployment, tmp_path: Path) -> None:
