@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from security.audit.merkle import Frontier
 from storage.sqlite import plain
 from tests.test_audit.audit_world import a_signer
 from tests.test_tampering.plain_logs import AT, plain_log
@@ -108,6 +109,21 @@ ANEW = SAW + ": the log was built and signed anew after that"
 )
 def test_a_witness_saw_another_tree(log: Path, statements: list[str], expected: Told) -> None:
     assert told(log, sql(*statements)) == expected
+
+
+def test_who_signs_anew_and_forgets_a_tile_is_seen_at_the_entry(log: Path) -> None:
+    def work(connection: sqlite3.Connection) -> None:
+        forge(connection, 7)
+        signed = {size for (size,) in connection.execute("SELECT size FROM audit_checkpoints")}
+        tree = Frontier()
+        for (leaf,) in connection.execute("SELECT leaf FROM audit_entries ORDER BY idx").fetchall():
+            tree.append(leaf)
+            if tree.size in signed:
+                note = a_signer().sign(tree.size, tree.root())
+                connection.execute("UPDATE audit_checkpoints SET note = ? WHERE size = ?", (note, tree.size))
+        connection.execute("UPDATE audit_head SET frontier = ?", (tree.encode(),))
+
+    assert told(log, work) == [(7, 7, "the entries and tile 0/0 differ"), (7, 7, ANEW.format(300))]
 
 
 def test_the_first_checkpoint_of_another_tree_is_told_and_none_behind_it(log: Path) -> None:

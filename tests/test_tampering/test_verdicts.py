@@ -7,7 +7,7 @@ import pytest
 
 from security.audit.merkle import leaf_hash
 from storage.sqlite import plain
-from tests.test_tampering.plain_logs import plain_log
+from tests.test_tampering.plain_logs import AT, plain_log
 from tests.test_tampering.test_invisible import Tamper
 from tests.test_tampering.test_signed import cosign, verdict
 
@@ -147,6 +147,12 @@ def test_an_opening_for_what_is_no_entry_is_told_once(log: Path) -> None:
         ),
     )
     assert not [each for each in found if "opening" in each[2]]
+
+
+def test_a_redaction_is_looked_at_though_nothing_opens_it(tmp_path: Path) -> None:
+    log = plain_log(tmp_path / "gateway.db", 8, [8], {5: f'{{"at":"{AT}","id":"5","kind":"redaction","v":1}}'})
+    what = "the redaction of entry None that this entry records is not marked there"
+    assert told(log, sql()) == [(5, 5, what)]
 
 
 @pytest.mark.parametrize(
