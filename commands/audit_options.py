@@ -42,7 +42,7 @@ _LONGEST = 200
 
 def subjects_in(source: str, kind: str | None) -> list[Subject]:
     """Read whom to look for, once for each kind that it may be; what cannot be read is wrong use and not repeated."""
-    from schemas.identifiers import SUBJECT_KINDS, kinds_of
+    from schemas.audit import SUBJECT_KINDS, sought
     from security.audit.entries import Subject
 
     if kind is not None and kind not in SUBJECT_KINDS:
@@ -56,7 +56,10 @@ def subjects_in(source: str, kind: str | None) -> list[Subject]:
         value = ""
     if not value or len(raw) == _LONGEST or not value.isprintable():
         fail("--subject-file holds one identifier and nothing else, for example a personal number of 12 digits", 2)
-    return [Subject("asked", each, value) for each in ([kind] if kind else kinds_of(value))]
+    try:
+        return [Subject("asked", each, spelled) for each, spelled in sought(value, kind)]
+    except ValueError as wrong:
+        fail(f"--subject-file: {wrong}", 2)
 
 
 def _beginning(path: Path) -> bytes:
@@ -80,12 +83,12 @@ async def all_of(
     """Read the entries that match, of one subject where there are `subjects`; at most `most` of them, in order."""
     from security.audit.reading import PAGE
 
-    kinds = [each.kind for each in subjects]
+    kinds, values = [each.kind for each in subjects], [each.value for each in subjects]
     found: list[Recorded] = []
     while len(found) < most:
         last, limit = found[-1].index if found else after, min(PAGE, most - len(found))
         if kinds:
-            page = await reader.search(kinds, subjects[0].value, chosen, after=last, limit=limit)
+            page = await reader.search(kinds, values, chosen, after=last, limit=limit)
         else:
             page = await reader.entries(chosen, after=last, limit=limit)
         if not page:

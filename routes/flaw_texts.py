@@ -55,6 +55,11 @@ VIETNAMESE: Final[dict[str, str]] = {
         "khoảng thời gian nêu bằng ngày YYYY-MM-DD hoặc thời điểm như 2026-11-30T08:00:00+07:00"
     ),
     "no subject is of this kind": "không có loại đối tượng này",
+    "the text holds no identifier": "văn bản không có số định danh nào",
+    "no value of this kind looks like this": "giá trị của loại này không có dạng như vậy",
+    "entries are not about officers and are not found by their accounts: list those of the caller": (
+        "bản ghi không nói về cán bộ và không tìm được theo tài khoản cán bộ: hãy liệt kê bản ghi của bên gọi"
+    ),
     "due_from is after due_to": "due_from sau due_to",
     "a procedure code looks like 1.005129; an agency code may follow": (
         "mã thủ tục có dạng 1.005129; sau đó có thể là mã cơ quan"

@@ -13,8 +13,7 @@ from routes.openapi_dossiers import COMMON, INTEGER, JSON, NULLABLE, TEXT, close
 from routes.openapi_models import Schema, named_schemas, reference
 from routes.openapi_responses import ANYWHERE, KNOWN_CALLER, RATE, answer, problems
 from schemas import errors as e
-from schemas.audit import AuditBundle, AuditOpening, AuditSearch
-from schemas.identifiers import SUBJECT_KINDS
+from schemas.audit import SUBJECT_KINDS, AuditBundle, AuditOpening, AuditSearch
 from schemas.periods import PATTERN
 
 AUDIT: Final = "audit"

@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from schemas.fields import Question, said
-from schemas.identifiers import SUBJECT_KINDS, check_plain
+from schemas.identifiers import Subject, check_plain
 from schemas.periods import Bound
 
 LONGEST_REASON: Final = 500
 MOST_FIELDS: Final = 50
+
+# Shapes of the values of each kind, in capitals and without separators; None where a source may write any text.
+_SHAPES: Final[dict[str, str | None]] = {
+    "personal-id": "[0-9]{12}",
+    "id-card": "[0-9]{9}",
+    "social-insurance-number": "[0-9]{10}",
+    "health-card": "[A-Z]{2}[1-5][0-9]{12}|[0-9]{10}",
+    "tax-code": "[0-9]{10}([0-9]{3})?|[0-9]{12}",
+    "enterprise": "[0-9]{10}([0-9]{3})?",
+    "identity-document": None,
+    "household": None,
+    "officer": "[0-9]{9}|[0-9]{12}",
+}
+SUBJECT_KINDS: Final = tuple(_SHAPES)
+
+_SEPARATORS: Final = re.compile(r"[\s.\u2010-\u2013-]")
+
+
+def sought(value: str, kind: str | None = None) -> list[tuple[str, str]]:
+    """Return each (kind, value) under which entries may hold what somebody typed, of `kind` or of all it may be.
+
+    Spaces, dots and dashes between the characters and small letters do not count; codes of branches stand with and
+    without their dash, and where sources write any text it is sought as typed, too. Raises ValueError for a value that
+    cannot be of `kind`.
+    """
+    typed = value.strip()
+    bare = _SEPARATORS.sub("", typed).upper()
+    if not bare:
+        raise ValueError("the text holds no identifier")
+    found = [each for one in ([kind] if kind else SUBJECT_KINDS) for each in _spelled(one, typed, bare)]
+    if found:
+        return list(dict.fromkeys(found))
+    if kind == "officer":
+        raise ValueError("entries are not about officers and are not found by their accounts: list those of the caller")
+    raise ValueError("no value of this kind looks like this")
+
+
+def _spelled(kind: str, typed: str, bare: str) -> list[tuple[str, str]]:
+    shape = _SHAPES[kind]
+    if shape is None:
+        spellings = [typed, bare]
+    elif re.fullmatch(shape, bare, re.ASCII) is None:
+        spellings = []
+    else:
+        spellings = [bare, f"{bare[:10]}-{bare[10:]}"] if len(bare) == 13 else [bare]
+    return [(Subject(kind).of(each).kind, each) for each in spellings]
 
 
 def _known_kind(value: str) -> str:

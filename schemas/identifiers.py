@@ -58,30 +58,6 @@ _NARROWER: Final = {
     ("officer", 12): _PERSONAL_ID,
 }
 
-# Shapes of the values of each kind; None where a value may be any text.
-_SHAPES: Final[dict[str, str | None]] = {
-    "personal-id": "[0-9]{12}",
-    "id-card": "[0-9]{9}",
-    "social-insurance-number": "[0-9]{10}",
-    "health-card": "[A-Z]{2}[1-5][0-9]{12}",
-    "tax-code": "[0-9]{10}(-?[0-9]{3})?",
-    "enterprise": "[0-9]{10}(-?[0-9]{3})?",
-    "identity-document": None,
-    "household": None,
-    "officer": "[A-Za-z0-9._@-]{1,64}",
-}
-SUBJECT_KINDS: Final = tuple(_SHAPES)
-
-
-def kinds_of(value: str) -> list[str]:
-    """Every kind of subject that a value of this shape may identify, for whoever looks for it and was not told which.
-
-    At least `identity-document` or what its digits narrow that to, and `household`.
-    """
-    possible = [kind for kind, shape in _SHAPES.items() if shape is None or re.fullmatch(shape, value, re.ASCII)]
-    return list(dict.fromkeys(Subject(kind).of(value).kind for kind in possible))
-
-
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _WEIGHTS: Final = (31, 29, 23, 19, 17, 13, 7, 5, 3)
 
@@ -336,7 +312,7 @@ def check_plain(value: str) -> str:
 
 
 HOUSEHOLD: Final = Subject("household")
-"""Marks the number of a household's book (số sổ hộ khẩu, số sổ BHXH), which identifies the people of a household."""
+"""Marks the number of a household or of its book (mã hộ, số sổ hộ khẩu, số sổ BHXH): it identifies who lives there."""
 
 RequestText = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(check_plain)]
 """Free text of a question (names, addresses): brought to NFC, never stripped; control characters are refused."""

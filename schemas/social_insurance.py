@@ -168,7 +168,7 @@ class HouseholdEntry(Record):
     full_name: str | None = said("Họ và tên", "Full name", "hoTen")
     birth_date: PartialDate | None = said("Ngày sinh", "Date of birth, as far as known", _BIRTH_PATHS, BIRTH)
     sex: Sex | None = said("Giới tính", "Sex: male, female or other", "gioiTinh", SEXES)
-    household_code: str | None = said("Mã hộ gia đình", "Code of the household", "maHo")
+    household_code: Annotated[str, HOUSEHOLD] | None = said("Mã hộ gia đình", "Code of the household", "maHo")
     address: str | None = said("Địa chỉ", "Address of the household", "diaChi")
     status: Status | None = said(
         "Trạng thái tham gia", "Status: participating, paused, retired or ended", "trangThai", STATUSES

@@ -23,12 +23,10 @@ from routes.dossiers.asking import asked, limit_of
 from routes.flaw_texts import VIETNAMESE
 from routes.flaws import flaws_of
 from routes.frame import is_fit
-from schemas.audit import AuditSearch, AuditSubject
+from schemas.audit import AuditSearch, AuditSubject, sought
 from schemas.codes.agencies import check_dossier_code
 from schemas.errors import Flaw, Invalid, Text
 from schemas.exchange import Caller
-from schemas.identifiers import Subject as Identified
-from schemas.identifiers import kinds_of
 from schemas.periods import bound
 from security.audit.canonical import JSON
 from security.audit.entries import Kind, Subject, instant
@@ -103,15 +101,15 @@ def post_search(room: Room) -> Route:
         query = asked(request, ("limit", "after"))
         limit = limit_of(query)
         body = await read_json(request, room.max_body, make)
-        value, about = body.subject.value, subjects_in(body.subject)
+        about = subjects_in(body.subject)
         chosen = Filter(
             since=bound(body.since) if body.since else None, before=bound(body.until, end=True) if body.until else None
         )
         after, end = await _position(room, query)
 
         async def fetch(behind: int, many: int) -> list[Recorded]:
-            kinds = [each.kind for each in about]
-            return await guarded(room.reader.search(kinds, value, chosen, after=behind, limit=many))
+            kinds, values = [each.kind for each in about], [each.value for each in about]
+            return await guarded(room.reader.search(kinds, values, chosen, after=behind, limit=many))
 
         found, following = await _page(fetch, after, end, limit, caller)
         return await _shown(room, request, "search", found, following, _said(chosen), about)
@@ -120,9 +118,11 @@ def post_search(room: Room) -> Route:
 
 
 def subjects_in(said: AuditSubject) -> list[Subject]:
-    """Return whom an identifier names, once for each kind that it may be of."""
-    kinds = kinds_of(said.value) if said.kind is None else [Identified(said.kind).of(said.value).kind]
-    return [Subject("asked", each, said.value) for each in kinds]
+    """Return whom an identifier names, once for each kind that it may be of; raises Invalid for a value of none."""
+    try:
+        return [Subject("asked", kind, value) for kind, value in sought(said.value, said.kind)]
+    except ValueError as error:
+        raise Invalid(flaws=[Flaw("/subject/value", Text(VIETNAMESE[str(error)], str(error)))]) from None
 
 
 def entry_shown(found: Recorded) -> dict[str, Any]:

@@ -167,7 +167,7 @@ class AuditReader:
     async def search(
         self,
         kinds: str | Sequence[str],
-        value: str,
+        values: str | Sequence[str],
         chosen: Filter = Filter(),
         *,
         after: int = -1,
@@ -175,11 +175,15 @@ class AuditReader:
     ) -> list[Recorded]:
         """Entries that asked about or disclosed this subject, except in destroyed periods and redacted entries.
 
-        `kinds` are those that the value may be of. Up to `limit` entries behind `after` that `chosen` lets through.
+        `kinds` are those that it may be of, `values` how its identifier may be spelled. Up to `limit` entries behind
+        `after` that `chosen` lets through.
         """
         sealer, most = self._vault(), min(limit, PAGE)
-        named = [kinds] if isinstance(kinds, str) else kinds
-        tags = await asyncio.to_thread(lambda: [tag for kind in named for tag in sealer.tags(kind, value)])
+        named = dict.fromkeys([kinds] if isinstance(kinds, str) else kinds)
+        spelled = dict.fromkeys([values] if isinstance(values, str) else values)
+        tags = await asyncio.to_thread(
+            lambda: [tag for kind in named for value in spelled for tag in sealer.tags(kind, value)]
+        )
 
         def look(connection: Connection) -> list[Recorded]:
             found: list[Recorded] = []

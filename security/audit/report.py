@@ -83,11 +83,10 @@ async def report_of(
         .where(OPENINGS.c.idx >= first, OPENINGS.c.idx < last, OPENINGS.c.redacted_by.is_not(None))
     )
     redacted = await storage.read(lambda connection: connection.execute(query).scalar_one())
-    chosen, kinds = Filter(since=since, before=before), [each.kind for each in subjects]
+    chosen = Filter(since=since, before=before)
+    kinds, values = [each.kind for each in subjects], [each.value for each in subjects]
     entries: list[Recorded] = []
-    while page := await reader.search(
-        kinds, subjects[0].value, chosen, after=entries[-1].index if entries else -1, limit=500
-    ):
+    while page := await reader.search(kinds, values, chosen, after=entries[-1].index if entries else -1, limit=500):
         entries += page
         if (gone := next((each for each in page if each.file is not None), None)) is not None:
             raise InArchive(gone.index, str(gone.file))

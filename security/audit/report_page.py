@@ -66,7 +66,7 @@ def page(
     `databases` maps names of databases to their titles.
     """
     period, end = reported.period, reported.end
-    kinds = " hoặc ".join(KINDS.get(each.kind, each.kind) for each in reported.subjects)
+    kinds = " hoặc ".join(dict.fromkeys(KINDS.get(each.kind, each.kind) for each in reported.subjects))
     facts = [
         ("Đối tượng", f"{reported.subjects[0].value} ({kinds})"),
         ("Kỳ báo cáo", f"từ {_moment(period.since)} đến trước {_moment(period.before)}"),

@@ -24,7 +24,6 @@ def test_asked_and_disclosed_are_found(office: Office) -> None:
     for kind in (None, "personal-id", "identity-document", "tax-code"):
         assert {asked.index, told.index} <= set(indexes(sought(office, "001085000001", kind).json)), kind
         assert other.index not in indexes(sought(office, "001085000001", kind).json)
-    assert indexes(sought(office, "001085000001", "enterprise").json) == []
 
 
 def test_a_period_bounds_the_search(office: Office) -> None:
