@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from security.audit.checkpoint import VerifierKey
 from security.audit.export_reading import ExportDamaged, bodies, examine
 from security.audit.findings import Findings
 from security.audit.openings import OpeningsCheck, Page
-from security.audit.reading_rows import as_bytes, as_number, rows_of
+from security.audit.reading_rows import as_bytes, as_json, as_number, rows_of
 from security.audit.repeats import KIND, told
 from security.audit.sealing import Sealer
 from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES
@@ -95,7 +94,7 @@ def _recorded(connection: Connection, part: Part) -> dict[str, Any] | None:
     """The details of the entry that records this archive; None where there is none."""
     stored = rows_of(connection, select(ENTRIES.c.body).where(ENTRIES.c.idx == part.act))
     try:
-        entry = json.loads(as_bytes(stored[0][0]) if stored else b"")
+        entry = as_json(as_bytes(stored[0][0]) if stored else b"")
         details: dict[str, Any] = entry["details"]
         told = {name: details[name] for name in ("action", "first", "last", "file", "sha256")}
         good = entry["kind"] == "admin" and part.act >= part.last

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from security.audit.batch import REPEATED
 from security.audit.binding import digest
 from security.audit.checkpoint import b64
-from security.audit.reading_rows import as_bytes, rows_of
+from security.audit.reading_rows import as_bytes, as_json, rows_of
 from security.audit.tables import CHECKPOINTS, ENTRIES, OPENINGS, SUBJECTS
 
 # The kind of entry that records that another was made unopenable.
@@ -108,7 +108,7 @@ def redaction_of(connection: Connection, redacted_by: object) -> Redaction | Non
 def redaction(at: int, body: bytes) -> Redaction | None:
     """Read the entry of a redaction; None for what is none."""
     try:
-        details = json.loads(body)["details"]
+        details = as_json(body)["details"]
         of, removed = details["index"], details.get(REMOVED)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

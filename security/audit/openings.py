@@ -1,7 +1,6 @@
 """Verifying the side table: every entry that can be opened has its row, every removal is on record, and, with the
 vault, every row opens its entry and stands in the index."""
 
-import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from security.audit import field_commitments
-from security.audit.archived_openings import REDACTION, redaction, redaction_of
+from security.audit.archived_openings import REDACTION, opening_hashes, redaction, redaction_of
 from security.audit.batch import REPEATED
 from security.audit.binding import digest
 from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
-from security.audit.reading_rows import rows_of, total
+from security.audit.reading_rows import as_json, rows_of, total
 from security.audit.repeats import KIND, Told
 from security.audit.sealing import Sealer, Unopenable
 from security.audit.subjects import SPAN, placed, taken_back
@@ -78,12 +77,14 @@ class OpeningsCheck:
             ):
                 continue
             if self._sealer is not None and row is not None and row[4] is None and row[1] in self._live:
-                self._opened(self._sealer, row, json.loads(entry.body.decode()), marks)
+                self._opened(self._sealer, row, entry.body, marks)
         for there in (rows.keys(), tags.keys()):
             # All of them, as long as nobody tampered: the difference of two sets costs more than the question.
             if not there <= page.entries.keys():
                 for index in there - page.entries.keys() - page.unread - set(page.archived):
-                    self._findings.add(index, index, _STRAY)
+                    # Out of a damaged index comes what is no number of an entry.
+                    first, final = (index, index) if type(index) is int else (begin, last)
+                    self._findings.add(first, final, _STRAY)
 
     def end(self, connection: Connection, size: int) -> None:
         """Find rows that belong to no entry."""
@@ -118,7 +119,9 @@ class OpeningsCheck:
             if redacted_by is None:
                 return "the opening was removed and no redaction says why"
             return "the entry was redacted and still stands in the index" if tags else None
-        if entry.hash is None or entry.hash == _shown(index, sealed, tags):
+        if entry.hash is None:
+            return self._flaw_of_redacted(connection, index, redacted_by)
+        if entry.hash == _shown(index, sealed, tags):
             return None
         return "the opening or the index rows are not those that the entry names"
 
@@ -132,7 +135,21 @@ class OpeningsCheck:
             return "the opening is marked as redacted, but no entry records it"
         if sealed is None and redacted_by is None:
             return "the opening was removed and no redaction says why"
-        return "the entry was redacted and still stands in the index" if sealed is None and tags else None
+        if sealed is not None:
+            return self._flaw_of_redacted(connection, index, redacted_by)
+        return "the entry was redacted and still stands in the index" if tags else None
+
+    def _flaw_of_redacted(self, connection: Connection, index: int, redacted_by: object) -> str | None:
+        """Hold what still opens an entry, which may be marked as redacted, to what its redaction says it removes.
+
+        A redaction takes that away in a step of its own: until then it is there as it was.
+        """
+        if redacted_by is None:
+            return None
+        found = redaction_of(connection, redacted_by)
+        if found is not None and found.removed == opening_hashes(connection, [index])[index]:
+            return None
+        return "the entry was redacted, and there is an opening that is not the one that was to be removed"
 
     def _recorded(self, connection: Connection, index: int, redacted_by: object) -> bool:
         found = redaction_of(connection, redacted_by)
@@ -142,12 +159,23 @@ class OpeningsCheck:
         """Look whether what this entry records was done and not undone."""
         found = redaction(index, entry.body)
         of = None if found is None else found.of
-        marks = rows_of(connection, select(OPENINGS.c.redacted_by).where(OPENINGS.c.idx == of))
-        if of is None or of >= index or [mark for (mark,) in marks] != [entry.repeated[_ID]]:
+        # No database can be asked for a number beyond those that it keeps.
+        marks = (
+            rows_of(connection, select(OPENINGS.c.redacted_by).where(OPENINGS.c.idx == of))
+            if of is not None and 0 <= of < index
+            else ()
+        )
+        if [mark for (mark,) in marks] != [entry.repeated[_ID]]:
             self._findings.add(index, index, f"the redaction of entry {of} that this entry records is not marked there")
 
-    def _opened(self, sealer: Sealer, row: tuple[Any, ...], entry: dict[str, Any], rows: Sequence[bytes]) -> None:
+    def _opened(self, sealer: Sealer, row: tuple[Any, ...], body: bytes, rows: Sequence[bytes]) -> None:
         index, period, slot, sealed, _ = row
+        try:
+            entry = as_json(body)
+        except ValueError:
+            # The pattern that told its members does not look into all of them.
+            self._findings.add(index, index, "the entry cannot be read")
+            return
         try:
             secrets = Secrets.decode(sealer.open(entry["id"], period, slot, sealed))
         except (Unopenable, VaultDamaged, Destroyed) as failure:

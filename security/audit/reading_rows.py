@@ -1,6 +1,7 @@
 """Rows as the driver gives them, for verification: no row objects, and texts even where altered bytes are no text."""
 
 import gc
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,14 @@ def as_bytes(value: object) -> bytes:
 def as_number(value: object) -> int:
     """The value where it is a number, else -1, which nothing genuine is."""
     return value if type(value) is int else -1
+
+
+def as_json(body: bytes) -> Any:
+    """Parse what a row holds; raises ValueError, also for what is nested deeper than can be read."""
+    try:
+        return json.loads(body)
+    except RecursionError as failure:
+        raise ValueError("nested too deep") from failure
 
 
 def total(connection: Connection, table: Table) -> int:

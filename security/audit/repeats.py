@@ -4,13 +4,13 @@ Entries as the gateway writes them are read by one pattern over the whole of the
 RFC 8785: it finds what a JSON parser would, in a third of the time. Whatever does not fit it is parsed.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from security.audit.batch import REPEATED, columns
 from security.audit.binding import AFTER, MEMBER
+from security.audit.reading_rows import as_json
 
 # In an entry without a backslash each quotation mark begins or ends a string. A bracket inside a string ends one of
 # these too early, and then what follows is no member of an entry. Negations of one character are what `re` is fast at.
@@ -68,10 +68,10 @@ def told(body: bytes) -> Told:
     found = _ENTRY(body.decode()) if b"\\" not in body else None
     # An object within one of these would end it too early.
     if found is None:
-        return _parsed(json.loads(body), body)
+        return _parsed(as_json(body), body)
     after, commitments, details, officer, hashed, slot, subjects = found.group(*_REST)
     if (commitments and "{" in commitments) or (details and "{" in details):
-        return _parsed(json.loads(body), body)
+        return _parsed(as_json(body), body)
     committed = commitments is not None or subjects is not None or officer is not None
     number, place = int(after) if after is not None else None, int(slot) if slot is not None else None
     # Without the call of a function of Python that the name of the class is.

@@ -109,7 +109,11 @@ class _TreeCheck:
             if body == b"" and index < archived:
                 # What its file holds to; checkpoints and tiles hold the hash to the tree.
                 page.archived.append(index)
-                leaves.append(as_bytes(row[1]))
+                leaf = as_bytes(row[1])
+                if len(leaf) != HASH_SIZE:
+                    add(index, index, "what stands for the hash of the archived entry is none")
+                    leaf = bytes(HASH_SIZE)
+                leaves.append(leaf)
             else:
                 # All of this once for every entry: no function for it that would be called.
                 if type(body) is not bytes:

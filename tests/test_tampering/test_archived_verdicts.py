@@ -50,6 +50,7 @@ def test_of_archived_entries_their_hashes_are_believed(log: Path) -> None:
 
 
 ANOTHER = "the checkpoint of 15 entries signs another tree"
+NO_HASH = "what stands for the hash of the archived entry is none"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,8 @@ ANOTHER = "the checkpoint of 15 entries signs another tree"
             "UPDATE audit_entries SET body = CAST('' AS TEXT) WHERE idx = 5",
             [(0, 14, ANOTHER), *((5, 5, what) for what in ENTRY)],
         ),
-        ("UPDATE audit_entries SET leaf = CAST(leaf AS TEXT) WHERE idx = 5", [(0, 14, ANOTHER)]),
+        ("UPDATE audit_entries SET leaf = CAST(leaf AS TEXT) WHERE idx = 5", [(0, 14, ANOTHER), (5, 5, NO_HASH)]),
+        ("UPDATE audit_entries SET leaf = substr(leaf, 1, 31) WHERE idx = 5", [(0, 14, ANOTHER), (5, 5, NO_HASH)]),
         ("UPDATE audit_entries SET leaf = zeroblob(32) WHERE idx = 5", [(0, 14, ANOTHER)]),
     ],
 )
