@@ -62,6 +62,11 @@ def search(
 
     if any(could_name_a_person(given[name]) for name in given if name not in ("dossier", "request_id")):
         fail("a filter holds a number that could identify a person: give that in --subject-file", 2)
+    from routes.audit.listing import wrong_with
+
+    for name, value in given.items():
+        if (wrong := wrong_with(name, value)) is not None:
+            fail(f"--{name.replace('_', '-')}: {wrong.en}", 2)
     begin, end = instant_of(since, "--from"), instant_of(before, "--to", end=True)
     asked = [] if subject_file is None else subjects_in(subject_file, as_kind)
     if not asked and as_kind is not None:

@@ -51,8 +51,8 @@ VIETNAMESE: Final[dict[str, str]] = {
     ),
     "a day is written YYYY-MM-DD": "ngày viết là YYYY-MM-DD",
     "there is no such day": "không có ngày này",
-    "a period begins and ends with a day YYYY-MM-DD or a time like 2026-11-30T08:00:00+07:00": (
-        "khoảng thời gian nêu bằng ngày YYYY-MM-DD hoặc thời điểm như 2026-11-30T08:00:00+07:00"
+    "a period begins and ends with a day YYYY-MM-DD or a time like 2026-11-30T08:00:00+07:00, years 1900 to 2199": (
+        "khoảng thời gian nêu bằng ngày YYYY-MM-DD hoặc thời điểm như 2026-11-30T08:00:00+07:00, năm 1900 đến 2199"
     ),
     "no subject is of this kind": "không có loại đối tượng này",
     "the text holds no identifier": "văn bản không có số định danh nào",

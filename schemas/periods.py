@@ -18,8 +18,8 @@ _SHAPE: Final = re.compile(f"{_DAY}|{_TIME}", re.ASCII)
 def bound(text: str, *, end: bool = False) -> datetime:
     """Return the instant (UTC) at which a period begins, or with `end` before which it ends.
 
-    A day counts as a whole, on Vietnam's clock; a time is the instant itself, which an end does not include. Raises
-    ValueError for anything else.
+    A day counts as a whole, on Vietnam's clock; a time is the instant itself, which an end does not include. Years are
+    1900 to 2199. Raises ValueError for anything else.
     """
     try:
         if _SHAPE.fullmatch(text):
@@ -29,7 +29,9 @@ def bound(text: str, *, end: bool = False) -> datetime:
             return (begin + timedelta(days=int(end))).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValueError("a period begins and ends with a day YYYY-MM-DD or a time like 2026-11-30T08:00:00+07:00")
+    raise ValueError(
+        "a period begins and ends with a day YYYY-MM-DD or a time like 2026-11-30T08:00:00+07:00, years 1900 to 2199"
+    )
 
 
 def check_bound(text: str) -> str:

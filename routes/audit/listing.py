@@ -190,7 +190,7 @@ def _filter(query: Mapping[str, str]) -> Filter:
     for parameter, member in EQUALITIES.items():
         if parameter in query:
             members[member] = query[parameter]
-            if (wrong := _CHECKS.get(parameter, _word)(query[parameter])) is not None:
+            if (wrong := wrong_with(parameter, query[parameter])) is not None:
                 flaws.append(Flaw("", wrong, parameter=parameter))
     for parameter, member in (("since", "since"), ("until", "before")):
         if parameter in query:
@@ -201,6 +201,11 @@ def _filter(query: Mapping[str, str]) -> Filter:
     if flaws:
         raise Invalid(flaws=flaws)
     return Filter(**members)
+
+
+def wrong_with(parameter: str, value: str) -> Text | None:
+    """Return what is wrong with the value of a filter: one that no entry can have, or that could identify anybody."""
+    return _CHECKS.get(parameter, _word)(value)
 
 
 def _word(value: str) -> Text | None:
