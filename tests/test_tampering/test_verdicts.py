@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from security.audit.merkle import leaf_hash
+from security.audit.verification import verify
 from storage.sqlite import plain
+from tests.test_audit.audit_world import a_world, evidence
 from tests.test_tampering.plain_logs import AT, plain_log
 from tests.test_tampering.test_invisible import Tamper
 from tests.test_tampering.test_signed import cosign, verdict
@@ -153,6 +155,13 @@ def test_a_redaction_is_looked_at_though_nothing_opens_it(tmp_path: Path) -> Non
     log = plain_log(tmp_path / "gateway.db", 8, [8], {5: f'{{"at":"{AT}","id":"5","kind":"redaction","v":1}}'})
     what = "the redaction of entry None that this entry records is not marked there"
     assert told(log, sql()) == [(5, 5, what)]
+
+
+async def test_with_the_vault_what_opens_entries_is_opened(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await world.log.record(evidence("001090123456"))
+        opened = [(await verify(world.storage, [world.signer.verifier], each)).opened for each in (None, world.sealer)]
+    assert opened == [0, 1]
 
 
 @pytest.mark.parametrize(
