@@ -24,12 +24,13 @@ from security.audit.checkpoint import Checkpoint, CheckpointRejected, taken_apar
 from security.audit.cosignature import WitnessKey, answered, cosignatures
 from security.audit.submission import Submission
 from security.audit.witness import SIZE_TYPE, origin_hash
-from security.files import sync_names
+from security.files import NotRegular, open_regular, sync_names
 
 SEPARATOR: Final = "\n--\n"
 CLOCK_S: Final = 300.0
 """A cosignature whose time is further from ours tells that one of the two clocks is wrong."""
 _LARGEST: Final = 4 << 20
+_LONGEST_NOTE: Final = 1 << 20
 _READING_S: Final = 10.0
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\n", re.ASCII)
 _FILE = re.compile(r"([0-9]{20})(?:-[1-9])?\.checkpoint", re.ASCII)
@@ -259,7 +260,7 @@ class Directory:
                 return Kept(offer.note)
         except OSError as failure:
             code = "no-directory" if failure.errno == errno.ENOENT else "unwritable"
-            raise Unwitnessed(code, f"{self.path}: {failure.strerror}") from failure
+            raise Unwitnessed(code, _about(self.path, failure)) from failure
         raise Unwitnessed("torn", f"{self.path} holds {_PARTS + 1} torn files of {wanted.size} entries")
 
     def _files(self) -> Iterator[tuple[int, Path]]:
@@ -275,7 +276,12 @@ class Directory:
                 if found is not None and found[0].origin == origin:
                     yield found
         except OSError as failure:
-            raise Unwitnessed("no-directory", f"{self.path}: {failure.strerror}") from failure
+            code = "unreadable" if isinstance(failure, NotRegular) else "no-directory"
+            raise Unwitnessed(code, _about(self.path, failure)) from failure
+
+
+def _about(directory: Path, failure: OSError) -> str:
+    return f"{failure.filename if isinstance(failure, NotRegular) else directory}: {failure.strerror}"
 
 
 def _write_once(file: Path, content: bytes) -> None:
@@ -289,7 +295,8 @@ def _write_once(file: Path, content: bytes) -> None:
 
 def _checkpoint(file: Path) -> tuple[Checkpoint, str] | None:
     """Read a file of a directory without believing it; None for one that holds no note."""
-    note = file.read_bytes()[: 1 << 20].decode("utf-8", "replace")
+    with open_regular(file) as opened:
+        note = opened.read(_LONGEST_NOTE).decode("utf-8", "replace")
     with suppress(CheckpointRejected):
         return taken_apart(note)[0], note
     return None

@@ -1,8 +1,27 @@
-"""Files that are whole or absent: what a crash or a power failure must not leave half written."""
+"""Files that are whole or absent, whatever crashes, and files of others that are read without waiting for them."""
 
+import errno
 import os
 import secrets
+import stat
+from io import BufferedReader
 from pathlib import Path
+
+
+class NotRegular(OSError):
+    """A pipe, a device or a directory where a file should be."""
+
+
+def open_regular(path: str | Path) -> BufferedReader:
+    """Open a regular file for reading; raises NotRegular for anything else, OSError.
+
+    A pipe or a device could keep us waiting, or never end.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return os.fdopen(fd, "rb")
+    os.close(fd)
+    raise NotRegular(errno.EINVAL, "it is no regular file", str(path))
 
 
 def write_whole(path: Path, content: bytes, mode: int) -> None:

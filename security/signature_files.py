@@ -3,14 +3,13 @@
 Nothing is remembered from one file to the next: two equal files get the same verdict.
 """
 
-import os
-import stat
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from security.files import NotRegular, open_regular
 from security.freshness import instant
 from security.signature import Reason, Rejected, SignaturePolicy, SoapVersion, Verified
 from security.soap_plain import CONFIRMATION, SOAP
@@ -85,9 +84,11 @@ def read_regular(name: str | Path, size: int) -> bytes:
     Nothing else is read: a pipe or a device could keep us waiting, or never end.
     """
     try:
-        with os.fdopen(os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileUnusable("is no regular file: what comes out of a pipe can be given to standard input, as -")
+        with open_regular(name) as file:
             return file.read(size)
+    except NotRegular:
+        raise FileUnusable(
+            "is no regular file: what comes out of a pipe can be given to standard input, as -"
+        ) from None
     except OSError as error:
         raise FileUnusable(f"cannot be read: {error.strerror}") from None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from adapters.witnesses import Directory, Office, OverHttp, Unwitnessed, notes_in, office
 from config.settings import ConfigurationError, Settings
@@ -16,7 +18,10 @@ from security.audit.comparing import Held
 from security.audit.cosignature import WitnessKey, cosignatures
 from security.audit.findings import Finding
 from security.audit.witnessed import notes_of
+from security.files import open_regular
 from storage.engine import Storage
+
+_LARGEST: Final = 1 << 26
 
 
 class NoWitness(ValueError):
@@ -102,15 +107,23 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
         read.take(witness, await _asked(OverHttp.unknown(witness), origin), origin, logs, None)
         return read
     try:
-        content = await asyncio.to_thread(Path(witness).read_bytes)
-    except IsADirectoryError:
-        read.take(witness, await _asked(Directory(Path(witness)), origin), origin, logs, None)
-        return read
+        if await asyncio.to_thread(Path(witness).is_dir):
+            read.take(witness, await _asked(Directory(Path(witness)), origin), origin, logs, None)
+            return read
+        content = await asyncio.to_thread(_content, witness)
     except FileNotFoundError:
         names = ", ".join(settings.witness) or "none is configured"
         raise NoWitness(f"{witness} is no witness ({names}), no address, no directory and no file") from None
     read.take(witness, notes_in(content.decode("utf-8", "replace")), origin, logs, None)
     return read
+
+
+def _content(file: str) -> bytes:
+    with open_regular(file) as opened:
+        content = opened.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise OSError(errno.EFBIG, "it is too large for a file of notes", file)
+    return content
 
 
 def _stamped(

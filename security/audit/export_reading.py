@@ -19,6 +19,7 @@ from typing import Any, Final
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened
 from security.audit.merkle import Frontier, leaf_hash
 from security.audit.packing import MANIFEST
+from security.files import open_regular
 
 FORMAT: Final = "lgsp-audit-export/1"
 _LONGEST: Final = 1 << 26
@@ -44,10 +45,10 @@ class Examined:
 def examine(path: Path, keys: Sequence[VerifierKey]) -> Examined:
     """Verify a whole export, its last checkpoint by one of `keys` included. Raises ExportDamaged, OSError."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = file_digest(file, "sha256").hexdigest()
-        with zipfile.ZipFile(path) as archive:
-            return _examined(archive, digest, keys)
+            with zipfile.ZipFile(file) as archive:
+                return _examined(archive, digest, keys)
     except (*_NO_ZIP, ValueError, TypeError) as failure:
         if isinstance(failure, ExportDamaged):
             raise
@@ -57,7 +58,7 @@ def examine(path: Path, keys: Sequence[VerifierKey]) -> Examined:
 def bodies(path: Path) -> Generator[bytes]:
     """The canonical bytes of each entry of an export, in order; raises ExportDamaged, OSError."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("entries.jsonl") as lines:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive, archive.open("entries.jsonl") as lines:
             for line in lines:
                 yield line.removesuffix(b"\n")
     except _NO_ZIP as failure:

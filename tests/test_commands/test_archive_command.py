@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,3 +101,22 @@ def test_what_is_still_needed_is_kept_and_nothing_is_moved_into_nowhere(at: tupl
     assert quick("audit", "archive", "--before", "yesterday", "--out", str(tmp_path), *at).exit_code == 2
     assert quick("audit", "archive", "--before", "2024-05-04", "--out", str(tmp_path / "none"), *at).exit_code == 2
     assert printed("audit", "verify", *at)["entries"] == 15
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_an_archive_that_never_ends_cannot_be_verified(at: tuple[str, str], tmp_path: Path, kind: str) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (moved,) = printed("audit", "archive", "--before", "2024-05-04", "--out", str(shelf), *at)
+    file = Path(moved["file"])
+    file.unlink()
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/dev/zero")
+    verdict = printed("audit", "verify", "--archive", str(shelf), *at, code=1)
+    (found,) = verdict["findings"]
+    assert found["what"] == "the archive audit-0-10.zip cannot be verified: it is no regular file"
+    config = Path(at[1])
+    config.write_text(config.read_text(encoding="utf-8") + '[audit]\narchives = "shelf"\n', encoding="utf-8")
+    assert "audit-0-10.zip" in quick("audit", "show", "3", *at).stderr
