@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Check evidence of an LGSP gateway without the gateway (kiểm tra bằng chứng, không cần cổng).
+with open(__file__, "rb") as itself:
+    # One statement, first of all: the beginning of a file that was cut off would check nothing and end with 0.
+    if __name__ == "__main__" and not itself.read().rstrip().endswith(b"# The end of verify_audit.py"):
+        raise SystemExit(print("verify_audit.py bị cắt cụt, hãy lấy lại; it was cut off, get it anew") or 2)
+__doc__ = """Check evidence of an LGSP gateway without the gateway (kiểm tra bằng chứng, không cần cổng).
 
     python3 verify_audit.py FILE... --key FILE [--checkpoint FILE]... [--lang vi|en] [--json]
 
@@ -17,8 +21,6 @@ nothing. Standards: RFC 9162 (Merkle tree), RFC 8032 (Ed25519), RFC 8785 (canoni
 tlog-checkpoint and tlog-cosignature.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import functools
@@ -31,13 +33,12 @@ import struct
 import sys
 import time
 import zipfile
-from typing import NamedTuple
+from collections import namedtuple
 
 LARGEST_FILE = 64 << 20  # of what is read at once; entries and checkpoints of exports are read in blocks
 LARGEST_NOTE, MOST_LINES = 64 << 10, 256
-LARGEST_ENTRY = 4 << 20
+LARGEST_ENTRY, BLOCK = 4 << 20, 1 << 20
 LARGEST_INTEGER = 2**53 - 1  # RFC 7493: what every reader of JSON keeps exact
-BLOCK = 1 << 20
 
 
 class Told(Exception):
@@ -280,30 +281,10 @@ def has_members(document, needed, allowed=()):
 
 LOG_KEY, WITNESS_KEY = 0x01, 0x04  # signature types: Ed25519 over the text; Ed25519 over a time and the text
 
-
-class Key(NamedTuple):
-    """A verifier key of a log or a witness."""
-
-    name: str
-    kind: int
-    public: bytes
-
-
-class Tree(NamedTuple):
-    """The state of a log: which log, how many entries it has, and the root over them."""
-
-    origin: str
-    size: int
-    root: bytes
-
-
-class Note(NamedTuple):
-    """A checkpoint that the log signed: who cosigned it and when, and who signed with a key that we do not have."""
-
-    tree: Tree
-    text: bytes
-    cosigned: list
-    unknown: list
+Key = namedtuple("Key", "name kind public")  # of a log or a witness
+Tree = namedtuple("Tree", "origin size root")  # the state of a log: which, of how many entries, the root over them
+# A checkpoint that the log signed: who cosigned it and when, and who signed with a key that we do not have.
+Note = namedtuple("Note", "tree text cosigned unknown")
 
 
 def is_key_name(name):
@@ -578,6 +559,8 @@ REPORTED = re.compile(r"report\.html|keys\.txt|consistency\.json|checkpoints/(be
 BUNDLED = re.compile(
     r"(entry|proof|openings)\.json|(checkpoint|keys)\.txt|certificates\.pem|timestamp\.tsr|revocation/[^/]+\.der"
 )
+# As the gateway writes them, so that nobody reads another one first.
+CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\n((?:[^-\n]{64}\n)*[^-\n]{1,64}\n)-----END CERTIFICATE-----\n")
 
 
 class Run:
@@ -857,6 +840,7 @@ class Run:
         self.note(file, note)
         self.say("note", file, "entry", said=told_by(read_json(entry)))
         self.openings(file, commitments(read_json(entry)), content.get("openings.json"))
+        self.signers(file, read_json(entry).get("details", {}), content.get("certificates.pem", b""))
         digest = hashlib.sha256(note.text)
         if "timestamp.tsr" in content and digest.digest() not in content["timestamp.tsr"]:
             raise Wrong("contradiction")
@@ -866,6 +850,18 @@ class Run:
                     self.say("note", file, "beyond", name=name, command=command.format(name, digest.hexdigest()))
         self.absent(file, archive, BUNDLED)
         return tree
+
+    def signers(self, file, details, pem):
+        """Hold certificates to the entry, which names those of who signed; the first is the one that OpenSSL judges."""
+        named = [details[name] for name in ("signer", "caller_signer") if name in details]
+        if CERTIFICATE.sub(b"", pem):
+            raise Unreadable("malformed", what="certificates.pem")
+        there = [b"".join(each.split()).decode() for each in CERTIFICATE.findall(pem)]
+        there = ["sha256:" + hashlib.sha256(unpacked(each)).hexdigest() for each in there]
+        if there and there[0] not in named:
+            raise Wrong("other-signer")
+        for name in named:
+            self.say(*(("holds", file, "signer") if name in there else ("note", file, "no-signer")), name=name)
 
     def absent(self, file, archive, possible):
         """Repeat what an archive says that it does not have."""
@@ -1055,6 +1051,7 @@ TEXTS = {
         "the proof does NOT show that the checkpoint of {second} continues that of {first}",
     ),
     "not-continued": ("KHÔNG nối tiếp {other}", "it does NOT continue {other}"),
+    "other-signer": ("certificates.pem KHÔNG của bên ký", "certificates.pem is NOT of the signer that the entry names"),
     "files": ("ZIP KHÔNG khớp manifest: {names}", "the files in the ZIP are NOT those of the manifest: {names}"),
     "digest": ("{name} KHÔNG phải tệp mà manifest nêu", "{name} is NOT the file that the manifest names"),
     # Cannot be read
@@ -1099,6 +1096,7 @@ TEXTS = {
     ),
     "recorded": ("tệp khác chứng minh bản ghi {index}", "entry {index} stands in the log, as another file proves"),
     "opened": ("{name}: đúng nội dung mà bản ghi cam kết", "{name}: the content that the entry commits to"),
+    "signer": ("bản ghi nêu chứng thư {name}, có ở đây", "the entry names the certificate {name}, which is here"),
     "field": ("trường {pointer} là {value}: đúng cam kết", "field {pointer} is {value}: as the entry commits to"),
     "export": (
         "các bản ghi {first} đến {last} cho đúng gốc của mốc {size} do nhật ký {origin} ký",
@@ -1135,6 +1133,7 @@ TEXTS = {
         "báo cáo về kỳ {since} đến {before}: KHÔNG chứng minh lời trong report.html, và rằng không còn bản ghi khác",
         "a report on {since} to {before}: NOT proven are the words of report.html, and that there are no other entries",
     ),
+    "no-signer": ("gói KHÔNG có chứng thư bên ký {name}", "the bundle has NO certificate {name} of the signer"),
     "absent": ("gói nói rằng không có {name}: {reason}", "the bundle says that it has no {name}: {reason}"),
 }
 
@@ -1197,3 +1196,4 @@ if __name__ == "__main__":
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 2
     sys.exit(code)
+# The end of verify_audit.py

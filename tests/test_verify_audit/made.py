@@ -7,13 +7,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from security.audit.canonical import canonical
 from security.audit.entries import Evidence, Secrets
@@ -30,9 +36,35 @@ SEEN_AT = 1_796_000_000
 ANSWER = {"full_name": "Nguyễn Thị Ánh", "children": [{"order": 1, "alive": True, "note": None}], "tab": "\t\u007f"}
 PERSONS = ("001090123456", "001090123457")
 
+NOW = datetime.now(UTC)
+
+
+def certificate(
+    name: str, key: EllipticCurvePrivateKey, issuer: str, by: EllipticCurvePrivateKey, *extensions: x509.ExtensionType
+) -> x509.Certificate:
+    def named(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+    builder = x509.CertificateBuilder(named(issuer), named(name), key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=9))
+    for each in extensions:
+        builder = builder.add_extension(each, critical=True)
+    return builder.sign(by, SHA256())
+
+
+ROOT_KEY, LEAF_KEY = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
+ROOT = certificate("root", ROOT_KEY, "root", ROOT_KEY, x509.BasicConstraints(True, None))
+# Who signed the question of the bundle.
+LEAF = certificate("registry", LEAF_KEY, "root", ROOT_KEY)
+
 
 def b64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """As entries name a certificate."""
+    return f"sha256:{sha256(certificate.public_bytes(Encoding.DER)).hexdigest()}"
 
 
 def vkey(name: str, kind: int, public: bytes) -> str:
@@ -72,7 +104,7 @@ def openings(content: Mapping[str, bytes], secrets: Secrets) -> dict[str, Any]:
 async def fill(world: World, folder: Path) -> None:
     """Make one file of each kind; everything of the log at first small, then with many entries."""
     log, reader, verifiers = world.log, world.reader, [world.signer.verifier]
-    asked = evidence(*PERSONS, data=canonical(ANSWER))
+    asked = replace(evidence(*PERSONS, data=canonical(ANSWER)), details={"caller_signer": fingerprint(LEAF)})
     await log.record(evidence(PERSONS[0]))
     receipt = await log.record(asked)
     await log.record(evidence(data=None))
@@ -135,7 +167,7 @@ def bundle(path: Path, entry: bytes, proof: Mapping[str, Any], note: str, opened
         package.add_json("proof.json", proof)
         package.add("checkpoint.txt", note.encode())
         package.add_json("openings.json", opened)
-        package.add("certificates.pem", b"-----BEGIN CERTIFICATE-----\n")
+        package.add("certificates.pem", LEAF.public_bytes(Encoding.PEM))
         package.add("revocation/list.der", b"\x30\x00")
         package.add("timestamp.tsr", b"\x30\x22\x04\x20" + digest)
         package.add("keys.txt", keys().encode())

@@ -3,21 +3,20 @@
 import re
 import subprocess
 import zipfile
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import ocsp
 
 from security.audit.packing import Package
-from tests.test_verify_audit.made import run
+from tests.test_verify_audit.made import LEAF, NOW, ROOT, ROOT_KEY, certificate, run
 
-NOW = datetime.now(UTC)
 TSA = """[tsa]
 serial = serial
 signer_cert = tsa.pem
@@ -28,26 +27,11 @@ digests = sha256
 """
 
 
-def certificate(
-    name: str, key: EllipticCurvePrivateKey, issuer: str, by: EllipticCurvePrivateKey, *extensions: x509.ExtensionType
-) -> x509.Certificate:
-    def named(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-    builder = x509.CertificateBuilder(named(issuer), named(name), key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=9))
-    for each in extensions:
-        builder = builder.add_extension(each, critical=True)
-    return builder.sign(by, SHA256())
-
-
 @pytest.fixture(scope="module")
 def unpacked(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with a real chain, list, OCSP answer and time-stamp; unpacked, with what has to be trusted beside it."""
     folder = tmp_path_factory.mktemp("unpacked")
-    ca_key, leaf_key, tsa_key = (generate_private_key(SECP256R1()) for _ in range(3))
-    ca = certificate("root", ca_key, "root", ca_key, x509.BasicConstraints(True, None))
-    leaf = certificate("registry", leaf_key, "root", ca_key)
+    ca_key, ca, leaf, tsa_key = ROOT_KEY, ROOT, LEAF, generate_private_key(SECP256R1())
     purpose = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.TIME_STAMPING])
     tsa = certificate("tsa", tsa_key, "root", ca_key, purpose)
     for name in ("ROOT.pem", "CA.pem", "TSA.pem"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_verify_audit.made import judged, told
+from tests.test_verify_audit.made import LEAF, fingerprint, judged, told
 from tests.test_verify_audit.test_hostile_claims import report
 
 LOG, WITNESS = "lgsp.example/log", "witness.example/w1"
@@ -139,6 +139,7 @@ BUNDLED = [
     f"NOTE: {SAYS[1]}",
     *(f"HOLDS: {name}: the content that the entry commits to" for name in OPENED),
     *(f"NOTE: {name}: this commitment is not opened here" for name in CLOSED),
+    f"HOLDS: the entry names the certificate {fingerprint(LEAF)}, which is here",
     *(
         f"NOTE: {name} is NOT checked here; after unpacking: openssl {command}"
         for name, command in (
