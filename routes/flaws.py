@@ -1,9 +1,14 @@
-"""What is wrong where in a body: from pydantic's complaints to JSON pointers; no message quotes a value."""
+"""What is wrong where in a body: from pydantic's complaints to JSON pointers; no message quotes a value.
+
+A member may be named with anything, also with a person's number: such a name is masked.
+"""
 
 from __future__ import annotations
 
 from pydantic import ValidationError
 
+from config.logging import MASK
+from config.personal import could_name_a_person
 from routes.flaw_texts import VIETNAMESE
 from schemas.errors import Flaw, Text
 
@@ -11,8 +16,12 @@ MAX_FLAWS = 50
 
 
 def to_pointer(path: tuple[str | int, ...]) -> str:
-    """Return the RFC 6901 pointer of `path`, cut to 256 characters, since its names are the caller's."""
-    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    """Return the RFC 6901 pointer of `path`, masked and cut to 256 characters, since its names are the caller's.
+
+    `[masked]` stands for each name that could identify a person.
+    """
+    names = [MASK if isinstance(step, str) and could_name_a_person(step) else str(step) for step in path]
+    pointer = "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in names)
     return pointer.encode("utf-8", "replace").decode()[:256]
 
 

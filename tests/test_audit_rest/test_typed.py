@@ -53,3 +53,20 @@ def test_what_can_be_nobody_is_refused(local: Office, value: str, kind: str | No
         assert (told.status, told.json["errors"][0]["pointer"]) == (422, "/subject/value")
         assert said in told.json["errors"][0]["detail"]
         assert value.encode() not in told.body
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        pytest.param('{"079046291792": 1}', ["/subject", "/[masked]"], id="unknown"),
+        pytest.param(
+            '{"subject": {"value": "x", "079046291792": {"a": 1}}}', ["/subject/[masked]"], id="unknown-below"
+        ),
+        pytest.param('{"079046291792": 1, "079046291792": 2}', ["/[masked]"], id="twice"),
+        pytest.param('{"079046291792": "\\u0000"}', ["/[masked]"], id="not-text"),
+    ],
+)
+def test_a_number_that_names_a_member_is_not_repeated(local: Office, body: str, pointers: list[str]) -> None:
+    told = local.ask("/v1/audit/search", body.encode())
+    assert [flaw["pointer"] for flaw in told.json["errors"]] == pointers
+    assert b"079046291792" not in told.body

@@ -104,6 +104,8 @@ def test_pointers_escape_and_end() -> None:
     assert to_pointer(("a/b", 0, "~")) == "/a~1b/0/~0"
     assert len(to_pointer(("x" * 1000,))) == 256
     assert to_pointer(("\ud800",)) == "/?"
+    assert to_pointer(("subject", "079046291792", 1)) == "/subject/[masked]/1"
+    assert to_pointer(("079 046 291 792", "contents-2026", 79046291792)) == "/[masked]/contents-2026/79046291792"
 
 
 class Place(BaseModel):
