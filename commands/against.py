@@ -34,13 +34,14 @@ class Beside:
 
     def shown(self) -> dict[str, Any]:
         """The result for people and programs."""
-        return {
+        shown: dict[str, Any] = {
             "witness": self.witness,
             "checkpoints": self.compared.compared,
             "newest": self.newest,
             "agrees_up_to": self.compared.agrees,
             "not_witnessed_yet": max(0, self.compared.entries - (self.newest or 0)),
         }
+        return shown | ({"unusable": self.holdings.unusable} if self.holdings.unusable else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,16 @@ async def read_holdings(
     return read
 
 
+def incomplete(beside: Sequence[Beside | Silent]) -> str:
+    """Say with whom the log was not compared, or not with everything; empty where it was."""
+    silent = [each.witness for each in beside if isinstance(each, Silent)]
+    partly = [each.witness for each in beside if isinstance(each, Beside) and each.holdings.unusable]
+    said = [f"not compared with {', '.join(silent)}: what it holds is not known"] if silent else []
+    if partly:
+        said.append(f"what {', '.join(partly)} holds cannot all be used, and shows nothing about the log")
+    return f"{'; '.join(said)}; mend that, then run this again" if said else ""
+
+
 async def compared(
     storage: Storage, read: Sequence[tuple[str, Holdings | Silent]], findings: Findings
 ) -> list[Beside | Silent]:
@@ -85,7 +96,9 @@ async def compared(
         result = await storage.read(lambda connection, held=held: compare(connection, held.held))  # type: ignore[misc]
         for found in (*held.found, *result.found):
             findings.add(found.first, found.last, found.what)
-        if not held.held:
+        if not held.held and not held.configured:
+            held.unusable.append(f"nothing of this log in {witness}")
+        elif not held.held and not held.unusable:
             findings.add(0, max(result.entries - 1, 0), f"{witness} holds no checkpoint of this log: nothing is shown")
         beside.append(Beside(witness, held, result))
     findings.found.sort(key=lambda found: (found.first, found.last))
@@ -109,5 +122,7 @@ async def known_to_witnesses(settings: Settings, keys: Sequence[VerifierKey], *,
             ) from failure
         if read.found and not silent:
             raise ChangeRefused(f"{read.found[0].what}: put the log's keys back, or say --even-if-older")
+        if read.unusable and not silent:
+            raise ChangeRefused(f"{read.unusable[0]}: mend what the witness holds, or say --even-if-older")
         known += [each.checkpoint for each in read.held]
     return known

@@ -16,7 +16,7 @@ from commands.audit_reading import checkpoint, prove, search
 from commands.audit_redaction import redact
 from commands.audit_reporting import report
 from commands.audit_retention import retention
-from commands.common import AsJson, Config, fail, group, pairs, run, show
+from commands.common import AsJson, Config, fail, group, new_file, pairs, run, show
 
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
 for command in (search, prove, checkpoint, export, bundle, report, redact, retention):
@@ -48,7 +48,7 @@ def verify(
 
     A witness that does not answer is named, the others are compared, and it ends with 1 though the log holds.
     """
-    from commands.against import Beside, Silent, compared, read_holdings
+    from commands.against import Beside, Silent, compared, incomplete, read_holdings
     from config.settings import load
     from security.audit.archive_check import in_files
     from security.audit.assembly import log_verifiers, open_sealer
@@ -74,7 +74,6 @@ def verify(
             await storage.close()
 
     found, beside = run(work)
-    silent = [each.witness for each in beside if isinstance(each, Silent)]
     shown: dict[str, Any] = {
         "valid": found.valid,
         "entries": found.entries,
@@ -94,7 +93,11 @@ def verify(
     else:
         pairs({**shown, "valid": "yes" if found.valid else "no"})
         for each in beside:
-            pairs(each.shown())
+            told = each.shown()
+            unusable = told.pop("unusable", ())
+            pairs(told)
+            for what in unusable:
+                typer.echo(f"cannot be used: {what}")
         for item in found.found:
             where = str(item.first) if item.first == item.last else f"{item.first} to {item.last}"
             typer.echo(f"entry {where}: {item.what}")
@@ -104,8 +107,8 @@ def verify(
             typer.echo("of archived entries hashes were verified; --archive DIR verifies the entries in their files")
     if not found.valid:
         fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
-    if silent:
-        fail(f"not compared with {', '.join(silent)}: what it holds is not known; mend that, then run this again")
+    if missing := incomplete(beside):
+        fail(missing)
 
 
 @app.command("show")
@@ -160,11 +163,8 @@ def verifier(
     if out is None:
         typer.echo(content, nl=False)
         return
-    try:
-        with out.open("xb") as file:
-            file.write(content)
-    except OSError as failure:
-        fail(f"{out}: {failure.strerror}")
+    with new_file(out, mode=0o666) as file:
+        file.write(content)
     digest = sha256(content).hexdigest()
     if as_json:
         show({"file": str(out), "sha256": digest})

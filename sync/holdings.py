@@ -30,44 +30,74 @@ class NoWitness(ValueError):
 
 @dataclass(slots=True)
 class Holdings:
-    """The checkpoints of a log that are believed, and what is wrong with those that are not."""
+    """The checkpoints of a log that are believed, and what is wrong with those that are not.
 
+    `found` speaks against the log; what is `unusable` speaks against the notes alone. `configured` is a witness of the
+    configuration, which ought to hold something.
+    """
+
+    configured: bool = False
     held: list[Held] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
 
     def take(
-        self, where: str, notes: Iterable[str], origin: str, logs: Sequence[VerifierKey], key: WitnessKey | None
+        self,
+        where: str,
+        notes: Iterable[str],
+        origin: str,
+        logs: Sequence[VerifierKey],
+        key: WitnessKey | None,
+        *,
+        here: bool = False,
     ) -> None:
         """Sort notes of this origin: believed is what a key of the log signed, or `key` cosigned.
 
-        What the log itself did not sign is told even then: its key was replaced, or is not the one it was.
+        What other keys signed is told even then: the log's were replaced, where a witness cosigned it, or where a
+        configured one holds nothing else. Of what is kept `here`, in the database, everything speaks against the log.
         """
-        for note in notes:
+        ours = {(each.name, each.key_id) for each in logs}
+        before, strange = len(self.held), []
+        for number, note in enumerate(notes, 1):
             try:
-                checkpoint = taken_apart(note)[0]
+                checkpoint, _, lines = taken_apart(note)
             except CheckpointRejected as failure:
-                self.found.append(Finding(0, 0, f"{where} holds a note that cannot be read: {failure}"))
+                self._bad(f"{where} holds a note that cannot be read: {failure}", number, 0, here=here)
                 continue
             if checkpoint.origin != origin:
                 continue
-            last = max(checkpoint.size - 1, 0)
+            size = checkpoint.size
             try:
                 cosigned = key is not None and bool(cosignatures(note, [key])[1])
             except CheckpointRejected:
                 cosigned = False
-                text = f"{where} holds a checkpoint of {checkpoint.size} entries whose cosignature does not hold"
-                self.found.append(Finding(0, last, text))
+                text = f"{where} holds a checkpoint of {size} entries whose cosignature does not hold"
+                self._bad(text, number, size, here=here)
             try:
                 opened(note, logs)
             except CheckpointRejected as failure:
                 text = (
-                    f"{where} holds a checkpoint of {checkpoint.size} entries that no key of this log signed "
+                    f"{where} holds a checkpoint of {size} entries that no key of this log signed "
                     f"({failure}): the log's keys were replaced, or that checkpoint is not of this log"
                 )
-                self.found.append(Finding(0, last, text))
+                spoilt = any((line.name, line.blob[:4]) in ours for line in lines)
+                if cosigned and not spoilt:
+                    self._bad(text, number, size, here=True)
+                elif spoilt:
+                    self._bad(text, number, size, here=here)
+                else:
+                    strange.append((text, number, size))
                 if not cosigned:
                     continue
             self.held.append(Held(checkpoint, where))
+        for text, number, size in strange:
+            self._bad(text, number, size, here=here or (self.configured and len(self.held) == before))
+
+    def _bad(self, text: str, number: int, size: int, *, here: bool) -> None:
+        if here:
+            self.found.append(Finding(0, max(size - 1, 0), text))
+        else:
+            self.unusable.append(f"{text} (note {number} there)")
 
 
 def witness_keys(settings: Settings) -> list[WitnessKey]:
@@ -90,7 +120,7 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
     read, origin = Holdings(), settings.keys.origin
     configured = settings.witness.get(witness)
     if configured is not None:
-        way = office(witness, configured)
+        read.configured, way = True, office(witness, configured)
         key = WitnessKey.decode(configured.key) if configured.key else None
         read.take(f"witness {witness}", await _asked(way, origin), origin, logs, key)
         if storage is not None:
@@ -98,7 +128,7 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
             where = f"audit_witnessed ({witness})"
             if configured.anchors:
                 kept = await asyncio.to_thread(_stamped, witness, configured, where, kept, read)
-            read.take(where, (note for note, _ in kept), origin, logs, key)
+            read.take(where, (note for note, _ in kept), origin, logs, key, here=True)
         return read
     if witness.startswith(("http://", "https://")):
         same = next((name for name, one in settings.witness.items() if one.url == witness), None)

@@ -255,8 +255,40 @@ async def test_a_note_that_nobody_signed_is_told_and_not_believed(site: Site) ->
     await site.grow(2)
     (site.directory / "held" / f"{1:020d}-1.checkpoint").write_text(MemoryLog.of(1, "other ").note())
     code, shown = await site.verify("--against", "paper")
-    (found,) = shown["findings"]  # type: ignore[misc]
-    assert (code, "no key of this log signed" in found["what"]) == (1, True)
+    (beside,) = shown["against"]  # type: ignore[misc]
+    (told,) = beside["unusable"]
+    assert (code, shown["valid"], shown["first_bad"], beside["agrees_up_to"]) == (1, True, None, 2)
+    assert "paper holds a checkpoint of 1 entries that no key of this log signed" in told
+
+
+async def test_bad_notes_of_a_file_are_not_blamed_on_the_log(site: Site) -> None:
+    await site.grow(2)
+    file = site.directory / "notes.txt"
+    true = site.witness.after("lgsp.example/log", 0)
+    spoilt = true[1].replace("lgsp.example/log\n2\n", "lgsp.example/log\n7\n", 1)
+    foreign = MemoryLog.of(1, origin="other.example/log").note()
+    cases = {
+        "": f"nothing of this log in {file}",
+        foreign: f"nothing of this log in {file}",
+        "--\n".join((true[0], "what?\n")): "a note that cannot be read",
+        "--\n".join((true[0], spoilt)): "a checkpoint of 7 entries that no key of this log signed",
+        "--\n".join((foreign, true[0], MemoryLog.of(1, "other ").note())): "(note 3 there)",
+    }
+    for content, said in cases.items():
+        file.write_text(content)
+        code, shown = await site.verify("--against", "office", "--against", str(file))
+        one, other = shown["against"]  # type: ignore[misc]
+        assert (code, shown["valid"], shown["first_bad"], shown["findings"]) == (1, True, None, [])
+        assert (one["agrees_up_to"], "unusable" in one) == (2, False)
+        (told,) = other["unusable"]
+        assert said in told
+        assert str(file) in told
+    command = ["audit", "verify", "--config", str(site.file), "--against", str(file)]
+    told = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert (told.exit_code, told.stdout.count("cannot be used: ")) == (1, 1)
+    assert told.stderr == (
+        f"lgsp: what {file} holds cannot all be used, and shows nothing about the log; mend that, then run this again\n"
+    )
 
 
 async def test_restore_waits_for_a_witness_that_does_not_answer(site: Site, tmp_path: Path) -> None:
