@@ -16,7 +16,7 @@ from commands.audit_reading import checkpoint, prove, search
 from commands.audit_redaction import redact
 from commands.audit_reporting import report
 from commands.audit_retention import retention
-from commands.common import AsJson, Config, fail, group, new_file, pairs, run, show
+from commands.common import AsJson, Config, fail, group, pairs, run, show
 
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
 for command in (search, prove, checkpoint, export, bundle, report, redact, retention):
@@ -163,8 +163,11 @@ def verifier(
     if out is None:
         typer.echo(content, nl=False)
         return
-    with new_file(out, mode=0o666) as file:
-        file.write(content)
+    try:
+        with out.open("xb") as file:
+            file.write(content)
+    except OSError as failure:
+        fail(f"{out}: {failure.strerror}")
     digest = sha256(content).hexdigest()
     if as_json:
         show({"file": str(out), "sha256": digest})
