@@ -80,7 +80,8 @@ class Target:
         }
         written = ConfigParser(interpolation=None)
         written["mutmut"] = {name: "\n".join(["", *each]) for name, each in lists.items()} | {
-            "timeout_constant": "20.0",
+            "timeout_constant": "10.0",
+            "timeout_multiplier": "3.0",
             "track_dependencies": "false",
             "use_git_change_detection": "false",
         }
