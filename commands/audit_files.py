@@ -85,13 +85,16 @@ def bundle(
         list[str] | None, typer.Option("--field", metavar="POINTER", help="Only this of it: /name, /children/0/name, …")
     ] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Open nothing.")] = False,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; it stands in the log for everybody.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, where anything is opened; it stands in the log for everybody.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the evidence of one exchange as a ZIP that `verify_audit.py` checks.
 
-    All that is still known of its persons and values is opened, unless --subject-file, --data or --field say what is.
+    All that is still known of its persons and values is opened, unless --subject-file, --data or --field say what is;
+    only what --data opens by its own receipt needs no --reason.
     """
     pointers = field or []
     if closed and (subject_file is not None or data is not None or pointers):
@@ -108,6 +111,8 @@ def bundle(
 
     everything = not (closed or asked or answer or pointers)
     wanted = Wanted(everything, asked, answer, pointers)
+    if reason is None and not (wanted.nothing or wanted.held):
+        fail("say with --reason why values are opened, or open nothing with --closed", 2)
 
     async def work(at: Desk) -> Bundled:
         reader = at.reader()

@@ -19,6 +19,7 @@ from tests.test_commands.conftest import Deployment, printed
 
 TOOL = Path(__file__).parents[2] / "tools" / "verify_audit.py"
 LAN, MINH = "001190000018", "001090000025"
+WHY = ("--reason", "complaint 12 of 2026")
 ANSWER = {"full_name": "Nguyễn Thị Lan", "children": [{"order": 1, "personal_id": MINH}], "warnings": ["a", "b"]}
 
 

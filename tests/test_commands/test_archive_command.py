@@ -81,7 +81,8 @@ def test_a_period_is_moved_and_the_rest_holds(at: tuple[str, str], tmp_path: Pat
     config.write_text(config.read_text(encoding="utf-8") + '[audit]\narchives = "shelf"\n', encoding="utf-8")
     assert printed("audit", "show", "3", *at)[0]["entry"]["kind"] == "exchange"
     assert quick("audit", "report", *asked, "--out", str(tmp_path / "report.zip"), *at).exit_code == 0
-    assert quick("audit", "bundle", "3", "--out", str(tmp_path / "bundle.zip"), *at).exit_code == 0
+    bundle = ("--out", str(tmp_path / "bundle.zip"), "--reason", "complaint 12 of 2026")
+    assert quick("audit", "bundle", "3", *bundle, *at).exit_code == 0
     assert printed("audit", "export", "--from", "2", "--out", str(tmp_path / "export.zip"), *at)["first"] == 2
     key = tmp_path / "log.vkey"
     lines = [each["verifier_key"] for each in printed("keys", "export", *at)["log"]]

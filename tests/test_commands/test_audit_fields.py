@@ -14,7 +14,7 @@ import pytest
 from security.audit.canonical import canonical
 from security.audit.packing import Package
 from tests.test_commands.conftest import Deployment, printed, quick
-from tests.test_commands.exchanged import ANSWER, LAN, MINH, checked, exchange, key_file, recorded
+from tests.test_commands.exchanged import ANSWER, LAN, MINH, WHY, checked, exchange, key_file, recorded
 from tests.test_verify_audit.made import judged
 
 POINTER = "/children/0/personal_id"
@@ -36,7 +36,7 @@ def openings(file: Path) -> list[dict[str, Any]]:
 def test_one_field_is_proven_without_the_rest(deployed: Deployment, answer: Path, tmp_path: Path) -> None:
     (receipt,) = recorded(deployed, [exchange(LAN, MINH, provable=True)])
     file = tmp_path / "field.zip"
-    about = (str(receipt.index), "--data", str(answer), *deployed.config)
+    about = (str(receipt.index), "--data", str(answer), *WHY, *deployed.config)
     made = printed("audit", "bundle", *about, "--field", "/full_name", "--field", POINTER, "--out", str(file))
     assert made["opened"] == ["field /full_name", f"field {POINTER}"]
     assert deployed.entries()[-1]["details"]["opened"] == made["opened"]
@@ -57,7 +57,7 @@ def test_a_kept_answer_needs_no_file_and_a_person_may_be_opened_too(deployed: De
     (receipt,) = recorded(deployed, [exchange(LAN, MINH, archive=True, provable=True)])
     subject, file = tmp_path / "subject.txt", tmp_path / "field.zip"
     subject.write_text(LAN, encoding="utf-8")
-    about = ("--field", "/warnings/1", "--subject-file", str(subject), "--out", str(file), *deployed.config)
+    about = ("--field", "/warnings/1", "--subject-file", str(subject), "--out", str(file), *WHY, *deployed.config)
     assert printed("audit", "bundle", str(receipt.index), *about)["opened"] == ["subjects/0", "field /warnings/1"]
     checked(file, key_file(deployed, tmp_path))
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_proven_is_said(deployed: Deployment, answer: Path, tmp_p
     file = tmp_path / "field.zip"
 
     def refused(index: int, *arguments: str) -> str:
-        result = quick("audit", "bundle", str(index), "--out", str(file), *arguments, *deployed.config)
+        result = quick("audit", "bundle", str(index), "--out", str(file), *arguments, *WHY, *deployed.config)
         assert (result.exit_code, file.exists()) == (1, False)
         return result.stderr
 
@@ -121,10 +121,10 @@ def as_content(opened: dict[str, Any]) -> dict[str, Any]:
 def test_no_change_of_an_opened_field_goes_unnoticed(deployed: Deployment, answer: Path, tmp_path: Path) -> None:
     receipt, plain = recorded(deployed, [exchange(LAN, provable=True), exchange(LAN)])
     file, key = tmp_path / "field.zip", key_file(deployed, tmp_path)
-    about = ("--field", "/full_name", "--data", str(answer), "--out", str(file), *deployed.config)
+    about = ("--field", "/full_name", "--data", str(answer), "--out", str(file), *WHY, *deployed.config)
     printed("audit", "bundle", str(receipt.index), *about)
     other = tmp_path / "other.zip"
-    printed("audit", "bundle", str(plain.index), "--data", str(answer), "--out", str(other), *deployed.config)
+    printed("audit", "bundle", str(plain.index), "--data", str(answer), "--out", str(other), *WHY, *deployed.config)
 
     def with_openings(whole: Path, listed: Opened) -> int:
         with zipfile.ZipFile(whole) as archive:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.test_commands.conftest import Deployment, printed, quick
-from tests.test_commands.exchanged import ANSWER, LAN, MINH, checked, exchange, key_file, recorded
+from tests.test_commands.exchanged import ANSWER, LAN, MINH, WHY, checked, exchange, key_file, recorded
 
 # Behind everything that the deployment itself recorded.
 TIMES = [datetime(2087, 11, day, 5, tzinfo=UTC) for day in (20, 21, 22, 28)]
@@ -67,14 +67,14 @@ def test_what_is_there_is_not_overwritten_and_what_fails_leaves_nothing(deployed
     assert (refused.exit_code, file.read_text(encoding="utf-8")) == (2, "mine")
     other = tmp_path / "none.zip"
     assert quick("audit", "export", "--out", str(other), "--from", "99", *deployed.config).exit_code == 1
-    assert quick("audit", "bundle", "99", "--out", str(other), *deployed.config).exit_code == 1
+    assert quick("audit", "bundle", "99", "--closed", "--out", str(other), *deployed.config).exit_code == 1
     assert not other.exists()
 
 
 def test_a_bundle_opens_what_is_known(deployed: Deployment, tmp_path: Path) -> None:
     (receipt,) = recorded(deployed, [exchange(LAN, MINH, archive=True)])
     file = tmp_path / "bundle.zip"
-    about = (str(receipt.index), "--out", str(file), "--reason", "complaint 12 of 2026", *deployed.config)
+    about = (str(receipt.index), "--out", str(file), *WHY, *deployed.config)
     made = printed("audit", "bundle", *about)
     assert set(made["opened"]) == {"data", "subjects/0", "subjects/1"}
     assert json.loads(opened(file)["data"]) == ANSWER
@@ -89,11 +89,24 @@ def test_a_bundle_opens_what_is_known(deployed: Deployment, tmp_path: Path) -> N
     assert [each["role"] for each in told["subjects"]] == ["disclosed", "disclosed"]
 
 
+def test_nothing_is_opened_without_a_reason(deployed: Deployment, tmp_path: Path) -> None:
+    (receipt,) = recorded(deployed, [exchange(LAN, MINH, provable=True)])
+    answer, subject, file = tmp_path / "answer.json", tmp_path / "subject.txt", tmp_path / "bundle.zip"
+    answer.write_text(json.dumps(ANSWER), encoding="utf-8")
+    subject.write_text(LAN, encoding="utf-8")
+    about, before = (str(receipt.index), "--out", str(file), *deployed.config), deployed.entries()
+    for arguments in ((), ("--subject-file", str(subject)), ("--data", str(answer)), ("--field", "/full_name")):
+        refused = quick("audit", "bundle", *about, *arguments)
+        assert (refused.exit_code, file.exists()) == (2, False), arguments
+        assert "--reason" in refused.stderr
+    assert deployed.entries() == before
+
+
 def test_one_person_is_proven_without_the_others(deployed: Deployment, tmp_path: Path) -> None:
     (receipt,) = recorded(deployed, [exchange(LAN, MINH, archive=True)])
     subject, file = tmp_path / "subject.txt", tmp_path / "bundle.zip"
     subject.write_text(MINH, encoding="utf-8")
-    about = (str(receipt.index), "--subject-file", str(subject), *deployed.config)
+    about = (str(receipt.index), "--subject-file", str(subject), *WHY, *deployed.config)
     printed("audit", "bundle", *about, "--out", str(file))
     assert opened(file) == {"subjects/1": MINH}
     checked(file, key_file(deployed, tmp_path))
@@ -113,7 +126,7 @@ def test_an_answer_that_somebody_kept_is_opened(deployed: Deployment, tmp_path: 
     (receipt,) = recorded(deployed, [exchange(LAN)])
     answer, file = tmp_path / "answer.json", tmp_path / "bundle.zip"
     answer.write_text(json.dumps({"data": ANSWER, "receipt": {}} if whole else ANSWER), encoding="utf-8")
-    about = (str(receipt.index), "--data", str(answer), *deployed.config)
+    about = (str(receipt.index), "--data", str(answer), *WHY, *deployed.config)
     printed("audit", "bundle", *about, "--out", str(file))
     assert set(opened(file)) == {"data"}
     checked(file, key_file(deployed, tmp_path))
@@ -135,9 +148,9 @@ def test_a_bundle_says_what_it_does_not_have(deployed: Deployment, tmp_path: Pat
     assert ("note", "the bundle says that it has no openings.json: nothing was to be opened") in checked(closed, key)
     printed("audit", "redact", str(receipt.index), "--reason", "court order", *deployed.config)
     redacted = tmp_path / "redacted.zip"
-    assert printed("audit", "bundle", *about, "--out", str(redacted))["absent"]["openings.json"] == "redacted"
+    assert printed("audit", "bundle", *about, *WHY, "--out", str(redacted))["absent"]["openings.json"] == "redacted"
     checked(redacted, key)
     answer = tmp_path / "answer.json"
     answer.write_text(json.dumps(ANSWER), encoding="utf-8")
-    refused = quick("audit", "bundle", *about, "--data", str(answer), "--out", str(tmp_path / "none.zip"))
+    refused = quick("audit", "bundle", *about, *WHY, "--data", str(answer), "--out", str(tmp_path / "none.zip"))
     assert refused.exit_code == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_commands.conftest import Deployment, printed
-from tests.test_commands.exchanged import LAN, checked, exchange, key_file, recorded
+from tests.test_commands.exchanged import LAN, WHY, checked, exchange, key_file, recorded
 from tests.test_verify_audit.made import WITNESS, WITNESS_KEY, cosigned, vkey
 
 
@@ -44,7 +44,7 @@ def test_a_bundle_is_proven_towards_the_next_cosigned_checkpoint(deployed: Deplo
         witnessed(deployed, index + 3, name)
     witnessed(deployed, index + 4, WITNESS)
     file, key = tmp_path / "bundle.zip", keys(deployed, tmp_path)
-    made = printed("audit", "bundle", str(index), "--out", str(file), *deployed.config)
+    made = printed("audit", "bundle", str(index), "--out", str(file), *WHY, *deployed.config)
     assert "timestamp.tsr" in made["absent"]
     facts = checked(file, key)
     assert {text.partition(" cosigned")[0] for kind, text in facts if "cosigned the checkpoint" in text} == {
@@ -58,7 +58,7 @@ def test_what_only_lies_with_a_witness_is_better_than_nothing(deployed: Deployme
     index = recorded(deployed, [exchange(LAN) for _ in range(3)])[0].index
     witnessed(deployed, index + 2, "kept", cosign=False)
     file = tmp_path / "bundle.zip"
-    printed("audit", "bundle", str(index), "--out", str(file), *deployed.config)
+    printed("audit", "bundle", str(index), "--out", str(file), *WHY, *deployed.config)
     assert any(f"of {index + 2} entries (RFC 9162)" in text for _, text in checked(file, keys(deployed, tmp_path)))
 
 
@@ -68,7 +68,7 @@ def test_a_time_stamped_checkpoint_comes_first(deployed: Deployment, tmp_path: P
     token = witnessed(deployed, index + 3, "authority", cosign=False, stamp=True)
     witnessed(deployed, index + 3, WITNESS)
     file = tmp_path / "bundle.zip"
-    made = printed("audit", "bundle", str(index), "--out", str(file), *deployed.config)
+    made = printed("audit", "bundle", str(index), "--out", str(file), *WHY, *deployed.config)
     assert "timestamp.tsr" not in made["absent"]
     facts = checked(file, keys(deployed, tmp_path))
     assert any(f"cosigned the checkpoint of {index + 3}" in text for _, text in facts)
