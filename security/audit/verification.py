@@ -4,8 +4,8 @@ One pass in order, a page of rows at a time; memory does not grow with the log. 
 is not an older, consistent copy) is the business of a witness.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -14,7 +14,7 @@ from security.audit.archived_openings import REDACTION
 from security.audit.checkpoint import VerifierKey
 from security.audit.findings import Findings
 from security.audit.growing import Complete, Growing
-from security.audit.merkle import HASH_SIZE, leaf_hash
+from security.audit.merkle import HASH_SIZE, complete_root, leaf_hash
 from security.audit.openings import OpeningsCheck, Page
 from security.audit.reading_rows import as_bytes, as_number, rows_of, total, uncollected
 from security.audit.repeats import KIND, told
@@ -85,6 +85,8 @@ class _TreeCheck:
         self._findings = findings
         self._tree = Growing()
         self._signed = SignedCheck(findings, keys)
+        # By level and number; only those that the next tile above them will be complete with.
+        self._altered: dict[int, dict[int, _Altered]] = {}
 
     def page(self, connection: Connection, begin: int) -> Page:
         """Look at the entries [begin, begin + PAGE) with their checkpoints; return what the side table is to hold."""
@@ -185,17 +187,46 @@ class _TreeCheck:
     def _tile(self, tile: Complete, stored: Sequence[Any] | None) -> None:
         step = 1 << (HEIGHT * tile.level)
         first, last = tile.number * WIDTH * step, (tile.number + 1) * WIDTH * step - 1
+        below = self._altered.pop(tile.level - 1, {})
         if stored is None:
             self._findings.add(first, last, f"tile {tile.level}/{tile.number} is missing")
             return
         there, said = as_bytes(stored[0]), stored[1]
         if there != tile.hashes:
-            parts = range(0, WIDTH * HASH_SIZE, HASH_SIZE)
-            wrong = [part for part in parts if there[part : part + HASH_SIZE] != tile.hashes[part : part + HASH_SIZE]]
-            begin = first + wrong[0] // HASH_SIZE * step if wrong else last
-            self._findings.add(begin, begin + step - 1, f"the entries and tile {tile.level}/{tile.number} differ")
+            begin, end = _differing(tile, there, below) or (last + 1 - step, last)
+            altered = self._altered.setdefault(tile.level, {})
+            altered[tile.number] = _Altered(complete_root(there), begin, end)
+            self._findings.add(begin, end, f"the entries and tile {tile.level}/{tile.number} differ")
         elif said != tile.root:
             self._findings.add(first, last, f"the root of tile {tile.level}/{tile.number} is wrong")
+
+
+class _Altered(NamedTuple):
+    """A tile that the entries differ from: the root of what stands in it, and the entries that this is about."""
+
+    root: bytes
+    first: int
+    last: int
+
+
+def _differing(tile: Complete, there: bytes, below: Mapping[int, _Altered]) -> tuple[int, int] | None:
+    """The entries behind the first hash that differs; one that the tile below it explains counts only if all are.
+
+    That the hash of a tile differs follows from what is wrong in it, and there it is narrower. None: nothing but the
+    length differs.
+    """
+    explained = None
+    for place in range(WIDTH):
+        part = slice(place * HASH_SIZE, (place + 1) * HASH_SIZE)
+        if there[part] == tile.hashes[part]:
+            continue
+        number = tile.number * WIDTH + place
+        known = below.get(number)
+        if known is None or known.root != there[part]:
+            step = 1 << (HEIGHT * tile.level)
+            return number * step, (number + 1) * step - 1
+        explained = explained or (known.first, known.last)
+    return explained
 
 
 def _stored(connection: Connection, tile: Complete) -> Sequence[Any] | None:
