@@ -16,7 +16,7 @@ from commands.audit_reading import checkpoint, prove, search
 from commands.audit_redaction import redact
 from commands.audit_reporting import report
 from commands.audit_retention import retention
-from commands.common import AsJson, Config, fail, group, pairs, run, show
+from commands.common import AsJson, Config, fail, group, new_file, pairs, run, show
 
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
 for command in (search, prove, checkpoint, export, bundle, report, redact, retention):
@@ -60,7 +60,7 @@ def verify(
 
     async def work() -> tuple[Findings, list[Beside | Silent]]:
         settings = load(config)
-        keys = KeyRing(settings.keys.directory)
+        keys = KeyRing(settings.keys.directory, ("log", "period") if values else ("log",))
         logs = log_verifiers(keys, settings.keys.origin)
         storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
         try:
@@ -163,11 +163,8 @@ def verifier(
     if out is None:
         typer.echo(content, nl=False)
         return
-    try:
-        with out.open("xb") as file:
-            file.write(content)
-    except OSError as failure:
-        fail(f"{out}: {failure.strerror}")
+    with new_file(out, mode=0o666) as file:
+        file.write(content)
     digest = sha256(content).hexdigest()
     if as_json:
         show({"file": str(out), "sha256": digest})

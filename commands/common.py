@@ -69,20 +69,35 @@ def public_text(text: str, option: str) -> str:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that does not exist yet, for its owner only; what was not written to its end is removed again."""
+def new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Write a file that does not exist yet; it has its name once all of it is on disk, and before that nothing has it.
+
+    `mode` is for whom it is, by default its owner only. Who is killed leaves a draft beside it.
+    """
+    from storage.files import draft_of, named
+
+    taken, draft = f"{path} exists, and evidence is never overwritten: name another file", draft_of(path)
+    if os.path.lexists(path):
+        fail(taken, 2)
     try:
-        file = open(path, "x+b", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
-    except FileExistsError:
-        fail(f"{path} exists, and evidence is never overwritten: name another file", 2)
+        file = open(draft, "x+b", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: SIM115
     except OSError as failure:
-        fail(f"{path}: {failure.strerror}", 2)
+        fail(f"{path}: {failure.strerror}; name a file in a directory that can be written", 2)
     try:
         with file:
             yield file
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+            file.flush()
+            os.fsync(file.fileno())
+        named(draft, path)
+    except FileExistsError:
+        fail(taken, 2)
+    except OSError as failure:
+        # What fails to be written has no name; what else was opened meanwhile has.
+        if failure.filename not in (None, str(draft), draft):
+            raise
+        fail(f"{path}: {failure.strerror}; nothing was left of it: make room, or name a file elsewhere")
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]], log_level: str = "error") -> T:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -34,6 +33,7 @@ from security.audit.export_reading import Examined, examine
 from security.audit.log import AuditLog
 from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES, HEAD
 from storage.engine import Storage
+from storage.files import draft_of, named
 
 # Entries of one file, and of one commit, which everybody who writes waits for.
 PART: Final = 50_000
@@ -110,7 +110,7 @@ async def archive(
 
 async def _written(storage: Storage, keys: Sequence[VerifierKey], path: Path, first: int, last: int) -> Exported:
     """Write the export and make it durable under its name, all or nothing."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = draft_of(path)
     file = await asyncio.to_thread(os.open, draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(file, "w+b") as out:
@@ -118,7 +118,7 @@ async def _written(storage: Storage, keys: Sequence[VerifierKey], path: Path, fi
             await asyncio.to_thread(_durable, out)
         if exported.last != last:
             raise ArchiveRefused(f"no checkpoint is of {last} entries")
-        await asyncio.to_thread(_name, draft, path)
+        await asyncio.to_thread(named, draft, path)
     finally:
         await asyncio.to_thread(draft.unlink, missing_ok=True)
     return exported
@@ -127,16 +127,6 @@ async def _written(storage: Storage, keys: Sequence[VerifierKey], path: Path, fi
 def _durable(out: Any) -> None:
     out.flush()
     os.fsync(out.fileno())
-
-
-def _name(draft: Path, path: Path) -> None:
-    # A link never overwrites.
-    os.link(draft, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _same(connection: Connection, there: Examined) -> None:

@@ -74,4 +74,4 @@ def test_the_verifier_is_written_out_once_and_named_by_its_digest(tmp_path: Path
         "file": str(file),
         "sha256": sha256(file.read_bytes()).hexdigest(),
     }
-    assert quick("audit", "verifier", "--out", str(file)).exit_code == 1
+    assert quick("audit", "verifier", "--out", str(file)).exit_code == 2

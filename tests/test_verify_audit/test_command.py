@@ -121,4 +121,5 @@ def test_the_gateway_hands_it_out(tmp_path: Path) -> None:
     told = subprocess.run([*command, "--out", str(out)], cwd=root, capture_output=True, text=True, timeout=60)
     assert (told.returncode, out.read_bytes()) == (0, TOOL.read_bytes())
     again = subprocess.run([*command, "--out", str(out)], cwd=root, capture_output=True, text=True, timeout=60)
-    assert (again.returncode, again.stderr) == (1, f"lgsp: {out}: File exists\n")
+    taken = f"lgsp: {out} exists, and evidence is never overwritten: name another file\n"
+    assert (again.returncode, again.stderr) == (2, taken)
