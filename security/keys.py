@@ -9,13 +9,14 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
@@ -70,14 +71,20 @@ class Key:
 
     def private(self) -> PrivateKey:
         """The key pair of `log` (Ed25519) and `token` (P-256)."""
-        loaded = serialization.load_pem_private_key(self.material, password=None)
+        try:
+            loaded = serialization.load_pem_private_key(self.material, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as failure:
+            raise _damaged(self.path) from failure
         if not isinstance(loaded, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey):
             raise KeysUnusable(f"{self.path}: not a key for {self.algorithm}")
         return loaded
 
     def secret(self) -> bytes:
         """The 32 bytes of `period` and `data`."""
-        raw = base64.b64decode(self.material, validate=True)
+        try:
+            raw = base64.b64decode(self.material, validate=True)
+        except ValueError as failure:
+            raise _damaged(self.path) from failure
         if len(raw) != 32:
             raise KeysUnusable(f"{self.path}: not a secret of 32 bytes")
         return raw
@@ -95,10 +102,14 @@ class Key:
 
 
 class KeyRing:
-    """All keys of a deployment, as read when it was opened; `reload` sees what another process rotated."""
+    """All keys of a deployment, as read when it was opened; `reload` sees what another process rotated.
 
-    def __init__(self, directory: Path) -> None:
+    Whoever verifies only has to have the keys `needed` for it.
+    """
+
+    def __init__(self, directory: Path, needed: Sequence[Name] = NAMES) -> None:
         self.directory = directory
+        self._needed = needed
         self._keys: dict[Name, tuple[Key, ...]] = {}
         self.reload()
 
@@ -113,9 +124,9 @@ class KeyRing:
         return cls(directory)
 
     def reload(self) -> None:
-        """Read the directory again. Raises KeysUnusable when a key is missing, unreadable or open to others."""
+        """Read the directory again. Raises KeysUnusable when a key needed is missing, unreadable or open to others."""
         found = list(_read(self.directory))
-        missing = [name for name in NAMES if all(key.name != name for key in found)]
+        missing = [name for name in self._needed if all(key.name != name for key in found)]
         if missing:
             raise KeysUnusable(f"{self.directory}: no key named {', '.join(missing)}: run `lgsp keys rotate NAME`")
         self._keys = {
@@ -199,14 +210,22 @@ def _read(directory: Path) -> Iterator[Key]:
 def _parsed(path: Path) -> tuple[Name, int, dict[str, str], bytes]:
     _closed_to_others(path)
     head, gap, material = path.read_bytes().partition(b"\n\n")
-    fields = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line)
+    fields = dict(line.split(": ", 1) for line in head.decode("utf-8", "replace").splitlines() if ": " in line)
     match = _FILE.fullmatch(path.name)
     if not gap or match is None or not {"created", "overlap", "algorithm"} <= fields.keys():
         raise KeysUnusable(f"{path}: not a key file of the gateway")
     name = next(each for each in NAMES if each == match[1])
     if fields["algorithm"] != ALGORITHMS[name]:
         raise KeysUnusable(f"{path}: {fields['algorithm']} where {ALGORITHMS[name]} is needed")
+    try:
+        _ = _instant(fields["created"]) + timedelta(seconds=int(fields["overlap"]))
+    except (ValueError, OverflowError) as failure:
+        raise _damaged(path) from failure
     return name, int(match[2]), fields, material.strip()
+
+
+def _damaged(path: Path) -> KeysUnusable:
+    return KeysUnusable(f"{path}: the file is damaged, no key can be read from it: put it back from a backup")
 
 
 def _closed_to_others(path: Path) -> None:

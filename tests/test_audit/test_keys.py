@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from security.keys import NAMES, SANDBOX_MARK, KeyRing, KeysUnusable
+from security.keys import NAMES, SANDBOX_MARK, KeyRing, KeysUnusable, Name
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -114,6 +114,28 @@ def test_file_that_is_no_key_is_named(ring: KeyRing, content: bytes) -> None:
     ring.current("data").path.write_bytes(content)
     with pytest.raises(KeysUnusable, match=r"data\.0001\.key"):
         KeyRing(ring.directory)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_damaged_key_is_named(ring: KeyRing, name: Name) -> None:
+    path = ring.current(name).path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40] + b"!" + whole[-39:])
+    key = KeyRing(ring.directory).current(name)
+    with pytest.raises(KeysUnusable, match=rf"{name}\.0001\.key: the file is damaged"):
+        key.secret() if key.algorithm == "AES-256" else key.private()
+    for field in (b"created: 2", b"overlap: 0"):
+        path.write_bytes(whole.replace(field, field[:-1] + b"\xff", 1))
+        with pytest.raises(KeysUnusable, match=rf"{name}\.0001\.key: the file is damaged"):
+            KeyRing(ring.directory)
+
+
+def test_whoever_verifies_only_needs_no_other_keys(ring: KeyRing) -> None:
+    for name in ("token", "period", "data"):
+        ring.current(name).path.unlink()
+    assert [key.id for key in KeyRing(ring.directory, ("log",)).all()] == ["log-1"]
+    with pytest.raises(KeysUnusable, match="no key named period"):
+        KeyRing(ring.directory, ("log", "period"))
 
 
 def test_missing_keys_are_named(ring: KeyRing, tmp_path: Path) -> None:

@@ -87,3 +87,22 @@ def test_a_key_open_to_others_is_refused_with_the_command_that_helps(deployed: D
     rotated = lgsp("keys", "rotate", "token", *deployed.config)
     assert rotated.returncode == 1
     assert not (deployed.directory / "keys" / "token.0002.key").exists()
+
+
+def test_the_log_is_verified_with_its_keys_alone_and_a_damaged_one_is_named(deployed: Deployment) -> None:
+    keys = deployed.directory / "keys"
+    for name in ("token", "data"):
+        (keys / f"{name}.0001.key").unlink()
+    assert printed("audit", "verify", "--values", *deployed.config)["valid"]
+    (keys / "period.0001.key").unlink()
+    assert printed("audit", "verify", *deployed.config)["valid"]
+    refused = quick("audit", "verify", "--values", *deployed.config)
+    assert (refused.exit_code, "no key named period" in refused.stderr) == (1, True)
+    damaged = keys / "log.0001.key"
+    damaged.write_bytes(damaged.read_bytes().replace(b"BEGIN PRIVATE KEY-----\nM", b"BEGIN PRIVATE KEY-----\n!", 1))
+    refused = quick("audit", "verify", *deployed.config)
+    assert (refused.exit_code, refused.exception.__class__) == (1, SystemExit)
+    assert (
+        refused.stderr
+        == f"lgsp: {damaged}: the file is damaged, no key can be read from it: put it back from a backup\n"
+    )
