@@ -7,7 +7,7 @@ revocation then, so that a bundle can show it years later. Public material only;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,8 +18,9 @@ import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Column, Connection, Index, LargeBinary, String, Table, select
+from sqlalchemy import Column, Connection, Index, LargeBinary, Select, String, Table, select
 
+from security.audit.reading_rows import rows_of
 from security.trust_materials import COLLECTED, Collected, Material
 from storage.bulk import insert_rows, rows_among
 from storage.engine import Storage
@@ -49,6 +50,8 @@ MATERIALS = Table(
     Column("content", LargeBinary, nullable=False),
     Index("ix_audit_materials_name", "name", "kind", "since"),
 )
+_KEPT: Final = (MATERIALS.c.sha256, MATERIALS.c.content)
+_DAMAGED: Final = "damaged in the database, and left out: {}"
 _COLUMNS: Final = ("sha256", "kind", "name", "serial", "since", "until", "content")
 
 
@@ -106,63 +109,87 @@ def about(connection: Connection, entry: Mapping[str, Any]) -> Shown:
         return shown
     at = int(datetime.fromisoformat(str(entry["at"])).timestamp())
     path: list[x509.Certificate] = []
+    damaged: list[str] = []
     for signer in signers:
-        path += [each for each in _path(connection, signer.removeprefix("sha256:")) if each not in path]
+        path += [each for each in _path(connection, signer.removeprefix("sha256:"), damaged) if each not in path]
     if path:
         pem = b"".join([each.public_bytes(Encoding.PEM) for each in path])
         shown.members["certificates.pem"] = pem
+    elif damaged:
+        shown.absent["certificates.pem"] = _DAMAGED.format(", ".join(damaged))
+        damaged = []
     else:
         shown.absent["certificates.pem"] = (
             "not kept, or not yet: an older release, a process that ended before, an answer of the last seconds"
         )
     number = 0
     for certificate in path:
-        for kind, content in _words(connection, certificate, at):
+        for kind, content in _words(connection, certificate, at, damaged):
             number += 1
             name = f"revocation/{number:02}-{kind}.der"
             if content not in shown.members.values():
                 shown.members[name] = content
-    if not number:
+    if damaged:
+        shown.absent["revocation/damaged.der"] = _DAMAGED.format(", ".join(dict.fromkeys(damaged)))
+    elif not number:
         shown.absent["revocation/list.der"] = "no list and no answer was kept that was current then"
     return shown
 
 
-def _path(connection: Connection, digest: str) -> list[x509.Certificate]:
-    """The certificate with this SHA-256 and those above it, as far as they were kept."""
+def is_intact(digest: object, content: object) -> bool:
+    """Whether a row holds what it was kept as; both as the driver gives them."""
+    return type(content) is bytes and sha256(content).hexdigest() == digest
+
+
+def _path(connection: Connection, digest: str, damaged: list[str]) -> list[x509.Certificate]:
+    """The certificate with this SHA-256 and those above it, as far as they were kept and are intact."""
     found: list[x509.Certificate] = []
-    row = connection.execute(select(MATERIALS.c.content).where(MATERIALS.c.sha256 == digest)).scalar()
+    row = next(_intact(connection, select(*_KEPT).where(MATERIALS.c.sha256 == digest), damaged), None)
     while row is not None and len(found) < _LONGEST_PATH:
         certificate = x509.load_der_x509_certificate(row)
         found.append(certificate)
-        row = None if certificate.issuer == certificate.subject else _issuer_of(connection, certificate)
+        row = None if certificate.issuer == certificate.subject else _issuer_of(connection, certificate, damaged)
     return found
 
 
-def _issuer_of(connection: Connection, certificate: x509.Certificate) -> bytes | None:
-    query = _of(certificate.issuer, "certificate")
-    for content in connection.execute(query).scalars():
+def _issuer_of(connection: Connection, certificate: x509.Certificate, damaged: list[str]) -> bytes | None:
+    others: list[str] = []
+    for content in _intact(connection, _of(certificate.issuer, "certificate"), others):
         with suppress(InvalidSignature, ValueError, TypeError):
             certificate.verify_directly_issued_by(x509.load_der_x509_certificate(content))
-            return bytes(content)
+            return content
+    # Any of these may have been the one.
+    damaged += others
     return None
 
 
-def _words(connection: Connection, certificate: x509.Certificate, at: int) -> list[tuple[str, bytes]]:
+def _words(
+    connection: Connection, certificate: x509.Certificate, at: int, damaged: list[str]
+) -> list[tuple[str, bytes]]:
     """What authorities said of a certificate that was current at this time (POSIX seconds): the newest of each kind."""
     found = []
     current = (MATERIALS.c.since <= at + _SKEW_S, MATERIALS.c.until >= at)
     serial = (MATERIALS.c.serial == f"{certificate.serial_number:x}",)
     for kind, narrowed in (("ocsp", serial), ("crl", ())):
+        if certificate.issuer == certificate.subject:
+            continue
         query = _of(certificate.issuer, kind).where(*current, *narrowed).limit(1)
-        content = connection.execute(query).scalar()
-        if content is not None and certificate.issuer != certificate.subject:
-            found.append((kind, bytes(content)))
+        found += [(kind, content) for content in _intact(connection, query, damaged)]
     return found
 
 
-def _of(name: x509.Name, kind: str) -> Any:
+def _intact(connection: Connection, query: Select[Any], damaged: list[str]) -> Iterator[bytes]:
+    """The contents that are what they were kept as; `damaged` gets the names of the others."""
+    for digest, content in rows_of(connection, query):
+        if is_intact(digest, content):
+            yield content
+        else:
+            damaged.append("sha256:" + ascii(digest).strip("'"))
+
+
+def _of(name: x509.Name, kind: str) -> Select[Any]:
     named = (MATERIALS.c.name == sha256(name.public_bytes()).hexdigest(), MATERIALS.c.kind == kind)
-    return select(MATERIALS.c.content).where(*named).order_by(MATERIALS.c.since.desc())
+    return select(*_KEPT).where(*named).order_by(MATERIALS.c.since.desc())
 
 
 def _there(connection: Connection, digests: Sequence[str]) -> set[str]:

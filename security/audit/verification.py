@@ -14,6 +14,7 @@ from security.audit.archived_openings import REDACTION
 from security.audit.checkpoint import VerifierKey
 from security.audit.findings import Findings
 from security.audit.growing import Complete, Growing
+from security.audit.materials_check import materials_kept
 from security.audit.merkle import HASH_SIZE, complete_root, leaf_hash
 from security.audit.openings import OpeningsCheck, Page
 from security.audit.reading_rows import as_bytes, as_number, rows_of, total, uncollected
@@ -58,6 +59,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
                 await run(lambda connection: openings.end(connection, findings.entries))
             await run(tree.place)
             await run(lambda connection: stored_twice(connection, findings))
+            await run(lambda connection: materials_kept(connection, findings))
     except StorageUnavailable as failure:
         if not is_damage(failure):
             raise
