@@ -151,6 +151,11 @@ def test_an_opening_for_what_is_no_entry_is_told_once(log: Path) -> None:
     assert not [each for each in found if "opening" in each[2]]
 
 
+def test_what_opens_no_entry_is_counted(log: Path) -> None:
+    rows = sql("INSERT INTO audit_openings VALUES (601, '2026-11', 1, x'00', NULL), (-1, '2026-11', 1, x'00', NULL)")
+    assert told(log, rows) == [(600, 600, "there are 2 openings that belong to no entry")]
+
+
 def test_a_redaction_is_looked_at_though_nothing_opens_it(tmp_path: Path) -> None:
     log = plain_log(tmp_path / "gateway.db", 8, [8], {5: f'{{"at":"{AT}","id":"5","kind":"redaction","v":1}}'})
     what = "the redaction of entry None that this entry records is not marked there"
@@ -276,6 +281,8 @@ def test_a_number_that_is_none_leaves_a_gap(log: Path, statement: str, expected:
 
 
 def test_an_entry_of_no_number_behind_the_last_is_a_gap_too(paged: Path) -> None:
+    lonely = "DELETE FROM audit_entries WHERE idx > 4096", "UPDATE audit_entries SET idx = 'x' WHERE idx = 4096"
+    assert told(paged, sql(*freed("audit_entries"), *lonely)) == [gap(4096, 4097)]
     number = "(SELECT 'x')"
     assert told(paged, sql(*freed("audit_entries"), copied(number, 7))) == [gap(PAGED, PAGED + 1)]
 
