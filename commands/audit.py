@@ -82,7 +82,7 @@ def verify(
         "first_bad": found.first_bad,
     }
     if values:
-        shown |= {"opened": found.opened, "recomputed": found.recomputed}
+        shown |= {"opened": found.opened, "openings": found.openings, "recomputed": found.recomputed}
     if found.archived:
         shown |= {"archived": found.archived, "verified_in_archives": found.in_files}
     if beside and as_json:
@@ -103,6 +103,11 @@ def verify(
             typer.echo(f"entry {where}: {item.what}")
         if found.more:
             typer.echo(f"and {found.more} more")
+        if found.openings > found.opened:
+            typer.echo(
+                f"{found.openings - found.opened} of {found.openings} openings were not opened: of archived entries "
+                "--archive DIR opens them, of periods whose key was destroyed nothing does"
+            )
         if found.archived > found.in_files:
             typer.echo("of archived entries hashes were verified; --archive DIR verifies the entries in their files")
     if not found.valid:

@@ -18,14 +18,16 @@ class Finding:
 class Findings:
     """The verdict: what was looked at, the root, and what was found, lowest index first.
 
-    `opened` entries were opened, and `recomputed` commitments made anew from values that are known. Of the first
-    `archived` entries only hashes are in the database; `in_files` of them were verified from their archives.
+    `opened` of the `openings` that are there were opened, and `recomputed` commitments made anew from values that are
+    known. Of the first `archived` entries only hashes are in the database; `in_files` of them were verified from their
+    archives.
     """
 
     entries: int = 0
     checkpoints: int = 0
     root: bytes = b""
     opened: int = 0
+    openings: int = 0
     recomputed: int = 0
     archived: int = 0
     in_files: int = 0

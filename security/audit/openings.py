@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from security.audit import field_commitments
 from security.audit.archived_openings import REDACTION, opening_hashes, redaction, redaction_of
@@ -87,7 +87,10 @@ class OpeningsCheck:
                     self._findings.add(first, final, _STRAY)
 
     def end(self, connection: Connection, size: int) -> None:
-        """Find rows that belong to no entry."""
+        """Find rows that belong to no entry; with the vault count what there would be to open."""
+        if self._sealer is not None:
+            there = OPENINGS.c.sealed.is_not(None) & OPENINGS.c.redacted_by.is_(None)
+            self._findings.openings = rows_of(connection, select(func.count()).where(there))[0][0]
         for table, name in ((OPENINGS, "openings"), (SUBJECTS, "index rows")):
             stray = total(connection, table) - self._seen[table]
             if stray:

@@ -60,8 +60,13 @@ def test_a_period_is_moved_and_the_rest_holds(at: tuple[str, str], tmp_path: Pat
     verdict = printed("audit", "verify", *at)
     assert (verdict["valid"], verdict["archived"], verdict["verified_in_archives"]) == (True, 10, 0)
     assert "--archive DIR" in quick("audit", "verify", *at).stdout
+    verdict = printed("audit", "verify", "--values", *at)
+    assert (verdict["valid"], verdict["opened"], verdict["openings"]) == (True, 5, 15)
+    assert "10 of 15 openings were not opened" in quick("audit", "verify", "--values", *at).stdout
     verdict = printed("audit", "verify", "--values", "--archive", str(shelf), *at)
     assert (verdict["valid"], verdict["verified_in_archives"]) == (True, 10)
+    assert (verdict["opened"], verdict["openings"]) == (15, 15)
+    assert "not opened" not in quick("audit", "verify", "--values", "--archive", str(shelf), *at).stdout
     gone = quick("audit", "show", "3", *at)
     assert gone.exit_code == 1
     assert "audit-0-10.zip" in gone.stderr
