@@ -96,17 +96,18 @@ async def visible(room: Room, caller: Caller, index: int) -> Recorded:
 async def whole(room: Room, caller: Caller, index: int) -> Recorded:
     """Return an entry as `visible` does; one that was archived is NotFound too, and the reason says where it is."""
     found = await visible(room, caller, index)
-    if found.file is not None:
-        raise elsewhere(found.file)
+    if found.part is not None:
+        raise elsewhere(found.part.file, damaged=found.part.damaged)
     return found
 
 
-def elsewhere(file: str) -> NotFound:
-    """Return what is raised for entries that lie in an archive."""
+def elsewhere(file: str, *, damaged: bool) -> NotFound:
+    """Return what is raised for entries that lie in an archive which is not at hand, or `damaged`."""
+    state = Text("bị hỏng", "is damaged") if damaged else Text("không có ở đây", "is not at hand")
     return NotFound(
         Text(
-            f"Bản ghi đã được lưu trữ trong tệp {file}; bằng chứng vẫn có tại .../proof",
-            f"The entry was archived in the file {file}; its proof is still here",
+            f"Bản ghi đã được lưu trữ trong tệp {file}, tệp này {state.vi}; bằng chứng vẫn có tại .../proof",
+            f"The entry was archived in the file {file}, which {state.en}; its proof is still here",
         ),
         reason="archived",
     )

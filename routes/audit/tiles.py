@@ -78,7 +78,7 @@ def get_bundle(room: Room) -> Route:
         try:
             bodies = await guarded(room.reader.bundle(number, width))
         except InArchive as gone:
-            raise elsewhere(gone.file) from None
+            raise elsewhere(gone.file, damaged=gone.damaged) from None
         if bodies is None:
             raise NotFound
         if max(map(len, bodies)) > LONGEST_ENTRY:

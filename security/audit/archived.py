@@ -20,23 +20,28 @@ class NoEntry(LookupError):
 
 
 class InArchive(NoEntry):
-    """The entry lies in an archive; `file` is its name."""
+    """The entry lies in an archive; `file` is its name, `damaged` says that it is at hand and of no use."""
 
-    def __init__(self, index: int, file: str) -> None:
-        super().__init__(f"entry {index} was archived: it is in {file}")
+    def __init__(self, index: int, part: Part) -> None:
+        super().__init__(f"entry {index} was archived: it is in {part.file}{', which is damaged' * part.damaged}")
         self.index = index
-        self.file = file
+        self.file = part.file
+        self.damaged = part.damaged
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Entries from `first` to before `last` lie in `file`, as the entry `act` records."""
+    """Entries from `first` to before `last` lie in `file`, as the entry `act` records.
+
+    Of an entry that was looked for there, `damaged` says that the file is at hand and that the entry is not in it.
+    """
 
     first: int
     last: int
     file: str
     sha256: str
     act: int
+    damaged: bool = False
 
 
 def archived(connection: Connection) -> int:

@@ -6,7 +6,7 @@ Reading needs no private key; finding a subject and opening an entry need the va
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -123,8 +123,8 @@ class AuditReader:
     async def show(self, index: int) -> Recorded:
         """One entry. Raises InArchive for one that was archived."""
         found = await self.find(index)
-        if found.file is not None:
-            raise InArchive(index, found.file)
+        if found.part is not None:
+            raise InArchive(index, found.part)
         return found
 
     async def find(self, index: int) -> Recorded:
@@ -321,8 +321,12 @@ def _from_archives(directory: Path, found: Sequence[Recorded]) -> list[Recorded]
 
 
 def _from_archive(shelf: Shelf, found: Recorded) -> Recorded:
-    body = None if found.part is None else shelf.find(found.part, found.index, found.leaf)
-    return found if body is None else Recorded(found.index, body, found.leaf, found.redacted)
+    if found.part is None:
+        return found
+    taken = shelf.find(found.part, found.index, found.leaf)
+    if isinstance(taken, Part):
+        return replace(found, part=taken)
+    return Recorded(found.index, taken, found.leaf, found.redacted)
 
 
 def _filtered(chosen: Filter) -> Select[tuple[int, bytes, bytes, str | None]]:

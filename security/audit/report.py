@@ -88,8 +88,8 @@ async def report_of(
     entries: list[Recorded] = []
     while page := await reader.search(kinds, values, chosen, after=entries[-1].index if entries else -1, limit=500):
         entries += page
-        if (gone := next((each for each in page if each.file is not None), None)) is not None:
-            raise InArchive(gone.index, str(gone.file))
+        if (gone := next(((each.index, each.part) for each in page if each.part is not None), None)) is not None:
+            raise InArchive(*gone)
         if len(entries) > MOST:
             raise NoEntry(f"more than {MOST} entries are about this subject: make several reports, of shorter periods")
     openings = [await _opened(reader, each, subjects) for each in entries]

@@ -7,16 +7,21 @@ costs, a single entry what lies before it.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import structlog
 from sqlalchemy import Connection, select
 
 from security.audit.archived import InArchive, Part, parts
 from security.audit.export_reading import ExportDamaged, bodies
 from security.audit.merkle import leaf_hash
 from security.audit.tables import ENTRIES
+
+log = structlog.get_logger()
 
 
 class Row(NamedTuple):
@@ -49,6 +54,7 @@ class Shelf:
         self._file = ""
         self._next = 0
         self._lines: Generator[bytes] | None = None
+        self._absent = False
 
     def __enter__(self) -> Self:
         return self
@@ -56,19 +62,30 @@ class Shelf:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def find(self, part: Part, index: int, leaf: bytes) -> bytes | None:
-        """The entry; None where its file is not at hand, is damaged, or has there what does not hash to its leaf."""
+    def find(self, part: Part, index: int, leaf: bytes) -> bytes | Part:
+        """The entry; without it the archive, where its file is not at hand or `damaged`.
+
+        Damaged is a file that cannot be read, and one that has there what does not hash to the leaf.
+        """
         if self._directory is None:
-            return None
+            return part
         if self._lines is None or part.file != self._file or index < self._next:
             self._close()
             self._lines, self._file, self._next = bodies(self._directory / part.file), part.file, part.first
+            self._absent = False
         skipped, self._next = index - self._next, index + 1
         try:
             body = next(islice(self._lines, skipped, None), None)
+        except FileNotFoundError:
+            self._absent, body = True, None
         except (OSError, ExportDamaged):
-            return None
-        return body if body is not None and leaf_hash(body) == leaf else None
+            body = None
+        if body is not None and leaf_hash(body) == leaf:
+            return body
+        if self._absent:
+            return part
+        _warn(self._directory / part.file)
+        return replace(part, damaged=True)
 
     def whole(self, rows: Sequence[Row]) -> list[bytes]:
         """The canonical bytes of each entry; raises InArchive, which names the file, for one that cannot be had."""
@@ -76,8 +93,8 @@ class Shelf:
         for index, leaf, body, part in rows:
             if part is not None:
                 taken = self.find(part, index, leaf)
-                if taken is None:
-                    raise InArchive(index, part.file)
+                if isinstance(taken, Part):
+                    raise InArchive(index, taken)
                 body = taken
             found.append(body)
         return found
@@ -86,3 +103,9 @@ class Shelf:
         if self._lines is not None:
             self._lines.close()
             self._lines = None
+
+
+@cache
+def _warn(file: Path) -> None:
+    """Say that an archive is damaged, once in the life of a process: whoever lists entries asks for many of them."""
+    log.warning("audit-archive-damaged", file=file.name, hint="put another copy there")

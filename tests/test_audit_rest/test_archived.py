@@ -1,11 +1,13 @@
 """Entries in archives: what proves them is still handed out, they themselves are said to be elsewhere."""
 
 import hashlib
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from security.audit.archive import archive, due
 from security.audit.archived import Part
@@ -73,6 +75,35 @@ def test_with_the_files_at_hand_bundles_of_entries_are_whole(shelved: tuple[Offi
     told = office.ask("/v1/audit/log/tile/entries/000.p/2")
     assert (told.status, told.json["reason"]) == (404, "archived")
     assert part.file in told.json["detail"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "forged"])
+def test_a_damaged_file_is_not_called_absent_and_the_log_tells_of_it_once(
+    shelved: tuple[Office, Part], tmp_path: Path, damage: str
+) -> None:
+    office, part = shelved
+    asked = [*(f"/v1/audit/entries/{index}" for index in (1, part.last - 1)), "/v1/audit/log/tile/entries/000.p/2"]
+
+    def said() -> set[str]:
+        told = [office.ask(path, Accept_Language="en") for path in asked]
+        assert {(each.status, each.json["reason"]) for each in told} == {(404, "archived")}
+        return {each.json["detail"] for each in told}
+
+    with capture_logs() as logs:
+        (absent,) = said()
+        assert "not at hand" in absent
+        whole, file = tmp_path / "shelf" / part.file, tmp_path / "at-hand" / part.file
+        if damage == "cut":
+            file.write_bytes(whole.read_bytes()[:-100])
+        else:
+            with zipfile.ZipFile(file, "x") as archive:
+                archive.writestr("entries.jsonl", "{}\n" * part.last)
+        (damaged,) = said()
+        assert (part.file in damaged, "is damaged" in damaged) == (True, True)
+        listed = office.get("/v1/audit/entries?limit=2")["items"]
+        assert [each["entry"]["archived"] for each in listed] == [part.file] * 2
+    warned = [each["file"] for each in logs if each["event"] == "audit-archive-damaged"]
+    assert warned == [part.file]
 
 
 def test_callers_get_the_proofs_of_their_archived_entries_and_of_no_others(shelved: tuple[Office, Part]) -> None:
