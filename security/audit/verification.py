@@ -19,6 +19,7 @@ from security.audit.merkle import HASH_SIZE, complete_root, leaf_hash
 from security.audit.openings import OpeningsCheck, Page
 from security.audit.reading_rows import as_bytes, as_number, rows_of, total, uncollected
 from security.audit.repeats import KIND, told
+from security.audit.rotations import ROTATION, RotationsCheck
 from security.audit.sealing import Sealer
 from security.audit.signed import SignedCheck
 from security.audit.stored_twice import is_damage, stored_twice
@@ -87,6 +88,7 @@ class _TreeCheck:
         self._findings = findings
         self._tree = Growing()
         self._signed = SignedCheck(findings, keys)
+        self._rotations = RotationsCheck(findings, keys)
         # By level and number; only those that the next tile above them will be complete with.
         self._altered: dict[int, dict[int, _Altered]] = {}
 
@@ -138,6 +140,8 @@ class _TreeCheck:
                         self._signed.demand(index, entry.after)
                     if entry.committed or entry.repeated[KIND] == REDACTION:
                         page.entries[index] = entry
+                    elif entry.repeated[KIND] == ROTATION:
+                        self._rotations.look(index, body)
             size += 1
             if len(leaves) == WIDTH:
                 for tile in tree.complete():
@@ -175,8 +179,9 @@ class _TreeCheck:
                 findings.add(size, size, f"there are {there - seen} {name} that belong to no entries")
 
     def place(self, connection: Connection) -> None:
-        """Place the changes that only signatures show."""
+        """Place the changes that only signatures show, and hold signatures and keys to the entries about the keys."""
         self._signed.place(connection, self._tree.size)
+        self._rotations.end(connection)
 
     def _gap(self, following: int) -> None:
         size, covered = self._tree.size, self._signed.proven.size
