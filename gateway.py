@@ -7,11 +7,13 @@ The commands are in `commands`; what the gateway is built of, and the order in w
 import sys
 
 from commands import app
+from commands.common import output
 
 
 def main() -> None:
     """Run the `lgsp` command line."""
-    app(sys.argv[1:])
+    with output():
+        app(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _DURATION = re.compile(r"(\d{1,6})([smhdw]?)", re.ASCII)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -54,9 +56,28 @@ def sentences() -> Iterator[None]:
         fail(str(refused), 2)
     except EvidenceUnavailable as failure:
         fail(f"nothing was done, because it could not be recorded in the audit log: {failure}; see `lgsp doctor`")
-    except (ConfigurationError, KeysUnusable, StorageError, Stale, Taken, OSError) as failure:
+    except OSError as failure:
+        if failure.filename is None or failure.strerror is None:
+            fail(str(failure))
+        step = "; make room there, or name another place" if failure.errno in _FULL else ""
+        fail(f"{failure.filename}: {failure.strerror}{step}")
+    except (ConfigurationError, KeysUnusable, StorageError, Stale, Taken) as failure:
         bare = isinstance(failure, StorageUnavailable) and not isinstance(failure, StorageMoved)
         fail(f"the database could not be used: {failure}; see `lgsp doctor`" if bare else str(failure))
+
+
+@contextmanager
+def output() -> Iterator[None]:
+    """Turn a standard output that takes no more into a sentence and 1; goes around the whole command line."""
+    try:
+        yield
+    except OSError as failure:
+        if failure.filename is not None or failure.errno not in _FULL:
+            raise
+        # What its buffer still holds must not be written again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        typer.echo(f"lgsp: standard output: {failure.strerror}; write it to where there is room", err=True)
+        raise SystemExit(1) from None
 
 
 def public_text(text: str, option: str) -> str:

@@ -119,6 +119,11 @@ async def _written(storage: Storage, keys: Sequence[VerifierKey], path: Path, fi
         if exported.last != last:
             raise ArchiveRefused(f"no checkpoint is of {last} entries")
         await asyncio.to_thread(named, draft, path)
+    except OSError as failure:
+        # What fails to be written has no name.
+        if failure.filename is None:
+            raise OSError(failure.errno, failure.strerror, str(path)) from failure
+        raise
     finally:
         await asyncio.to_thread(draft.unlink, missing_ok=True)
     return exported

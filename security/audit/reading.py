@@ -231,7 +231,8 @@ class AuditReader:
                 signed = run_rendered(connection, _OF_SIZE, ("size",), (size,))
             leaf = run_rendered(connection, _LEAF, ("idx",), (index,))
             if signed is None or leaf is None or index >= signed[0]:
-                raise NoEntry(f"no checkpoint of this size covers entry {index}")
+                which = "no checkpoint" if size is None else f"no checkpoint of {size} entries"
+                raise NoEntry(f"{which} covers entry {index}, entries are numbered from 0")
             path = inclusion_proof(index, signed[0], stored_nodes(connection, signed[0]))
             return Proof(index, signed[0], leaf[0], tuple(path), signed[1])
 
