@@ -1,8 +1,8 @@
 """Verifying rotations of the log's key (xoay khóa): that the keys at hand are those that the log itself names.
 
 The entry about a rotation is signed by the old key, and only after it may the new one sign (older releases, whose
-entries do not name the old key, took the new one first). A rotation that broke off
-left its entry; the one that was made in its place has an entry of the same generation, which counts.
+entries do not name the old key, took the new one first). A rotation that broke off left its entry; the one that was
+made in its place has an entry of the same generation, which counts.
 """
 
 from collections.abc import Sequence

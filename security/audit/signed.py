@@ -57,6 +57,10 @@ class SignedCheck:
         self._words += len(rows)
         self._seen = {}
         for size, witness, note in rows:
+            if type(size) is not int:
+                # SQLite keeps broken numbers, and orders them between the others.
+                self._findings.add(int(size), int(size), f"what {witness} saw is of {size} entries")
+                continue
             self._seen.setdefault(size, []).append((witness, note))
         return self._notes.keys() | self._seen.keys()
 

@@ -74,3 +74,8 @@ def test_a_redaction_of_an_entry_that_no_database_could_have(tmp_path: Path, ind
 def test_a_schema_version_that_is_no_number_is_named(log: Path) -> None:
     with pytest.raises(SchemaUnknown, match="version '', which is no number"):
         told(log, sql("UPDATE storage_state SET version = ''"))
+
+
+def test_a_word_of_a_witness_about_part_of_an_entry(log: Path) -> None:
+    whole = "INSERT INTO audit_witnessed SELECT 4.5, 'w', note, NULL, 0 FROM audit_checkpoints"
+    assert told(log, sql(whole)) == [(4, 4, "what w saw is of 4.5 entries")]
