@@ -87,7 +87,7 @@ def state(connection: Connection) -> State:
     if row is not None and type(row.version) is not int:
         raise SchemaUnknown(
             f"{STATE.name} says that the schema has the version {row.version!r}, which is no number: somebody changed "
-            f"it. If the database is of this release, write {VERSION} there; else take a backup (`lgsp storage restore`)"
+            f"it. If the database is of this release, put {VERSION} there; else take a backup (`lgsp storage restore`)"
         )
     return State(row.version if row else 0, row.moved_to if row else None, missing)
 
