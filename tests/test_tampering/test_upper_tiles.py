@@ -29,8 +29,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("DELETE FROM audit_tiles WHERE level = 1", 0, 65_535),
         ("DELETE FROM audit_tiles WHERE level = 0 AND number = 3", 3 * WIDTH, 4 * WIDTH - 1),
         ("INSERT INTO audit_tiles VALUES (1, -1, x'00', x'00')", SIZE, SIZE),
+        # Its hash, its text, the tile with it, the one above and the checkpoint.
+        ("UPDATE audit_entries SET body = body || ' ' WHERE idx = 1800", 1800, 1800),
     ],
-    ids=["hash", "root", "missing", "below", "beside"],
+    ids=["hash", "root", "missing", "below", "beside", "entry"],
 )
 def test_a_tile_of_tiles_is_proven_too(large: Path, damage: str, first: int, last: int) -> None:
     copy = large.with_name("tampered.db")
@@ -40,5 +42,6 @@ def test_a_tile_of_tiles_is_proven_too(large: Path, damage: str, first: int, las
         seventh = hashes[: 7 * HASH_SIZE] + bytes(HASH_SIZE) + hashes[8 * HASH_SIZE :]
         connection.execute(damage, {"seventh": seventh})
     found = asyncio.run(verified(f"sqlite:///{copy}"))
-    assert repr([(each.first, each.last) for each in found.found]) == repr([(first, last)])
+    many = 5 if "body" in damage else 1
+    assert repr([(each.first, each.last) for each in found.found]) == repr([(first, last)] * many)
     assert (found.entries, found.checkpoints) == (SIZE, 1)
