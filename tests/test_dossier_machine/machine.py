@@ -91,7 +91,7 @@ class Dossiers(Working):
     @precondition(lambda self: self.pushed)
     @rule(data=st.data(), how=st.sampled_from(["all", "other-key", "other-body", "other-dossier"]))
     def push_again(self, data: st.DataObject, how: str) -> None:
-        event, key, body, ahead = data.draw(st.sampled_from(self.pushed))
+        event, key, body, happened = data.draw(st.sampled_from(self.pushed))
         code = event.code
         if how == "other-key":
             key = str(uuid.uuid4())
@@ -99,8 +99,7 @@ class Dossiers(Working):
             body = {**body, "note": "other"}
         elif how == "other-dossier":
             code = data.draw(codes)
-        passed = (self.clock.wall - event.since) / 1000
-        self._push(code, event.source, key, body, ahead - passed)
+        self._push(code, event.source, key, body, (happened - self.clock.wall) / 1000)
 
     def _push(self, code: str, source: Source, key: str, body: dict[str, Any], ahead: float) -> None:
         national = None if body["status"] == _UNKNOWN else body["status"]
@@ -108,7 +107,7 @@ class Dossiers(Working):
         told = self.reference.push(event, key, self.clock.wall, ahead)
         event.id = self._told(self.desk.push(body, code=code, key=key, caller=a_caller(*source)), told)
         if event in self.reference.events:
-            self.pushed.append((event, key, body, ahead))
+            self.pushed.append((event, key, body, self.clock.wall + ahead * 1000))
 
     def _told(self, asked: Any, expected: Told) -> str:
         """Hold what a source is told to what was expected; return the id of the event."""
@@ -140,6 +139,8 @@ class Dossiers(Working):
     @rule(seconds=st.sampled_from([-7200.0, -30.0, 90.0, 7200.0]))
     def set_the_clock(self, seconds: float) -> None:
         """Workers that live look at the clock twice a second."""
+        # What was waited for long enough by the clock as it was stays given up.
+        self._observe_sent()
         self.clock.step(seconds)
         for worker in self.workers.values():
             self.runner.run(worker._follow_the_clock(self.clock.wall))
