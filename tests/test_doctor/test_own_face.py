@@ -139,7 +139,8 @@ async def test_what_runs_has_another_certificate_than_the_file(root: Paper, tmp_
         assert {one.code for one in await face(given)} >= {"face-shown"}
         given.server.tls.certificate.write_bytes(renewed.pem)
         given.server.tls.key.write_bytes(renewed.key_file(tmp_path).read_bytes())
-        (finding,) = await found(given)
+        # Refused callers of other tests in this process are counted too.
+        (finding,) = [one for one in await found(given) if one.subject == "server.tls.certificate"]
         assert (finding.level, finding.code, finding.next) == ("warning", "face-not-reloaded", "run `lgsp reload`")
 
 
