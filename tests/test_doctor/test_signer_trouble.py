@@ -157,11 +157,15 @@ async def test_a_responder_that_refuses(world: World, place: Place, status: Any,
     ],
 )
 async def test_an_answer_that_proves_nothing(world: World, place: Place, what: str, text: str, step: str) -> None:
+    def unsigned(*given: Any) -> bytes:
+        signed = fresh()(*given)
+        return signed[:-1] + bytes([signed[-1] ^ 1])
+
     place.answer = {
         "page": lambda *_: web.Response(text="<html>Proxy</html>"),
         "stranger": fresh(responder=world.stranger.responder()),
         "another": fresh(issuer=world.stranger),
-        "unsigned": lambda *given: fresh()(*given)[:-1] + b"\0",
+        "unsigned": unsigned,
         "future": fresh(since=now() + DAY, until=now() + 2 * DAY),
         "old": fresh(since=now() - 3 * DAY, until=now() - 2 * DAY),
     }[what]
