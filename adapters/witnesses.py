@@ -24,7 +24,8 @@ from security.audit.checkpoint import Checkpoint, CheckpointRejected, taken_apar
 from security.audit.cosignature import WitnessKey, answered, cosignatures
 from security.audit.submission import Submission
 from security.audit.witness import SIZE_TYPE, origin_hash
-from security.files import NotRegular, open_regular, sync_names
+from security.files import NotRegular, open_regular
+from storage.files import sync_names
 
 SEPARATOR: Final = "\n--\n"
 CLOCK_S: Final = 300.0

@@ -2,10 +2,11 @@
 
 import errno
 import os
-import secrets
 import stat
 from io import BufferedReader
 from pathlib import Path
+
+from storage.files import draft_of, sync_names
 
 
 class NotRegular(OSError):
@@ -26,7 +27,7 @@ def open_regular(path: str | Path) -> BufferedReader:
 
 def write_whole(path: Path, content: bytes, mode: int) -> None:
     """Write a file in one step and make it durable; one that stood there is replaced. Raises OSError."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = draft_of(path)
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
             file.write(content)
@@ -37,12 +38,3 @@ def write_whole(path: Path, content: bytes, mode: int) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_names(path.parent)
-
-
-def sync_names(directory: Path) -> None:
-    """Make durable which names a directory holds: a new one lies there and not in the file. Raises OSError."""
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -27,10 +27,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from security.authority import Authority, AuthorityRefused, write_private
 from security.authority_evidence import check_index
 from security.authority_index import IndexDamaged, Issued, Revocation
-from security.files import sync_names, write_whole
+from security.files import write_whole
 from security.issuing import PROFILES, KeyKind, Kind, Wanted, generated
 from security.office import Office, Order, Which, check_host
 from security.signature_algorithms import PublicKey
+from storage.files import sync_names
 
 BACKDATED: Final = timedelta(minutes=5)
 """How long before now a certificate begins: clocks differ."""

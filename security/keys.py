@@ -20,6 +20,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from storage.files import named
+
 Name = Literal["log", "token", "period", "data"]
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
@@ -269,18 +271,12 @@ def _drafted(directory: Path, name: Name, created: datetime, overlap: timedelta,
 
 def _named(draft: Path, path: Path) -> None:
     try:
-        # A link, unlike a rename, fails when somebody else made this generation meanwhile.
-        os.link(draft, path)
-        # A key that signed something must not be gone after a power failure.
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        # Durably: a key that signed something must not be gone after a power failure.
+        named(draft, path)
     except FileExistsError as failure:
         raise KeysUnusable(f"{path}: made by another process at the same moment; run the command again") from failure
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def _generated(name: Name) -> bytes:

@@ -6,7 +6,6 @@ stays destroyed after a restore.
 
 import asyncio
 import os
-import secrets
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from sqlalchemy import Connection, delete
 
 from storage.engine import Storage
 from storage.errors import RollbackRefused, StorageUnavailable
+from storage.files import draft_of, named
 from storage.metadata import METADATA, STATE
 from storage.schema import open_storage, upgrade
 from storage.sqlite import SqliteStorage, plain
@@ -46,7 +46,7 @@ async def backup(url: str, file: Path, root: Root) -> Backup:
         raise FileExistsError(f"{file} exists; a backup never overwrites")
     storage = await open_storage(url)
     # Beside the target, so that it can be given its name in one step when it is complete.
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    draft = draft_of(file)
     try:
         if isinstance(storage, SqliteStorage):
             await asyncio.to_thread(_snapshot, storage.path, draft)
@@ -54,8 +54,7 @@ async def backup(url: str, file: Path, root: Root) -> Backup:
             await _into_file(storage, draft, root)
         proven = await _root_of(draft, root)
         await asyncio.to_thread(_finish, draft)
-        # Unlike a rename, a link fails when somebody took the name meanwhile.
-        await asyncio.to_thread(os.link, draft, file)
+        await asyncio.to_thread(named, draft, file)
     finally:
         await storage.close()
         for end in ("", "-wal", "-shm", ".lock"):
