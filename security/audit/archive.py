@@ -148,10 +148,12 @@ def _same(connection: Connection, there: Examined) -> None:
 
 def _staying(connection: Connection, first: int, last: int) -> tuple[dict[str, JSON], int]:
     """What the entry states of the rows that stay; with how many of the entries redacted."""
+    checkpoints, notes = checkpoints_within(connection, first, last)
     stays: dict[str, JSON] = {
         "columns": columns_hashes(connection, first, last),
         "openings": openings_hashes(connection, first, last),
-        "checkpoints": checkpoints_within(connection, first, last),
+        "checkpoints": checkpoints,
+        "notes": notes,
     }
     return stays, redacted_within(connection, first, last)
 

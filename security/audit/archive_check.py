@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from security.audit.archived import Part, parts
 from security.audit.archived_openings import REDACTION, SPAN, checkpoints_within, columns_hashes, openings_hashes
 from security.audit.batch import REPEATED
+from security.audit.binding import noted
 from security.audit.checkpoint import VerifierKey
 from security.audit.export_reading import ExportDamaged, bodies, examine
 from security.audit.findings import Findings
@@ -107,9 +108,13 @@ def _recorded(connection: Connection, part: Part) -> dict[str, Any] | None:
 def _look_at_what_stays(connection: Connection, part: Part, details: Mapping[str, Any], findings: Findings) -> None:
     """Hold openings, index rows and checkpoints to what was stated of them; of older releases nothing was."""
     first, last = part.first, part.last
-    there, stated = checkpoints_within(connection, first, last), details.get("checkpoints")
-    if stated is not None and there != stated:
+    there, hashed = checkpoints_within(connection, first, last)
+    stated = details.get("checkpoints", there)
+    if there != stated:
         findings.add(first, last - 1, f"there are {there} checkpoints of {stated} up to the end of {part.file}")
+    elif hashed != details.get("notes", hashed):
+        what = f"checkpoints are not those that were there when {part.file} was made"
+        findings.add(first, last - 1, f"{what}: signed anew, or signatures were taken away or put there")
     _compare_hashes(part, details.get("columns"), columns_hashes(connection, first, last), "columns of rows", findings)
     now = openings_hashes(connection, first, last, part.act)
     _compare_hashes(part, details.get("openings"), now, "openings or index rows", findings)
@@ -136,8 +141,8 @@ def _compare(
         end = min(begin + _PAGE, part.last)
         within = wanted.where(ENTRIES.c.idx >= begin, ENTRIES.c.idx < end).order_by(ENTRIES.c.idx)
         rows = {row[0]: row for row in rows_of(connection, within)}
-        between = select(CHECKPOINTS.c.size).where(CHECKPOINTS.c.size.between(begin, end))
-        signed = {size for (size,) in rows_of(connection, between)}
+        between = select(CHECKPOINTS).where(CHECKPOINTS.c.size.between(begin, end))
+        signed = {size: noted(note) for size, note in rows_of(connection, between)}
         page = Page(end)
         for index in range(begin, end):
             entry, row = told(next(entries)), rows.get(index)
@@ -147,8 +152,9 @@ def _compare(
                 findings.add(index, index, "the row of the archived entry has another hash than the archive")
             elif row[2:] != entry.repeated:
                 findings.add(index, index, "the columns of the row do not repeat the archived entry")
-            if entry.after is not None and entry.after not in signed:
-                findings.add(index - 1, index - 1, f"the checkpoint of {entry.after} entries is missing")
+            if entry.after is not None and (note := signed.get(entry.after.size)) != entry.after.note:
+                what = "missing" if note is None else "not the one that the archived entry behind it names"
+                findings.add(index - 1, index - 1, f"the checkpoint of {entry.after.size} entries is {what}")
             if entry.repeated[KIND] == REDACTION:
                 # These stay in the database, and were verified there.
                 page.unread.add(index)

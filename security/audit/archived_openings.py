@@ -1,8 +1,9 @@
 """What an archive states of the rows that stay, so that they are bound without the entries that named them.
 
-The entries that name the hash of their opening and say which checkpoint was before them lie in the file; the entry that
-records the archive states a hash over the columns and one over the openings of each `SPAN` of them, and how many
-checkpoints there are. An opening that is redacted afterwards counts as its redaction says that it was.
+The entries that name the hashes of their opening and of the checkpoint before them lie in the file; the entry that
+records the archive states a hash over the columns and one over the openings of each `SPAN` of them, how many
+checkpoints there are and a hash over these. An opening that is redacted afterwards counts as its redaction says that
+it was.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from security.audit.batch import REPEATED
-from security.audit.binding import digest
+from security.audit.binding import digest, noted
 from security.audit.checkpoint import b64
 from security.audit.reading_rows import as_bytes, as_json, rows_of
 from security.audit.tables import CHECKPOINTS, ENTRIES, OPENINGS, SUBJECTS
@@ -22,6 +23,8 @@ from security.audit.tables import CHECKPOINTS, ENTRIES, OPENINGS, SUBJECTS
 REDACTION: Final = "redaction"
 # The member of its details with the hash of what it removed.
 REMOVED: Final = "hash"
+# How many entries' checkpoints are read at once.
+_NOTES: Final = 4096
 # Entries under one hash, from the first of the archive on.
 SPAN: Final = 256
 _COLUMNS: Final = (OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot, OPENINGS.c.sealed, OPENINGS.c.redacted_by)
@@ -35,10 +38,17 @@ class Redaction(NamedTuple):
     removed: object
 
 
-def checkpoints_within(connection: Connection, first: int, last: int) -> int:
-    """How many checkpoints there are behind the first `first` entries, up to `last`."""
-    within = (CHECKPOINTS.c.size > first, CHECKPOINTS.c.size <= last)
-    return connection.execute(select(func.count()).select_from(CHECKPOINTS).where(*within)).scalar_one()
+def checkpoints_within(connection: Connection, first: int, last: int) -> tuple[int, str]:
+    """How many checkpoints there are behind the first `first` entries, up to `last`, and a hash over those of each."""
+    number, whole, begin = 0, sha256(), first
+    while begin < last:
+        end = min(begin + _NOTES, last)
+        within = (CHECKPOINTS.c.size > begin, CHECKPOINTS.c.size <= end)
+        for (note,) in rows_of(connection, select(CHECKPOINTS.c.note).where(*within).order_by(CHECKPOINTS.c.size)):
+            whole.update(noted(note).encode())
+            number += 1
+        begin = end
+    return number, b64(whole.digest())
 
 
 def columns_hashes(connection: Connection, first: int, last: int) -> list[str | None]:

@@ -92,7 +92,7 @@ class Batch:
         head = run_rendered(connection, _LOCKED_HEAD)
         if head is None:
             connection.execute(insert(HEAD).values(id=1, size=0, frontier=b""))
-        frontier = Frontier.decode(*head) if head else Frontier()
+        frontier = Frontier.decode(*head[:2]) if head else Frontier()
         begin = frontier.size
         found = self._standing(connection)
         placed: dict[int, tuple[Item, int]] = {}
@@ -120,9 +120,9 @@ class Batch:
             if item.writes and (conflict := _run_writes(connection, item.writes, index, guarded=guarded)) is not None:
                 failed[place] = conflict
                 continue
-            if begin and not accepted:
+            if head is not None and begin and not accepted:
                 self._first = (item, item.body, item.leaf)
-                item.body = following(item.body, begin)
+                item.body = following(item.body, begin, head[2] or "")
                 item.leaf = leaf_hash(item.body)
             accepted.append(item)
             placed[place] = (item, index)
@@ -185,7 +185,9 @@ def _is_same(item: Item, body: bytes) -> bool:
 
 
 _THE_HEAD = HEAD.c.id == literal_column("1")
-_LOCKED_HEAD = select(HEAD.c.size, HEAD.c.frontier).where(_THE_HEAD).with_for_update()
+# PostgreSQL would show none that came while the statement waited for the head: the state is locked before it.
+_OF_HEAD = select(CHECKPOINTS.c.note).where(CHECKPOINTS.c.size == HEAD.c.size).scalar_subquery()
+_LOCKED_HEAD = select(HEAD.c.size, HEAD.c.frontier, _OF_HEAD).where(_THE_HEAD).with_for_update(of=HEAD)
 
 
 def current_checkpoint(connection: Connection) -> str | None:

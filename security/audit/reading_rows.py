@@ -3,7 +3,7 @@
 import gc
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from storage.bulk import driver_of
 
 
-def rows_of(connection: Connection, query: Select[Any]) -> Sequence[tuple[Any, ...]]:
-    """All rows of a query, values as they are stored; raises DBAPIError."""
+def rows_of(connection: Connection, query: Select[Any], **given: object) -> Sequence[tuple[Any, ...]]:
+    """All rows of a query with these values for its parameters, values as they are stored; raises DBAPIError."""
     try:
-        return _fetched(connection, query)
+        return _fetched(connection, query, given)
     except sqlite3.Error as failure:
         if "decode" not in str(failure):
             raise DBAPIError.instance(str(query), None, failure, sqlite3.Error, hide_parameters=True) from failure
@@ -24,13 +24,13 @@ def rows_of(connection: Connection, query: Select[Any]) -> Sequence[tuple[Any, .
     driver = driver_of(connection)
     driver.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     try:
-        return _fetched(connection, query)
+        return _fetched(connection, query, given)
     finally:
         driver.text_factory = str
 
 
-def _fetched(connection: Connection, query: Select[Any]) -> Sequence[tuple[Any, ...]]:
-    result = connection.execute(query)
+def _fetched(connection: Connection, query: Select[Any], given: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
+    result = connection.execute(query, given)
     try:
         return cast("Sequence[tuple[Any, ...]]", cast("Any", result).cursor.fetchall())
     finally:

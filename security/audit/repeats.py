@@ -19,7 +19,7 @@ _ANY = r'"[^"]*+"'
 _FLAT = r"\{([^}]*+)\}"
 _LIST = r"\[[^\]]*+\]"
 _ENTRY = re.compile(
-    rf'\{{(?:"{AFTER}":(\d++),)?+"at":{_TEXT}'
+    rf'\{{(?:"{AFTER}":\{{"note":{_TEXT},"size":(\d++)\}},)?+"at":{_TEXT}'
     rf'(?:,"attempts":-?\d++)?+'
     rf'(?:,"caller":\{{"agency":{_ANY},"client":{_TEXT},"credential":{_ANY}\}})?+'
     rf'(?:,"commitments":{_FLAT})?+'
@@ -40,17 +40,24 @@ _ENTRY = re.compile(
     rf',"v":\d++\}}',
 ).fullmatch
 # The groups in the order of `batch.REPEATED`, and what else is asked of an entry.
-_REPEATED = (8, 2, 9, 3, 5, 11, 13, 7, 12, 14)
-_REST = (1, 4, 6, 10, 15, 16, 17)
+_REPEATED = (9, 3, 10, 4, 6, 12, 14, 8, 13, 15)
+_REST = (1, 2, 5, 7, 11, 16, 17, 18)
 
 
 # Where the kind stands in what a row repeats.
 KIND = REPEATED.index("kind")
 
 
+class After(NamedTuple):
+    """What the first entry of a commit says of the checkpoint before it: of how many entries, and its hash."""
+
+    size: int
+    note: str
+
+
 class Told(NamedTuple):
-    """What one entry says: its repeated columns, whether anything opens it, the hash and the slot of that, how many
-    entries the checkpoint before it was of; and the entry itself.
+    """What one entry says: its repeated columns, whether anything opens it, the hash and the slot of that, which
+    checkpoint was before it; and the entry itself.
 
     `hash` and `slot` are None in entries of an older release, `after` in all but the first of a commit.
     """
@@ -59,7 +66,7 @@ class Told(NamedTuple):
     committed: bool
     hash: str | None
     slot: int | None
-    after: int | None
+    after: After | None
     body: bytes
 
 
@@ -69,13 +76,13 @@ def told(body: bytes) -> Told:
     # An object within one of these would end it too early.
     if found is None:
         return _parsed(as_json(body), body)
-    after, commitments, details, officer, hashed, slot, subjects = found.group(*_REST)
+    note, size, commitments, details, officer, hashed, slot, subjects = found.group(*_REST)
     if (commitments and "{" in commitments) or (details and "{" in details):
         return _parsed(as_json(body), body)
     committed = commitments is not None or subjects is not None or officer is not None
-    number, place = int(after) if after is not None else None, int(slot) if slot is not None else None
+    after, place = After(int(size), note) if note is not None else None, int(slot) if slot is not None else None
     # Without the call of a function of Python that the name of the class is.
-    return tuple.__new__(Told, (found.group(*_REPEATED), committed, hashed, place, number, body))
+    return tuple.__new__(Told, (found.group(*_REPEATED), committed, hashed, place, after, body))
 
 
 def _has_commitments(entry: Mapping[str, Any]) -> bool:
@@ -86,7 +93,15 @@ def _has_commitments(entry: Mapping[str, Any]) -> bool:
 def _parsed(entry: Any, body: bytes) -> Told:
     if not isinstance(entry, dict):
         raise ValueError("audit entry: not an object")
-    bound, after = entry.get(MEMBER, {}), entry.get(AFTER)
-    if not isinstance(bound, dict) or type(after) not in (int, type(None)):
+    bound, stated = entry.get(MEMBER, {}), entry.get(AFTER)
+    if not isinstance(bound, dict):
         raise ValueError("audit entry: what binds other rows to it cannot be read")
+    after = None
+    if stated is not None:
+        try:
+            after = After(**stated)
+        except TypeError as failure:
+            raise ValueError("audit entry: the checkpoint before it cannot be read") from failure
+        if type(after.size) is not int or type(after.note) is not str:
+            raise ValueError("audit entry: the checkpoint before it cannot be read")
     return Told(columns(entry), _has_commitments(entry), bound.get("hash"), bound.get("slot"), after, body)

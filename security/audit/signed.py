@@ -1,14 +1,16 @@
 """Verifying what was signed over the tree: the checkpoints, that none of them is missing, and what witnesses saw.
 
-The first entry of each commit says which checkpoint was signed before it, so that one that was taken away shows. What a
-witness saw bears the log's signature too: where it is of another tree than the rows, the log was built and signed anew.
+The first entry of each commit names the checkpoint that was signed before it, so that one that was taken away shows,
+and one whose signatures are others. What a witness saw bears the log's signature too: where it is of another tree than
+the rows, the log was built and signed anew.
 """
 
 from collections.abc import Container, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from security.audit.binding import noted
 from security.audit.checkpoint import (
     ED25519,
     Checkpoint,
@@ -26,6 +28,13 @@ from security.audit.originals import original_leaves
 from security.audit.reading_rows import as_number, rows_of, total
 from security.audit.tables import CHECKPOINTS
 from security.audit.witnessed import WITNESSED
+from storage.metadata import BIGINT
+
+_BEGIN, _END = bindparam("begin", type_=BIGINT), bindparam("end", type_=BIGINT)
+_NOTES = select(CHECKPOINTS).where(CHECKPOINTS.c.size > _BEGIN, CHECKPOINTS.c.size <= _END)
+_WORDS = select(WITNESSED.c.size, WITNESSED.c.witness, WITNESSED.c.note).where(
+    WITNESSED.c.size > _BEGIN, WITNESSED.c.size <= _END
+)
 
 
 class SignedCheck:
@@ -41,8 +50,12 @@ class SignedCheck:
         self._notes: dict[int, str] = {}
         self._seen: dict[int, list[tuple[str, str]]] = {}
         self._words = 0
-        # The size of the last checkpoint that is there; of the missing ones behind it the first, the last, how many.
+        # The size of the last checkpoint that is there, and it itself where it holds; of the missing ones behind it the
+        # first, the last, how many.
         self._last = 0
+        self._good: str | None = None
+        # Of those that hold, and are not what the entry behind them names, the first, the last, how many.
+        self._replaced: tuple[int, int, int] | None = None
         self._missing: tuple[int, int, int] | None = None
         # The tree of the last note of a witness that fits, and the first that does not: size, root, whose.
         self._witnessed = Frontier()
@@ -50,10 +63,8 @@ class SignedCheck:
 
     def sizes(self, connection: Connection, begin: int, end: int) -> Container[int]:
         """Read what was signed of the trees of `begin + 1` to `end` entries; return at which of them `look` is due."""
-        within = CHECKPOINTS.c.size > begin, CHECKPOINTS.c.size <= end
-        self._notes = dict(rows_of(connection, select(CHECKPOINTS).where(*within)))
-        columns = select(WITNESSED.c.size, WITNESSED.c.witness, WITNESSED.c.note)
-        rows = rows_of(connection, columns.where(WITNESSED.c.size > begin, WITNESSED.c.size <= end))
+        self._notes = dict(rows_of(connection, _NOTES, begin=begin, end=end))
+        rows = rows_of(connection, _WORDS, begin=begin, end=end)
         self._words += len(rows)
         self._seen = {}
         for size, witness, note in rows:
@@ -71,15 +82,19 @@ class SignedCheck:
             self._findings.checkpoints += 1
             self._place_missing(size)
             self._last = size
-            self._checkpoint(size, note, growing)
+            self._good = note if self._checkpoint(size, note, growing) else None
         for witness, seen in self._seen.get(size, ()):
             self._witness(size, witness, seen, growing)
 
-    def demand(self, index: int, said: int) -> None:
+    def demand(self, index: int, said: int, hashed: str) -> None:
         """Hold an entry, up to which everything was looked at, to what it says of the checkpoint before it."""
         if said != index:
             self._findings.add(index, index, f"the entry says that it follows a checkpoint of {said} entries")
-        elif self._last != index:
+        elif self._last == index:
+            if self._good is not None and noted(self._good) != hashed:
+                first, _, many = self._replaced or (index, index, 0)
+                self._replaced = first, index, many + 1
+        else:
             first, _, many = self._missing or (index, index, 0)
             self._missing = first, index, many + 1
 
@@ -103,6 +118,12 @@ class SignedCheck:
     def place(self, connection: Connection, size: int) -> None:
         """Say where the first signature over another tree puts the change, as narrowly as can be proven."""
         self._place_missing(size)
+        if self._replaced is not None:
+            first, last, many = self._replaced
+            which = f"the checkpoint of {first} entries is not the one that entry {first} names"
+            if many > 1:
+                which = f"{many} checkpoints of {first} to {last} entries are not those that the entries behind name"
+            self._findings.add(first - 1, last - 1, f"{which}: signed anew, or signatures were taken away or put there")
         if self.diverged is not None:
             signed, root = self.diverged
             self._place(connection, self.proven, signed, root, f"the checkpoint of {signed} entries signs another tree")
@@ -113,22 +134,25 @@ class SignedCheck:
                 what += ": the log was built and signed anew after that"
             self._place(connection, self._witnessed, signed, root, what)
 
-    def _checkpoint(self, size: int, note: str, growing: Growing) -> None:
+    def _checkpoint(self, size: int, note: str, growing: Growing) -> bool:
+        """Verify a checkpoint; tells whether there was nothing to find."""
         checkpoint = self._opened(size, note, f"the checkpoint of {size} entries")
         if checkpoint is None:
-            return
-        if not is_of_log_alone(note, self._keys):
+            return False
+        alone = is_of_log_alone(note, self._keys)
+        if not alone:
             # Cosignatures of witnesses are kept elsewhere.
             what = f"the checkpoint of {size} entries holds more than signatures of this log's keys"
             self._findings.add(size - 1, size - 1, what)
         if self.diverged is not None:
             # Every later tree contains the one that differed: further checkpoints would only repeat the finding.
-            return
+            return False
         tree = growing.tree()
         if checkpoint.root == tree.root():
             self.proven = tree
-        else:
-            self.diverged = (size, checkpoint.root)
+            return alone
+        self.diverged = (size, checkpoint.root)
+        return False
 
     def _witness(self, size: int, witness: str, note: str, growing: Growing) -> None:
         checkpoint = self._opened(size, note, f"what {witness} saw of {size} entries")

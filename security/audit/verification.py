@@ -7,7 +7,7 @@ is not an older, consistent copy) is the business of a witness.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from security.audit.archive_check import on_record
 from security.audit.archived_openings import REDACTION
@@ -27,8 +27,16 @@ from security.audit.tables import ENTRIES, HEAD, TILES
 from security.audit.tiles import HEIGHT, WIDTH
 from storage.engine import Storage
 from storage.errors import StorageUnavailable
+from storage.metadata import BIGINT
 
-PAGE = 16 * WIDTH
+# Few enough that what one page holds is still in the processor's cache when it is looked at.
+PAGE = 2 * WIDTH
+# Made once: a statement of SQLAlchemy costs more to make than to run.
+_BEGIN, _END = bindparam("begin", type_=BIGINT), bindparam("end", type_=BIGINT)
+_ROWS = select(ENTRIES).where(ENTRIES.c.idx >= _BEGIN, ENTRIES.c.idx < _END).order_by(ENTRIES.c.idx)
+_LOWEST_TILES = select(TILES.c.number, TILES.c.hashes, TILES.c.root).where(
+    TILES.c.level == 0, TILES.c.number >= _BEGIN, TILES.c.number < _END
+)
 
 
 async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer | None = None) -> Findings:
@@ -95,14 +103,10 @@ class _TreeCheck:
     def page(self, connection: Connection, begin: int) -> Page:
         """Look at the entries [begin, begin + PAGE) with their checkpoints; return what the side table is to hold."""
         end = begin + PAGE
-        rows = rows_of(
-            connection, select(ENTRIES).where(ENTRIES.c.idx >= begin, ENTRIES.c.idx < end).order_by(ENTRIES.c.idx)
-        )
+        rows = rows_of(connection, _ROWS, begin=begin, end=end)
         signed = self._signed.sizes(connection, begin, end)
-        lowest = select(TILES.c.number, TILES.c.hashes, TILES.c.root).where(
-            TILES.c.level == 0, TILES.c.number >= begin // WIDTH, TILES.c.number < end // WIDTH
-        )
-        tiles = {number: rest for number, *rest in rows_of(connection, lowest)}
+        lowest = rows_of(connection, _LOWEST_TILES, begin=begin // WIDTH, end=end // WIDTH)
+        tiles = {number: rest for number, *rest in lowest}
         tree, size, page = self._tree, self._tree.size, Page()
         add, leaves, archived = self._findings.add, tree.leaves, self.archived
         for row in rows:
@@ -137,7 +141,7 @@ class _TreeCheck:
                     if entry.repeated != row[3:]:
                         add(index, index, "the columns of the row do not repeat the entry")
                     if entry.after is not None:
-                        self._signed.demand(index, entry.after)
+                        self._signed.demand(index, *entry.after)
                     if entry.committed or entry.repeated[KIND] == REDACTION:
                         page.entries[index] = entry
                     elif entry.repeated[KIND] == ROTATION:

@@ -72,6 +72,7 @@ async def plainly(world: World) -> Findings:
         ("UPDATE audit_entries SET client = NULL WHERE idx = 25", (20, 30), 25),
         ("UPDATE audit_entries SET kind = CAST(kind AS BLOB) WHERE idx = 7", (0, 19), 7),
         ("DELETE FROM audit_checkpoints WHERE size = 7", (0, 19), 6),
+        ("UPDATE audit_checkpoints SET note = note || 'x' WHERE size = 7", (0, 19), 6),
         ("DELETE FROM audit_checkpoints WHERE size = 20", (0, 19), 19),
     ],
 )

@@ -273,7 +273,7 @@ async def stated(world: World) -> list[int | None]:
     bodies = await world.storage.read(
         lambda connection: connection.execute(select(ENTRIES.c.body).order_by(ENTRIES.c.idx)).scalars().all()
     )
-    return [json.loads(body).get("after") for body in bodies]
+    return [json.loads(body).get("after", {}).get("size") for body in bodies]
 
 
 async def test_first_entry_of_each_commit_names_the_checkpoint_before_it(world: World) -> None:
@@ -297,16 +297,22 @@ async def signed_sizes(world: World) -> list[int]:
 
 async def test_entry_appended_again_is_the_same_whatever_it_says_of_its_place(world: World) -> None:
     await world.log.record(evidence())
+
+    async def hashed(size: int) -> str:
+        note = select(CHECKPOINTS.c.note).where(CHECKPOINTS.c.size == size)
+        text = await world.storage.read(lambda connection: connection.execute(note).scalar_one())
+        return base64.b64encode(sha256(text.encode()).digest()).decode()
+
     one = {"id": "a", "at": "2026-11-22T10:00:00.000000Z", "kind": "admin", "v": 1}
     twice = await asyncio.gather(world.log.append(one), world.log.append(one))
     again = await world.log.append(one)
     assert [(each.index, each.leaf, each.entry) for each in (*twice, again)] == [(1, twice[0].leaf, twice[0].entry)] * 3
-    assert json.loads(again.entry) == {**one, "after": 1}
+    assert json.loads(again.entry) == {**one, "after": {"note": await hashed(1), "size": 1}}
     with pytest.raises(ValueError, match="another entry"):
         await world.log.append({**one, "kind": "start"})
     # Members that come before it in order have their place too.
     other = await world.log.append({**one, "id": "b", "_": 1})
-    assert other.entry == canonical({**one, "id": "b", "_": 1, "after": 2})
+    assert other.entry == canonical({**one, "id": "b", "_": 1, "after": {"note": await hashed(2), "size": 2}})
 
 
 @pytest.mark.parametrize("sealed", [True, False])

@@ -221,11 +221,13 @@ async def altered(world: World, size: int, note: str) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1])
-async def test_invisible_is_a_line_of_an_overlap_taken_away(rotated: World, ring: KeyRing, kept: int) -> None:
-    """What is left is what a process signs that was not told of the rotation, or whose clock ends the overlap."""
+async def test_a_line_of_an_overlap_taken_away_is_seen(rotated: World, ring: KeyRing, kept: int) -> None:
+    """What is left is what a process signs that was not told of the rotation: the entry behind it knows better."""
     _, text, lines = taken_apart(await note_of(rotated, 5))
     await altered(rotated, 5, f"{text}\n{lines[kept].line}")
-    assert (await verify(rotated.storage, log_verifiers(ring, ORIGIN))).valid
+    found = await verify(rotated.storage, log_verifiers(ring, ORIGIN))
+    assert [(each.first, each.last) for each in found.found] == [(4, 4)]
+    assert "signatures were taken away" in found.found[0].what
 
 
 async def test_a_checkpoint_of_two_keys_of_the_log_was_not_witnessed_by_that(rotated: World) -> None:

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from security.audit.binding import noted
+from security.audit.checkpoint import Signer
 from security.audit.merkle import Frontier, complete_root, leaf_hash
 from security.audit.tiles import WIDTH
 from storage.schema import upgrade
@@ -14,14 +16,24 @@ from tests.test_audit.audit_world import a_signer
 AT = "2026-11-30T00:00:00Z"
 
 
-def plain_log(path: Path, size: int, signed: Sequence[int], own: Mapping[int, str] | None = None) -> Path:
-    """Write a log of `size` entries with checkpoints of the sizes `signed`; `own` are bodies that are given."""
+def plain_log(
+    path: Path,
+    size: int,
+    signed: Sequence[int],
+    own: Mapping[int, str] | None = None,
+    signers: Mapping[int, Signer] | None = None,
+) -> Path:
+    """Write a log of `size` entries with checkpoints of the sizes `signed`; `own` are bodies that are given, `signers`
+    who signed instead of `a_signer()`.
+    """
     asyncio.run(upgrade(f"sqlite:///{path}"))
-    after = {number: f'"after":{number},' for number in signed}
-    bodies = [
-        (own or {}).get(number) or f'{{{after.get(number, "")}"at":"{AT}","id":"{number}","kind":"start","v":1}}'
-        for number in range(size)
-    ]
+    bodies, notes, tree, signer = [], [], Frontier(), a_signer()
+    for number in range(size):
+        after = f'"after":{{"note":"{noted(notes[-1][1])}","size":{number}}},' if number in signed else ""
+        bodies.append((own or {}).get(number) or f'{{{after}"at":"{AT}","id":"{number}","kind":"start","v":1}}')
+        tree.append(leaf_hash(bodies[-1].encode()))
+        if tree.size in signed:
+            notes.append((tree.size, (signers or {}).get(tree.size, signer).sign(tree.size, tree.root())))
     leaves = [leaf_hash(body.encode()) for body in bodies]
     with plain(path) as connection:
         connection.execute("BEGIN")
@@ -42,12 +54,7 @@ def plain_log(path: Path, size: int, signed: Sequence[int], own: Mapping[int, st
             ]
             connection.executemany("INSERT INTO audit_tiles VALUES (?, ?, ?, ?)", rows)
             level += 1
-        tree, signer = Frontier(), a_signer()
-        for leaf in leaves:
-            tree.append(leaf)
-            if tree.size in after:
-                note = signer.sign(tree.size, tree.root())
-                connection.execute("INSERT INTO audit_checkpoints VALUES (?, ?)", (tree.size, note))
+        connection.executemany("INSERT INTO audit_checkpoints VALUES (?, ?)", notes)
         connection.execute("INSERT OR REPLACE INTO audit_head VALUES (1, ?, ?)", (size, tree.encode()))
         connection.execute("COMMIT")
     return path

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from security.audit.binding import following, unbound
 from security.audit.checkpoint import Checkpoint, opened
 from security.audit.comparing import Compared, Held, compare
 from security.audit.merkle import Frontier, leaf_hash
+from security.audit.repeats import told
 from storage.schema import open_storage
 from storage.sqlite import plain
 from tests.test_audit.audit_world import a_signer, a_world, evidence
@@ -56,9 +58,13 @@ def sign_anew(connection: sqlite3.Connection) -> None:
     (body,) = connection.execute("SELECT body FROM audit_entries WHERE idx = 5").fetchone()
     forged = body.replace(b'"duration_ms":12', b'"duration_ms":13')
     connection.execute("UPDATE audit_entries SET body = ?, leaf = ? WHERE idx = 5", (forged, leaf_hash(forged)))
-    signer, tree, leaves = a_signer(), Frontier(), []
+    signer, tree, leaves, note = a_signer(), Frontier(), [], ""
     sizes = {size for (size,) in connection.execute("SELECT size FROM audit_checkpoints")}
-    for (leaf,) in connection.execute("SELECT leaf FROM audit_entries ORDER BY idx").fetchall():
+    for index, body in connection.execute("SELECT idx, body FROM audit_entries ORDER BY idx").fetchall():
+        if told(body).after is not None:
+            body = following(unbound(body, sealed=False), index, note)
+        leaf = leaf_hash(body)
+        connection.execute("UPDATE audit_entries SET body = ?, leaf = ? WHERE idx = ?", (body, leaf, index))
         tree.append(leaf)
         leaves.append(leaf)
         if tree.size in sizes:

@@ -26,7 +26,7 @@ NESTED = st.dictionaries(st.sampled_from(["a", "dossier", "id", "kind", "sealed"
 ENTRY = st.fixed_dictionaries(
     {"at": TEXT, "id": TEXT, "kind": TEXT, "v": st.just(1)},
     optional={
-        "after": st.integers(0, 2**53 - 1),
+        "after": st.fixed_dictionaries({"note": TEXT, "size": st.integers(0, 2**53 - 1)}),
         "caller": st.fixed_dictionaries({"agency": TEXT, "client": TEXT, "credential": TEXT}),
         "commitments": NESTED,
         "database": TEXT,

@@ -27,9 +27,8 @@ def rotation(name: str, key: object) -> str:
     return json.dumps(entry, separators=(",", ":"))
 
 
-@pytest.fixture(scope="session")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A rotation that broke off, the one in its place, and one of another key."""
+def rotated(path: Path, *by_new: int) -> Path:
+    """A rotation that broke off, the one in its place, and one of another key; `by_new` are signed by the new key."""
     own = {
         3: rotation("broken off", OTHER.verifier.encode()),
         6: rotation("made", NEW.verifier.encode()),
@@ -38,35 +37,59 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
             separators=(",", ":"),
         ),
     }
-    return plain_log(tmp_path_factory.mktemp("rotated") / "gateway.db", SIZE, [5, 6, 7, 10, SIZE], own)
+    return plain_log(path / "gateway.db", SIZE, [5, 6, 7, 10, SIZE], own, dict.fromkeys(by_new, NEW))
 
 
-def signed(connection: sqlite3.Connection, *sizes: int) -> None:
-    """Sign these checkpoints with the new key alone."""
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rotated(tmp_path_factory.mktemp("rotated"))
+
+
+def sign(connection: sqlite3.Connection, *sizes: int) -> None:
+    """Sign these checkpoints anew, with the new key alone."""
     leaves = [leaf for (leaf,) in connection.execute("SELECT leaf FROM audit_entries ORDER BY idx")]
     for size in sizes:
         note = NEW.sign(size, root_of(leaves[:size]))
         connection.execute("UPDATE audit_checkpoints SET note = ? WHERE size = ?", (note, size))
 
 
-def test_the_new_key_signs_from_its_entry_on(log: Path) -> None:
-    assert verdict(log, lambda connection: signed(connection, 10, SIZE), (NEW.verifier,)).valid
-    assert verdict(log, lambda connection: signed(connection, 7), (NEW.verifier,)).valid
+@pytest.mark.parametrize("sizes", [(10, SIZE), (7,)])
+def test_the_new_key_signs_from_its_entry_on(tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    assert verdict(rotated(tmp_path, *sizes), sql(), (NEW.verifier,)).valid
 
 
-def test_the_new_key_cannot_have_signed_before_its_entry(log: Path) -> None:
-    found = verdict(log, lambda connection: signed(connection, 5, 6, 10), (NEW.verifier,))
+@pytest.mark.parametrize(
+    ("sizes", "placed", "which"),
+    [
+        ((7,), (6, 6), "the checkpoint of 7 entries is not the one that entry 7 names"),
+        ((7, 10), (6, 9), "2 checkpoints of 7 to 10 entries are not those that the entries behind name"),
+    ],
+)
+def test_checkpoint_that_another_key_of_the_log_signed_anew_is_a_finding(
+    log: Path, sizes: tuple[int, ...], placed: tuple[int, int], which: str
+) -> None:
+    (only,) = verdict(log, lambda connection: sign(connection, *sizes), (NEW.verifier,)).found
+    assert (only.first, only.last) == placed
+    assert only.what == f"{which}: signed anew, or signatures were taken away or put there"
+
+
+def test_the_newest_checkpoint_is_named_by_nothing_yet(log: Path) -> None:
+    assert verdict(log, lambda connection: sign(connection, SIZE), (NEW.verifier,)).valid
+
+
+def test_the_new_key_cannot_have_signed_before_its_entry(tmp_path: Path) -> None:
+    found = verdict(rotated(tmp_path, 5, 6, 10), sql(), (NEW.verifier,))
     (only,) = found.found
     assert (only.first, only.last) == (4, 4)
     assert only.what == "the checkpoint of 5 entries is signed with log-2, which entry 6 began"
-    found = verdict(log, lambda connection: signed(connection, 6), (NEW.verifier,))
-    assert found.first_bad == 5
+    (tmp_path / "other").mkdir()
+    assert verdict(rotated(tmp_path / "other", 6), sql(), (NEW.verifier,)).first_bad == 5
 
 
 def test_older_releases_took_the_new_key_first(tmp_path: Path) -> None:
     entry = rotation("made", NEW.verifier.encode()).replace("replaces_verifier_key", "replaces")
-    path = plain_log(tmp_path / "gateway.db", SIZE, [5, SIZE], {6: entry})
-    assert verdict(path, lambda connection: signed(connection, 5), (NEW.verifier,)).valid
+    path = plain_log(tmp_path / "gateway.db", SIZE, [5, SIZE], {6: entry}, {5: NEW})
+    assert verdict(path, sql(), (NEW.verifier,)).valid
 
 
 @pytest.mark.parametrize("keys", [(), (OTHER.verifier,)], ids=["gone", "another"])

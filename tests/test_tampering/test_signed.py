@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from security.audit.binding import following
 from security.audit.checkpoint import VerifierKey
 from security.audit.cosignature import Cosigner
 from security.audit.findings import Findings
@@ -96,7 +97,7 @@ async def test_logs_of_older_releases_are_valid_and_guarded_from_the_next_entry_
 ) -> None:
     async with a_world(sqlite_url, tmp_path / "vault") as world:
         with monkeypatch.context() as older:
-            older.setattr("security.audit.batch.following", lambda body, size: body)
+            older.setattr("security.audit.batch.following", lambda body, size, note: body)
             for _ in range(3):
                 assert b"after" not in (await world.log.record(evidence())).entry
         assert await valid(world)
@@ -111,7 +112,7 @@ async def test_logs_of_older_releases_are_valid_and_guarded_from_the_next_entry_
 async def test_entry_that_names_another_checkpoint_is_a_finding(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("security.audit.batch.following", lambda body, size: b'{"after":%d,' % (size - 1) + body[1:])
+    monkeypatch.setattr("security.audit.batch.following", lambda body, size, note: following(body, size - 1, note))
     async with a_world(sqlite_url, tmp_path / "vault") as world:
         for _ in range(2):
             await world.log.record(evidence())

@@ -123,7 +123,15 @@ def test_who_signs_anew_and_forgets_a_tile_is_seen_at_the_entry(log: Path) -> No
                 connection.execute("UPDATE audit_checkpoints SET note = ? WHERE size = ?", (note, tree.size))
         connection.execute("UPDATE audit_head SET frontier = ?", (tree.encode(),))
 
-    assert told(log, work) == [(7, 7, "the entries and tile 0/0 differ"), (7, 7, ANEW.format(300))]
+    replaced = (
+        "3 checkpoints of 10 to 512 entries are not those that the entries behind name:"
+        " signed anew, or signatures were taken away or put there"
+    )
+    assert told(log, work) == [
+        (7, 7, "the entries and tile 0/0 differ"),
+        (7, 7, ANEW.format(300)),
+        (9, 511, replaced),
+    ]
 
 
 def test_the_first_checkpoint_of_another_tree_is_told_and_none_behind_it(log: Path) -> None:
@@ -176,7 +184,7 @@ def test_what_is_no_checkpoint_of_that_size(log: Path, table: str, change: str, 
 
 
 def test_an_entry_that_names_another_checkpoint_is_told_and_that_one_is_not_missing(tmp_path: Path) -> None:
-    own = {3: f'{{"after":2,"at":"{AT}","id":"3","kind":"start","v":1}}'}
+    own = {3: f'{{"after":{{"note":"","size":2}},"at":"{AT}","id":"3","kind":"start","v":1}}'}
     log = plain_log(tmp_path / "gateway.db", 8, [3, 5, 8], own)
     assert told(log, sql()) == [(3, 3, "the entry says that it follows a checkpoint of 2 entries")]
 
