@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, literal_column, select
 
-from security.audit.findings import Findings
 from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS, TILES
 from security.audit.witnessed import WITNESSED
 from storage.errors import StorageUnavailable
@@ -30,19 +29,19 @@ _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TOLD: Final = 10
 
 
-def stored_twice(connection: Connection, findings: Findings) -> None:
-    """Add what SQLite's own check of the tables of the log finds: the entry that a row is of, or all of them."""
+def stored_twice(connection: Connection) -> list[tuple[int | None, str]]:
+    """What SQLite's own check of the tables of the log finds, with the entry that the row is of, where it is known."""
+    found: list[tuple[int | None, str]] = []
     if connection.dialect.name != "sqlite":
-        return
+        return found
     for table in (*_COUNTED, *_OTHERS):
         checked = connection.exec_driver_sql(f"PRAGMA integrity_check({table.name})")
         for (said,) in checked.fetchmany(_TOLD):
-            if said == "ok":
-                continue
-            index = _entry_of(connection, table, said)
-            first, last = (0, max(findings.entries - 1, 0)) if index is None else (index, index)
-            findings.add(first, last, f"{table.name} and its indexes differ: {said.splitlines()[-1]}")
+            if said != "ok":
+                what = f"{table.name} and its indexes differ: {said.splitlines()[-1]}"
+                found.append((_entry_of(connection, table, said), what))
         checked.close()
+    return found
 
 
 def is_damage(failure: StorageUnavailable) -> bool:
