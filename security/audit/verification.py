@@ -21,6 +21,7 @@ from security.audit.openings import OpeningsCheck, Page
 from security.audit.reading_rows import as_bytes, as_number, rows_of, total, uncollected
 from security.audit.repeats import KIND, told
 from security.audit.rotations import ROTATION, RotationsCheck
+from security.audit.schema_check import plain_tables
 from security.audit.sealing import Sealer
 from security.audit.signed import SignedCheck
 from security.audit.stored_twice import is_damage, stored_twice
@@ -71,6 +72,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
                 await run(lambda connection: openings.end(connection, findings.entries))
             await run(tree.place)
             await run(lambda connection: materials_kept(connection, findings))
+            await run(lambda connection: plain_tables(connection, findings))
         for index, what in await beside:
             first, last = (0, max(findings.entries - 1, 0)) if index is None else (index, index)
             findings.add(first, last, what)
