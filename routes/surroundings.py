@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
 from config.settings import Settings
+from routes.archive_findings import archives
 from routes.caller_findings import accepted, vouched
 from routes.clock_findings import clock_findings
 from routes.evidence_findings import recent, refusals, refusals_of_callers, signed_clocks
@@ -31,6 +32,7 @@ from routes.source_findings import PATIENCE_S, Looked, look
 from routes.token_findings import token_look, with_tokens
 from routes.witness_findings import witnesses
 from routes.xroad_findings import waiting
+from security.audit.archived import parts
 from security.client_store import load_all
 from storage.commands import status
 from storage.engine import Storage, directory_of
@@ -56,9 +58,9 @@ async def surroundings(settings: Settings) -> list[Finding]:
         _within("storage", _storage(settings)),
         _within("redis", _redis(settings)),
     ]
-    parts = await asyncio.gather(*looks)
-    found = [finding for part in parts for finding in part.findings]
-    found += clock_findings([clock for part in parts for clock in part.clocks])
+    looked = await asyncio.gather(*looks)
+    found = [finding for each in looked for finding in each.findings]
+    found += clock_findings([clock for each in looked for clock in each.clocks])
     return [*found, *configured_ends(settings, datetime.now(UTC)), *_space(settings)]
 
 
@@ -109,6 +111,7 @@ async def _stored(storage: Storage, settings: Settings) -> Looked:
     now = datetime.now(UTC)
     entries = await storage.read(lambda connection: recent(connection, now))
     clients = await storage.read(load_all)
+    held = await storage.read(parts)
     found = [
         *ends(await storage.read(lambda connection: client_expiries(connection, now)), now),
         *accepted(clients, settings),
@@ -117,6 +120,7 @@ async def _stored(storage: Storage, settings: Settings) -> Looked:
         *refusals(entries),
         *refusals_of_callers(entries),
         *await witnesses(settings, storage),
+        *await asyncio.to_thread(lambda: list(archives(settings.audit.archives, held))),
     ]
     return Looked(found, tuple(signed_clocks(entries)))
 

@@ -85,6 +85,7 @@ def test_a_period_is_moved_and_the_rest_holds(at: tuple[str, str], tmp_path: Pat
     config = Path(at[1])
     config.write_text(config.read_text(encoding="utf-8") + '[audit]\narchives = "shelf"\n', encoding="utf-8")
     assert printed("audit", "show", "3", *at)[0]["entry"]["kind"] == "exchange"
+    assert "1 archives are there, 1 of them compared [archives-hold]" in quick("doctor", *at).stdout
     assert quick("audit", "report", *asked, "--out", str(tmp_path / "report.zip"), *at).exit_code == 0
     bundle = ("--out", str(tmp_path / "bundle.zip"), "--reason", "complaint 12 of 2026")
     assert quick("audit", "bundle", "3", *bundle, *at).exit_code == 0
@@ -95,6 +96,7 @@ def test_a_period_is_moved_and_the_rest_holds(at: tuple[str, str], tmp_path: Pat
     for made in ("report.zip", "bundle.zip", "export.zip"):
         checked(tmp_path / made, key)
     Path(moved["file"]).unlink()
+    assert "audit-0-10.zip is missing: entries 0 to 9 [archive-missing]" in quick("doctor", *at).stdout
     refused = quick("audit", "export", "--out", str(tmp_path / "none.zip"), *at)
     assert (refused.exit_code, "audit-0-10.zip" in refused.stderr) == (1, True)
 
