@@ -111,6 +111,12 @@ def test_a_witness_saw_another_tree(log: Path, statements: list[str], expected: 
     assert told(log, sql(*statements)) == expected
 
 
+def test_behind_a_word_about_part_of_an_entry_the_others_are_heard(log: Path) -> None:
+    part = "INSERT INTO audit_witnessed SELECT 4.5, 'w', note, NULL, 0 FROM audit_checkpoints WHERE size = 4"
+    found = told(log, sql(part, swap(512)))
+    assert found == [(4, 4, "what w saw is of 4.5 entries"), (300, 511, ANEW.format(512))]
+
+
 def test_who_signs_anew_and_forgets_a_tile_is_seen_at_the_entry(log: Path) -> None:
     def work(connection: sqlite3.Connection) -> None:
         forge(connection, 7)
@@ -187,6 +193,11 @@ def test_an_entry_that_names_another_checkpoint_is_told_and_that_one_is_not_miss
     own = {3: f'{{"after":{{"note":"","size":2}},"at":"{AT}","id":"3","kind":"start","v":1}}'}
     log = plain_log(tmp_path / "gateway.db", 8, [3, 5, 8], own)
     assert told(log, sql()) == [(3, 3, "the entry says that it follows a checkpoint of 2 entries")]
+
+
+def test_a_first_entry_follows_no_checkpoint_whatever_it_says(tmp_path: Path) -> None:
+    own = {0: f'{{"after":{{"note":"","size":0}},"at":"{AT}","id":"0","kind":"start","v":1}}'}
+    assert told(plain_log(tmp_path / "gateway.db", 8, [3, 8], own), sql()) == []
 
 
 def test_with_a_change_and_a_missing_checkpoint_both_are_told(log: Path) -> None:
