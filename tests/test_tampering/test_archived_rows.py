@@ -10,6 +10,7 @@ import pytest
 from security.audit import archive_check, archived_openings
 from security.audit.archive import archive, due
 from security.audit.archive_check import in_files
+from security.audit.archived_openings import redacted_within
 from security.audit.entries import Evidence
 from security.audit.redaction import redact
 from security.audit.sealing import Sealer
@@ -268,3 +269,15 @@ def test_files_that_are_not_those(log: Path, tmp_path: Path, damage: str, after:
     assert before == []
     assert [each[:2] for each in found] == [each[:2] for each in after]
     assert all(said.startswith(what) for (*_, said), (*_, what) in zip(found, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "many"),
+    [(0, 282, 2), (REDACTED, LATE, 1), (REDACTED, REDACTED + 1, 1), (REDACTED + 1, LATE, 0), (0, LATE, 1)],
+)
+async def test_how_many_of_some_entries_are_redacted(log: Path, first: int, last: int, many: int) -> None:
+    storage = await open_storage(f"sqlite:///{log}/gateway.db")
+    try:
+        assert await storage.read(lambda connection: redacted_within(connection, first, last)) == many
+    finally:
+        await storage.close()

@@ -12,7 +12,7 @@ from security.audit.merkle import root_of
 from tests.test_audit.audit_world import a_signer
 from tests.test_tampering.plain_logs import AT, plain_log
 from tests.test_tampering.test_signed import verdict
-from tests.test_tampering.test_verdicts import sql
+from tests.test_tampering.test_verdicts import freed, sql
 
 OLD = a_signer()
 NEW, OTHER = (Signer(OLD.origin, Ed25519PrivateKey.from_private_bytes(bytes([each]) * 32)) for each in (1, 2))
@@ -84,6 +84,15 @@ def test_the_new_key_cannot_have_signed_before_its_entry(tmp_path: Path) -> None
     assert only.what == "the checkpoint of 5 entries is signed with log-2, which entry 6 began"
     (tmp_path / "other").mkdir()
     assert verdict(rotated(tmp_path / "other", 6), sql(), (NEW.verifier,)).first_bad == 5
+
+
+def test_the_first_of_several_that_were_signed_too_early_is_told(tmp_path: Path) -> None:
+    own = {6: rotation("made", NEW.verifier.encode())}
+    path = plain_log(tmp_path / "gateway.db", SIZE, [1, 5, 6, SIZE], own, dict.fromkeys((1, 5, 6), NEW))
+    for order in ("size", "size DESC"):
+        (only,) = verdict(path, sql(*freed("audit_checkpoints", order)), (NEW.verifier,)).found
+        assert (only.first, only.last) == (0, 0)
+        assert only.what == "the checkpoint of 1 entries is signed with log-2, which entry 6 began"
 
 
 def test_older_releases_took_the_new_key_first(tmp_path: Path) -> None:
