@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 from cryptography import x509
@@ -41,6 +42,31 @@ class Material:
     octets: Callable[[], bytes]
 
 
+def certificate_material(certificate: x509.Certificate) -> Material:
+    """A certificate, from the beginning of its validity to its end."""
+    return Material(
+        "certificate",
+        certificate.subject,
+        None,
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        lambda: certificate.public_bytes(Encoding.DER),
+    )
+
+
+def list_material(crl: x509.CertificateRevocationList) -> Material:
+    """A revocation list, until the next is due; raises ValueError where it does not say when that is."""
+    since, until = crl.last_update_utc, crl.next_update_utc
+    if until is None:
+        raise ValueError("the revocation list does not say when the next one comes")
+    return Material("crl", crl.issuer, None, since, until, lambda: crl.public_bytes(Encoding.DER))
+
+
+def answer_material(issuer: x509.Certificate, answer: Answer) -> Material:
+    """An OCSP answer, as long as it may be believed."""
+    return Material("ocsp", issuer.subject, answer.serial, answer.this_update, answer.until, lambda: answer.octets)
+
+
 class Collected:
     """What a process has used and not kept yet, from any thread. Bounded: beyond that, later verdicts bring it."""
 
@@ -52,34 +78,19 @@ class Collected:
     def path(self, path: Iterable[x509.Certificate]) -> None:
         """Hand in the certificates of a path, or a pinned one."""
         for each in path:
-            self._add(
-                each.fingerprint(hashes.SHA256()),
-                Material(
-                    "certificate",
-                    each.subject,
-                    None,
-                    each.not_valid_before_utc,
-                    each.not_valid_after_utc,
-                    lambda each=each: each.public_bytes(Encoding.DER),  # type: ignore[misc]
-                ),
-            )
+            self._add(each.fingerprint(hashes.SHA256()), partial(certificate_material, each))
 
     def revocation_list(self, held: HeldList) -> None:
         """Hand in a list that a verdict rests on."""
-        crl = held.crl
-        self._add(
-            (held.key, held.this_update),
-            Material(
-                "crl", crl.issuer, None, held.this_update, held.next_update, lambda: crl.public_bytes(Encoding.DER)
-            ),
-        )
+        self._add((held.key, held.this_update), partial(list_material, held.crl))
 
     def answer(self, issuer: x509.Certificate, answer: Answer) -> None:
-        """Hand in an OCSP answer that a verdict rests on."""
-        self._add(
-            (answer.octets,),
-            Material("ocsp", issuer.subject, answer.serial, answer.this_update, answer.until, lambda: answer.octets),
-        )
+        """Hand in an OCSP answer that a verdict rests on, behind the certificate of the authority that it is of.
+
+        How long it counts may be as long as that certificate is valid: nobody could see it without.
+        """
+        self.path([issuer])
+        self._add((answer.octets,), partial(answer_material, issuer, answer))
 
     def take(self) -> list[Material]:
         """Return what waits, to be kept now."""
@@ -92,9 +103,10 @@ class Collected:
         with self._lock:
             self._waiting = [*materials, *self._waiting][:_MOST_WAITING]
 
-    def _add(self, key: object, material: Material) -> None:
+    def _add(self, key: object, make: Callable[[], Material]) -> None:
         if key in self._known:
             return
+        material = make()
         with self._lock:
             if len(self._waiting) >= _MOST_WAITING:
                 return

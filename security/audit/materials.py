@@ -141,6 +141,17 @@ def is_intact(digest: object, content: object) -> bool:
     return type(content) is bytes and sha256(content).hexdigest() == digest
 
 
+def described(material: Material) -> tuple[str, str, str | None, int, int]:
+    """What the row of a piece says of it: kind, name, serial, since, until. All of it follows from the piece."""
+    return (
+        material.kind,
+        sha256(material.name.public_bytes()).hexdigest(),
+        None if material.serial is None else f"{material.serial:x}",
+        int(_aware(material.since).timestamp()),
+        int(_aware(material.until).timestamp()),
+    )
+
+
 def _path(connection: Connection, digest: str, damaged: list[str]) -> list[x509.Certificate]:
     """The certificate with this SHA-256 and those above it, as far as they were kept and are intact."""
     found: list[x509.Certificate] = []
@@ -198,15 +209,7 @@ def _there(connection: Connection, digests: Sequence[str]) -> set[str]:
 
 def _row(material: Material) -> tuple[Any, ...]:
     content = material.octets()
-    return (
-        sha256(content).hexdigest(),
-        material.kind,
-        sha256(material.name.public_bytes()).hexdigest(),
-        None if material.serial is None else f"{material.serial:x}",
-        int(_aware(material.since).timestamp()),
-        int(_aware(material.until).timestamp()),
-        content,
-    )
+    return (sha256(content).hexdigest(), *described(material), content)
 
 
 def _aware(at: datetime) -> datetime:
