@@ -62,6 +62,12 @@ def test_an_entry_names_the_checkpoint_before_it(body: str, expected: str) -> No
     assert unbound(made, sealed=False).decode() == unbound(made, sealed=True).decode() == body
 
 
+def test_subjects_that_an_event_is_about_are_not_those_of_its_entry() -> None:
+    body = '{"at":"t","details":{"a":1,"subjects":[2]},"id":"i","v":1}'
+    expected = body.replace(',"v":1', f',"sealed":{{"hash":"{HASH}","slot":7}},"v":1')
+    assert bound(body.encode(), SEALED, subjects=False).decode() == expected
+
+
 def test_what_was_named_first_and_what_was_named_then_are_both_taken_back() -> None:
     both = following(bound(BARE.encode(), SEALED, subjects=False), 3, "mốc\n")
     assert unbound(both, sealed=True).decode() == BARE
