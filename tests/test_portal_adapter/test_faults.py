@@ -22,6 +22,7 @@ from schemas.errors import (
     UpstreamUnreadable,
 )
 from tests.test_portal_adapter.wiring import CODE, OTHER, Gateway, at, dossier, reaching, step
+from tests.test_resilience.doubles import leap
 
 LOGIN = "/XrdAdapter/RestService/forward/mapi/login"
 OK = b'{"error_code":"0","message":"OK"}'
@@ -162,8 +163,12 @@ async def test_a_portal_that_does_not_answer_may_have_acted() -> None:
 
     double = Slow(lambda *_: None)
     async with serving(double) as gateway:
+        call = asyncio.create_task(gateway.ask("progress", {"steps": [step(1, "4")]}, seconds=8))
+        while not double.asked:
+            await asyncio.sleep(0)
+        leap(8)
         with pytest.raises(UpstreamTimeout) as caught:
-            await gateway.ask("progress", {"steps": [step(1, "4")]}, seconds=0.3)
+            await call
         let.set()
     assert maybe_applied(caught.value)
     assert len(double.asked) == 1

@@ -80,7 +80,7 @@ def at(url: str, generation: str, *, secret: str = "s3cr&t+ bí mật", **params
             "username": "lgsp-portal",
             "secret": secret,
             "params": {**PARAMS[generation], **params},
-            "timeout": Timeout(connect=2, read=10, total=10),
+            "timeout": Timeout(connect=20, read=30, total=30),
             "retry": Retry(attempts=2, initial=0.0, maximum=0.0),
             "breaker": {"failures": 1000},
         }

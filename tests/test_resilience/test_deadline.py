@@ -12,14 +12,16 @@ from schemas.errors import (
     UpstreamUnavailable,
 )
 from schemas.exchange import Answer, Exchange
+from tests.test_resilience.doubles import leap
 from tests.test_resilience.exchanges import DONE, NoStore, Source, endpoint, exchange
 
 
 @pytest.mark.parametrize("repeatable", [True, False])
 async def test_deadline_ends_whatever_is_under_way(repeatable: bool) -> None:
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def hangs(_: Exchange) -> Answer:
+        begun.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -28,9 +30,12 @@ async def test_deadline_ends_whatever_is_under_way(repeatable: bool) -> None:
 
     endpoints = {"population": endpoint(failures=1)}
     breakers = Breakers(endpoints, NoStore())
-    asked = exchange(repeatable=repeatable, seconds=0.05)
+    asked = exchange(repeatable=repeatable, seconds=60)
+    call = asyncio.create_task(retried(breakers, endpoints)(hangs)(asked))
+    await begun.wait()
+    leap(60)
     with pytest.raises(UpstreamTimeout):
-        await retried(breakers, endpoints)(hangs)(asked)
+        await call
     assert ended.is_set()
     assert asked.trail.attempts == 1
     # An impatient caller must not close the source for the others.
@@ -97,9 +102,17 @@ async def test_each_exchange_ends_at_its_own_deadline() -> None:
             await handler(exchange(seconds=seconds))
         ended.append(seconds)
 
-    patient = asyncio.create_task(handler(exchange(seconds=60)))
-    await asyncio.gather(*(ask(seconds) for seconds in (0.3, 0.05, -1.0, 0.15)))
-    assert ended == [-1.0, 0.05, 0.15, 0.3]
+    patient = asyncio.create_task(handler(exchange(seconds=6_000)))
+    calls = asyncio.gather(*(ask(seconds) for seconds in (300, 50, -1, 150)))
+    for turn, seconds in enumerate((0, 100, 100, 150), 1):
+        leap(seconds)
+        while len(ended) < turn:
+            await asyncio.sleep(0)
+        # Whoever else ended with it has time to say so.
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert ended == [-1, 50, 150, 300][:turn]
+    await calls
     assert not patient.done()
     patient.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -11,7 +11,7 @@ from adapters.http_connection import MAX_HEADERS, MAX_LINE
 from adapters.transport import Reply, maybe_applied
 from config.settings import Timeout
 from schemas.errors import GatewayError, UpstreamUnavailable, UpstreamUnreadable
-from tests.test_resilience.doubles import ASK, FAST, in_seconds, on_both_loops, request
+from tests.test_resilience.doubles import ASK, LIMITS, in_seconds, on_both_loops, request
 from tests.test_resilience.http_wire import CHUNKED, OK, PLAIN, Wire, met
 
 REFUSED = {
@@ -241,6 +241,6 @@ async def test_what_does_not_end_is_not_gathered(start: bytes, endless: bytes) -
             await writer.drain()
             await asyncio.sleep(0)
 
-    async with met(serve, timeout=Timeout(connect=FAST.connect, read=60, total=60)) as link:
+    async with met(serve, timeout=Timeout(connect=LIMITS.connect, read=60, total=60)) as link:
         with pytest.raises(UpstreamUnreadable):
             await link.send(ASK, deadline=in_seconds(60))

@@ -188,7 +188,7 @@ async def test_deadline_during_the_log_in_means_that_nothing_was_sent() -> None:
 async def test_log_in_that_hangs_is_the_sources_fault() -> None:
     source = Source(gate=asyncio.Event())
     async with serving(source) as endpoint:
-        brisk = endpoint.model_copy(update={"timeout": Timeout(connect=2, read=5, total=0.1)})
+        brisk = endpoint.model_copy(update={"timeout": Timeout(connect=20, read=30, total=0.1)})
         link = Link("source", brisk, ClientCredentials())
         with pytest.raises(UpstreamTimeout) as caught:
             await link.send(CALL, deadline=in_seconds(20))

@@ -158,7 +158,8 @@ async def test_trickle_is_ended_by_the_total_limit() -> None:
 
 
 async def test_callers_deadline_is_told_from_the_endpoints() -> None:
-    error = await failure(hanging(), deadline=0.1)
+    # Long enough to be connected by then: before that it would be Unsent.
+    error = await failure(hanging(), deadline=2)
     assert type(error) is Impatient
     assert maybe_applied(error)
 

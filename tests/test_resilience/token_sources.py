@@ -70,7 +70,7 @@ async def serving(source: Source) -> AsyncIterator[Endpoint]:
                 "username": "consumer",
                 "secret": SECRET,
                 "params": {"client_id": "gateway", "api_key": "K", "x_road_client": "VN/GOV/G01/lgsp"},
-                "timeout": Timeout(connect=2, read=5, total=5),
+                "timeout": Timeout(connect=20, read=30, total=30),
             }
         )
 
