@@ -193,7 +193,7 @@ async def test_a_tar_pit_in_place_of_the_gateway_holds_nobody_up(
     given = settings(tmp_path, paper("gateway", root), listen=where)
     tls = given.server.tls.model_copy(update={"listen": where})  # type: ignore[union-attr]
     given = given.model_copy(update={"server": given.server.model_copy(update={"tls": tls})})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         codes = {one.code for one in await face(given)}
     server.close()
     assert codes == {"face-not-running", "gateway-not-running"}

@@ -23,7 +23,9 @@ from routes.findings import Finding
 from routes.source_findings import Looked, look
 from tests.test_doctor.papers import CLIENT, Paper, Talk, answering, listening, paper, secured
 
-QUICK = Timeout(connect=0.3, read=0.3)
+QUICK = Timeout(connect=20, read=0.3)
+"""For sources that answer nothing: to be connected takes what it takes."""
+PATIENT = Timeout(connect=20, read=20)
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +63,13 @@ async def test_that_its_certificate_ends_is_said_of_a_source_that_goes_on_to_fai
     authorities = root.file(tmp_path)
     mute = secured(tmp_path, paper("land", root, ends=6))
     asking = secured(tmp_path, paper("land", root, ends=6), asks=root)
-    for talk, tls, code in (
-        (answering(), mute, "connected"),
-        (_mute, mute, "no-answer"),
-        (answering(), asking, "tls-client-certificate-required"),
+    for talk, tls, timeout, code in (
+        (answering(), mute, PATIENT, "connected"),
+        (_mute, mute, QUICK, "no-answer"),
+        (answering(), asking, PATIENT, "tls-client-certificate-required"),
     ):
         async with listening(talk, tls) as url:
-            findings = (await looked(url, tls_ca=authorities, timeout=QUICK)).findings
+            findings = (await looked(url, tls_ca=authorities, timeout=timeout)).findings
         assert [one.code for one in findings] == [code, "tls-expires-soon"]
 
 
@@ -276,19 +278,22 @@ def _dripping(connection: socket.socket) -> None:
 async def test_a_tar_pit_holds_nobody_up(root: Paper, tmp_path: Path) -> None:
     tls = secured(tmp_path, paper("land", root))
     authorities = root.file(tmp_path)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async with listening(_mute) as url:
-            (no_tls,) = (await looked(url.replace("http:", "https:"), timeout=QUICK)).findings
+            # What is waited for before a handshake is waited for before a connection, which has to come about.
+            hasty = Timeout(connect=2, read=0.3)
+            (no_tls,) = (await looked(url.replace("http:", "https:"), timeout=hasty)).findings
     assert (no_tls.code, "openssl s_client" in (no_tls.next or "")) == ("tls-no-answer", True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await found(tls, _mute, tls_ca=authorities, timeout=QUICK)).code == "no-answer"
         assert (await found(tls, _dripping, tls_ca=authorities, timeout=QUICK)).code == "no-answer"
         assert (await found(None, _mute, timeout=QUICK)).code == "no-answer"
 
 
 async def test_a_wide_setting_does_not_make_the_look_endless(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("routes.source_findings.PATIENCE_S", 0.2)
-    async with asyncio.timeout(20):
+    # The connection has to come about in it too.
+    monkeypatch.setattr("routes.source_findings.PATIENCE_S", 2)
+    async with asyncio.timeout(60):
         assert (await found(None, _mute, timeout=Timeout(connect=600, read=600))).code == "no-answer"
 
 
