@@ -39,7 +39,7 @@ class Running:
         self.port = int(self.process.stderr.readline().strip().rstrip("/").rpartition(":")[2])
 
     def post(self, headers: dict[str, str], body: bytes) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("POST", "/", body, headers)
             return connection.getresponse().status
@@ -48,7 +48,7 @@ class Running:
 
     def close(self) -> list[dict[str, object]]:
         self.process.terminate()
-        told, _ = self.process.communicate(timeout=20)
+        told, _ = self.process.communicate(timeout=60)
         return [json.loads(line) for line in told.splitlines()]
 
 

@@ -23,7 +23,7 @@ from sync.liveness import owner
 from tests.test_callbacks.receiver import PATIENCE_S, SECRET
 
 CODE = "000.00.00.H26-261130-0001"
-QUICK: dict[str, Any] = {"secrets": [SECRET], "pause": 0.01, "longest_pause": 0.02, "timeout": 5.0}
+QUICK: dict[str, Any] = {"secrets": [SECRET], "pause": 0.01, "longest_pause": 0.02, "timeout": 30.0}
 
 
 def a_webhook(url: str, **more: Any) -> Webhook:

@@ -207,7 +207,7 @@ def test_a_source_may_wait_for_the_answer_to_each_line(province: Source) -> None
         f"POST /v1/dossiers/statuses HTTP/1.1\r\nHost: x\r\nAuthorization: {province.bearer}\r\n"
         "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     ).encode()
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         connection.sendall(head)
         answer = b""
         for place in (1, 2, 3):

@@ -93,7 +93,7 @@ def test_the_first_is_under_way_while_its_body_comes(province: Source) -> None:
         f"Content-Type: application/json\r\nIdempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n"
         "Expect: 100-continue\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection((address.hostname, address.port), timeout=20) as first:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as first:
         first.sendall(head.encode())
         # Its head was read: nothing else is a sign of that.
         assert first.recv(4096).startswith(b"HTTP/1.1 100 ")
@@ -118,7 +118,7 @@ def test_a_first_that_breaks_off_leaves_the_key_to_the_next(province: Source) ->
         f"Content-Type: application/json\r\nIdempotency-Key: {key}\r\nContent-Length: 100\r\n"
         "Expect: 100-continue\r\n\r\n"
     )
-    with socket.create_connection((address.hostname, address.port), timeout=20) as first:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as first:
         first.sendall(head.encode())
         assert first.recv(4096).startswith(b"HTTP/1.1 100 ")
     answers = (province.push(code, key=key) for _ in range(1000))

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
+from sandbox.ports import free_port
 from security import redis_signatures
 from security.assertions import USED, UsedAssertions
 from security.freshness import fresh_until
@@ -207,12 +208,15 @@ async def test_one_that_never_was_lets_nothing_pass_and_is_new_when_it_comes(nod
 async def test_one_that_hangs_holds_nobody_up_for_long(
     node: Node, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    patient = node(own_redis.url, timedelta(hours=1))
+    assert await use(patient, "n-1")
     monkeypatch.setattr(redis_signatures, "_WAIT_S", 0.5)
     one = node(own_redis.url, timedelta(hours=1))
-    assert await use(one, "n-1")
+    # It is connected, whatever became of what it asked.
+    await whole_again(one, "n-0")
     own_redis.signal(signal.SIGSTOP)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(refused(one, f"h-{number}") for number in range(20)))
     finally:
         own_redis.signal(signal.SIGCONT)
@@ -221,18 +225,17 @@ async def test_one_that_hangs_holds_nobody_up_for_long(
     assert await whole_again(one, "n-2")
 
 
-async def test_one_that_failed_over_is_another_memory(
-    node: Node, own_redis: Redis, tmp_path: Path, unused_tcp_port: int
-) -> None:
-    copy = Redis()
+async def test_one_that_failed_over_is_another_memory(node: Node, own_redis: Redis, tmp_path: Path) -> None:
+    # None that an outgoing connection of another test may be given meanwhile.
+    copy, port = Redis(), str(free_port())
     link = own_redis.folder / "l"
     try:
-        own_redis.ask("config", "set", "repl-diskless-sync-delay", "0", "port", str(unused_tcp_port))
+        own_redis.ask("config", "set", "repl-diskless-sync-delay", "0", "port", port)
         link.symlink_to(own_redis.socket)
         one = node(f"unix://{link}", timedelta(hours=1))
         assert await use(one, "n-1")
-        copy.ask("replicaof", "127.0.0.1", str(unused_tcp_port))
-        assert await asyncio.to_thread(own_redis.ask, "wait", "1", "20000") == "1"
+        copy.ask("replicaof", "127.0.0.1", port)
+        assert await asyncio.to_thread(own_redis.ask, "wait", "1", "60000") == "1"
         assert await use(one, "n-2")
         link.unlink()
         link.symlink_to(copy.socket)
