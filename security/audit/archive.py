@@ -32,8 +32,9 @@ from security.audit.export import Exported, write_export
 from security.audit.export_reading import Examined, examine
 from security.audit.log import AuditLog
 from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES, HEAD
+from security.files import open_regular
 from storage.engine import Storage
-from storage.files import draft_of, named
+from storage.files import draft_of, named, sync_names
 
 # Entries of one file, and of one commit, which everybody who writes waits for.
 PART: Final = 50_000
@@ -87,7 +88,9 @@ async def archive(
     """
     first, last = span
     path = directory / f"audit-{first}-{last}.zip"
-    if not await asyncio.to_thread(path.exists):
+    if await asyncio.to_thread(path.exists):
+        await asyncio.to_thread(_made_durable, path)
+    else:
         await _written(storage, keys, path, first, last)
     there = await asyncio.to_thread(examine, path, keys)
     if (there.first, there.last, there.origin) != (first, last, log.origin):
@@ -132,6 +135,13 @@ async def _written(storage: Storage, keys: Sequence[VerifierKey], path: Path, fi
 def _durable(out: Any) -> None:
     out.flush()
     os.fsync(out.fileno())
+
+
+def _made_durable(path: Path) -> None:
+    """Make a file durable that stands there: who named it may have ended before that was, or have copied it there."""
+    with open_regular(path) as file:
+        os.fsync(file.fileno())
+    sync_names(path.parent)
 
 
 def _same(connection: Connection, there: Examined) -> None:

@@ -145,7 +145,13 @@ def _compare(
         signed = {size: noted(note) for size, note in rows_of(connection, between)}
         page = Page(end)
         for index in range(begin, end):
-            entry, row = told(next(entries)), rows.get(index)
+            row = rows.get(index)
+            try:
+                entry = told(next(entries))
+            except ValueError:
+                findings.add(index, index, "the archived entry cannot be read")
+                page.unread.add(index)
+                continue
             if row is None:
                 findings.add(index, index, "the row of the archived entry is missing")
             elif row[1] != leaves[index - part.first]:

@@ -14,7 +14,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened
 from security.audit.merkle import Frontier, leaf_hash
@@ -47,7 +47,7 @@ def examine(path: Path, keys: Sequence[VerifierKey]) -> Examined:
     try:
         with open_regular(path) as file:
             digest = file_digest(file, "sha256").hexdigest()
-            with zipfile.ZipFile(file) as archive:
+            with _opened(file) as archive:
                 return _examined(archive, digest, keys)
     except (*_NO_ZIP, ValueError, TypeError) as failure:
         if isinstance(failure, ExportDamaged):
@@ -58,11 +58,19 @@ def examine(path: Path, keys: Sequence[VerifierKey]) -> Examined:
 def bodies(path: Path) -> Generator[bytes]:
     """The canonical bytes of each entry of an export, in order; raises ExportDamaged, OSError."""
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive, archive.open("entries.jsonl") as lines:
+        with open_regular(path) as file, _opened(file) as archive, archive.open("entries.jsonl") as lines:
             for line in lines:
                 yield line.removesuffix(b"\n")
     except _NO_ZIP as failure:
         raise ExportDamaged(f"{path}: {failure}") from failure
+
+
+def _opened(file: BinaryIO) -> zipfile.ZipFile:
+    """Open the ZIP of an export. What other methods of compression raise for bytes that are none would be their own."""
+    archive = zipfile.ZipFile(file)
+    if strange := [each.filename for each in archive.infolist() if each.compress_type != zipfile.ZIP_DEFLATED]:
+        raise ExportDamaged(f"{strange[0]} is not packed as exports are")
+    return archive
 
 
 def _examined(archive: zipfile.ZipFile, digest: str, keys: Sequence[VerifierKey]) -> Examined:
