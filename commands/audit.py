@@ -5,18 +5,22 @@ from __future__ import annotations
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from commands.audit_archive import archive as archive_entries
 from commands.audit_files import bundle, export
-from commands.audit_options import entry_shown, told
+from commands.audit_options import LAST, entry_shown, told
 from commands.audit_reading import checkpoint, prove, search
 from commands.audit_redaction import redact
 from commands.audit_reporting import report
 from commands.audit_retention import retention
 from commands.common import AsJson, Config, fail, group, new_file, pairs, run, show
+
+if TYPE_CHECKING:
+    from commands.against import Beside, Silent
+    from security.audit.findings import Findings
 
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
 for command in (search, prove, checkpoint, export, bundle, report, redact, retention):
@@ -48,13 +52,14 @@ def verify(
 
     A witness that does not answer is named, the others are compared, and it ends with 1 though the log holds.
     """
-    from commands.against import Beside, Silent, compared, incomplete, read_holdings
+    from commands.against import Silent, compared, incomplete, read_holdings
     from config.settings import load
     from security.audit.archive_check import in_files
     from security.audit.assembly import log_verifiers, open_sealer
-    from security.audit.findings import Findings
+    from security.audit.stored_twice import is_damage
     from security.audit.verification import verify as verified
     from security.keys import KeyRing
+    from storage.errors import StorageUnavailable
     from sync.database import open_storage
     from sync.holdings import witness_keys
 
@@ -67,13 +72,27 @@ def verify(
             held = await read_holdings(settings, storage, logs, against or [])
             sealer = open_sealer(keys, settings.keys.vault) if values else None
             found = await verified(storage, [*logs, *witness_keys(settings)], sealer)
-            if archive is not None:
-                await in_files(storage, archive, logs, found, sealer)
-            return found, await compared(storage, held, found)
+            try:
+                if archive is not None:
+                    await in_files(storage, archive, logs, found, sealer)
+                return found, await compared(storage, held, found)
+            except StorageUnavailable as failure:
+                # That a file is damaged is among what was found, and must not hide the rest of that.
+                if found.valid or not is_damage(failure):
+                    raise
+                return found, [Silent(witness, f"the database cannot be read: {failure}") for witness, _ in held]
         finally:
             await storage.close()
 
     found, beside = run(work)
+    _tell(found, beside, values=values, as_json=as_json)
+    if not found.valid:
+        fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
+    if missing := incomplete(beside):
+        fail(missing)
+
+
+def _tell(found: Findings, beside: list[Beside | Silent], *, values: bool, as_json: bool) -> None:
     shown: dict[str, Any] = {
         "valid": found.valid,
         "entries": found.entries,
@@ -85,40 +104,35 @@ def verify(
         shown |= {"opened": found.opened, "openings": found.openings, "recomputed": found.recomputed}
     if found.archived:
         shown |= {"archived": found.archived, "verified_in_archives": found.in_files}
-    if beside and as_json:
-        shown["against"] = [each.shown() for each in beside]
     if as_json:
+        shown |= {"against": [each.shown() for each in beside]} if beside else {}
         listed = [{"first": item.first, "last": item.last, "what": item.what} for item in found.found]
         show({**shown, "findings": listed, "more": found.more})
-    else:
-        pairs({**shown, "valid": "yes" if found.valid else "no"})
-        for each in beside:
-            told = each.shown()
-            unusable = told.pop("unusable", ())
-            pairs(told)
-            for what in unusable:
-                typer.echo(f"cannot be used: {what}")
-        for item in found.found:
-            where = str(item.first) if item.first == item.last else f"{item.first} to {item.last}"
-            typer.echo(f"entry {where}: {item.what}")
-        if found.more:
-            typer.echo(f"and {found.more} more")
-        if found.openings > found.opened:
-            typer.echo(
-                f"{found.openings - found.opened} of {found.openings} openings were not opened: of archived entries "
-                "--archive DIR opens them, of periods whose key was destroyed nothing does"
-            )
-        if found.archived > found.in_files:
-            typer.echo("of archived entries hashes were verified; --archive DIR verifies the entries in their files")
-    if not found.valid:
-        fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
-    if missing := incomplete(beside):
-        fail(missing)
+        return
+    pairs({**shown, "valid": "yes" if found.valid else "no"})
+    for each in beside:
+        told = each.shown()
+        unusable = told.pop("unusable", ())
+        pairs(told)
+        for what in unusable:
+            typer.echo(f"cannot be used: {what}")
+    for item in found.found:
+        where = str(item.first) if item.first == item.last else f"{item.first} to {item.last}"
+        typer.echo(f"entry {where}: {item.what}")
+    if found.more:
+        typer.echo(f"and {found.more} more")
+    if found.openings > found.opened:
+        typer.echo(
+            f"{found.openings - found.opened} of {found.openings} openings were not opened: of archived entries "
+            "--archive DIR opens them, of periods whose key was destroyed nothing does"
+        )
+    if found.archived > found.in_files:
+        typer.echo("of archived entries hashes were verified; --archive DIR verifies the entries in their files")
 
 
 @app.command("show")
 def show_entries(
-    index: Annotated[int | None, typer.Argument(min=0, help="Number of an entry.")] = None,
+    index: Annotated[int | None, typer.Argument(min=0, max=LAST, help="Number of an entry.")] = None,
     request_id: Annotated[str | None, typer.Option(help="Entries of this request.")] = None,
     last: Annotated[int | None, typer.Option(min=1, max=500, help="So many entries from the end.")] = None,
     config: Config = None,

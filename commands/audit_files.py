@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.audit_options import As, SubjectFile, instant_of, reading, subjects_in
+from commands.audit_options import LAST, As, Index, SubjectFile, instant_of, reading, subjects_in
 from commands.common import AsJson, Config, fail, new_file, pairs, public_text, show
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ def export(
     """
     from commands.desk import Desk
     from security.audit.assembly import log_verifiers
+    from security.audit.checkpoint import opened
     from security.audit.export import Exported, write_export
     from security.audit.reading import AuditReader, NoEntry
 
     async def place(reader: AuditReader, text: str | None, option: str, *, end: bool) -> int | None:
-        if text is not None and text.isascii() and text.isdigit():
+        if text is not None and text.isascii() and text.isdigit() and len(text) <= len(str(LAST)):
             return int(text) + end
         at = instant_of(text, option, end=end)
         if at is None:
@@ -50,8 +51,10 @@ def export(
         last = size if last is None else min(last, size)
         if not first < last:
             raise NoEntry(f"the log has no entries there; it has {size}, numbered from 0")
-        await at.record("reading", "audit-export", {"first": first, "last": last - 1})
         keys = log_verifiers(at.keys, at.settings.keys.origin)
+        # On record is what will be shown, and that goes on to a checkpoint.
+        last = opened(await reader.checkpoint_over(last), keys).size
+        await at.record("reading", "audit-export", {"first": first, "last": last - 1})
         with new_file(out) as file:
             return await write_export(
                 at.storage, keys, file, first=first, last=last, full=full, archives=at.settings.audit.archives
@@ -73,7 +76,7 @@ def export(
 
 
 def bundle(
-    index: Annotated[int, typer.Argument(min=0, help="Number of an entry.")],
+    index: Index,
     out: Out,
     subject_file: SubjectFile = None,
     as_kind: As = None,
@@ -148,5 +151,5 @@ def _answer_in(file: Path) -> Answer:
 
     try:
         return received(json.loads(file.read_bytes()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         fail(f"{file}: give the answer as JSON, as it was received, or its member `data`", 2)

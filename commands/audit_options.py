@@ -37,6 +37,10 @@ Since = Annotated[
 ]
 Before = Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last day, included; a time is not.")]
 
+# What JSON can name and every database can be asked for; no log is as long.
+LAST = 2**53 - 1
+Index = Annotated[int, typer.Argument(min=0, max=LAST, help="Number of an entry.")]
+
 _LONGEST = 200
 
 

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from commands.audit_options import (
+    LAST,
     As,
     Before,
+    Index,
     Since,
     SubjectFile,
     all_of,
@@ -19,8 +21,6 @@ from commands.audit_options import (
     told,
 )
 from commands.common import AsJson, Config, fail, run, show
-
-Index = Annotated[int, typer.Argument(min=0, help="Number of an entry.")]
 
 _MOST = 10_000
 
@@ -38,7 +38,9 @@ def search(
     dossier: Annotated[str | None, typer.Option("--dossier", help="For this dossier.")] = None,
     outcome: Annotated[str | None, typer.Option("--outcome", help="That ended so: ok, no-record, refused, …")] = None,
     request_id: Annotated[str | None, typer.Option("--request-id", help="Of this request.")] = None,
-    after: Annotated[int, typer.Option("--after", min=-1, help="Only behind this entry: the last of a page.")] = -1,
+    after: Annotated[
+        int, typer.Option("--after", min=-1, max=LAST, help="Only behind this entry: the last of a page.")
+    ] = -1,
     limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="At most so many.")] = 50,
     config: Config = None,
     as_json: AsJson = False,
@@ -100,7 +102,7 @@ def search(
 def prove(
     index: Index,
     size: Annotated[
-        int | None, typer.Option("--size", min=1, help="Towards the checkpoint of so many entries.")
+        int | None, typer.Option("--size", min=1, max=LAST, help="Towards the checkpoint of so many entries.")
     ] = None,
     receipt: Annotated[
         bool, typer.Option("--receipt", help="As a full receipt, with the entry, and the salt of its data if kept.")
@@ -133,7 +135,9 @@ def prove(
 
 
 def checkpoint(
-    size: Annotated[int | None, typer.Option("--size", min=1, help="The first of at least so many entries.")] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", min=1, max=LAST, help="The first of at least so many entries.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:

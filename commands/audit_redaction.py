@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.audit_options import reading
+from commands.audit_options import LAST, reading
 from commands.common import AsJson, Config, fail, public_text, show
 
 
 def redact(
-    indexes: Annotated[list[int], typer.Argument(metavar="INDEX...", min=0, help="Numbers of entries.")],
+    indexes: Annotated[list[int], typer.Argument(metavar="INDEX...", min=0, max=LAST, help="Numbers of entries.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the log for everybody.")],
     config: Config = None,
     as_json: AsJson = False,
