@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,20 +24,24 @@ from schemas.ids import new_id
 from security.audit.canonical import JSON
 from security.audit.entries import Evidence, Kind, Outcome
 from security.audit.log import AuditLog
+from security.audit.reading_rows import as_json
 from storage.engine import Storage
 from storage.metadata import METADATA
 
+_LONGEST: Final = 96
 # `settings` holds the digests of `config.effective`, without which nobody could say which of them changed.
 RUNS = Table(
     "audit_runs",
     METADATA,
-    Column("place", String(96), primary_key=True),
+    Column("place", String(_LONGEST), primary_key=True),
     Column("run", String(36), nullable=False),
     Column("ended", Boolean, nullable=False),
     Column("settings", Text, nullable=False),
 )
 
 _MACHINE: Final = Path("/etc/machine-id")
+# The setting that `address` comes from in `lgsp serve`; a worker has none.
+_LISTENS: Final = "server.listen"
 _LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 
 
@@ -56,7 +61,7 @@ class Run:
     @property
     def place(self) -> str:
         """Where the run after it is looked for."""
-        return f"{self.host} {self.process} {self.address}"[:96]
+        return f"{self.host} {self.process} {self.address}"[:_LONGEST]
 
     def said(self) -> dict[str, JSON]:
         """What each of its entries says of it."""
@@ -130,6 +135,30 @@ async def end(log: AuditLog, run: Run, *, failed: bool) -> None:
     await log.record(_evidence("stop", run, {"failed": failed}), writes=(write,))
 
 
+def settings_of(kept: object) -> dict[str, str] | None:
+    """Read the settings of a row; None for what was never written there."""
+    try:
+        settings = as_json(kept.encode()) if type(kept) is str else None
+    except ValueError:
+        return None
+    if not isinstance(settings, dict) or not all(type(each) is str for each in settings.values()):
+        return None
+    return settings if _written(settings) == kept else None
+
+
+def is_place_of(place: str, host: str, process: str, settings: Mapping[str, str]) -> bool:
+    """Whether a run of this host and process has this place; who serves has the address that its settings name."""
+    begin = f"{host} {process} "
+    address = place.removeprefix(begin)
+    if not place.startswith(begin) or process == "worker":
+        return place == begin
+    if _LISTENS not in settings or len(place) == _LONGEST:
+        return True
+    # As `config.effective` tells a setting, without its end.
+    told = b64encode(sha256(json.dumps(address, ensure_ascii=False).encode()).digest()).decode()
+    return told.startswith(settings[_LISTENS])
+
+
 def _configuration(
     run: Run,
     at: str,
@@ -151,6 +180,10 @@ def _last(connection: Connection, place: str) -> Any:
 
 
 def _remember(connection: Connection, run: Run, settings: Mapping[str, str]) -> None:
-    row = {"run": run.id, "ended": False, "settings": json.dumps(dict(settings))}
+    row = {"run": run.id, "ended": False, "settings": _written(settings)}
     if connection.execute(update(RUNS).where(RUNS.c.place == run.place).values(row)).rowcount == 0:
         connection.execute(insert(RUNS).values(place=run.place, **row))
+
+
+def _written(settings: Mapping[str, str]) -> str:
+    return json.dumps(dict(sorted(settings.items())))

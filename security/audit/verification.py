@@ -5,7 +5,7 @@ is not an older, consistent copy) is the business of a witness.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -21,6 +21,7 @@ from security.audit.openings import OpeningsCheck, Page
 from security.audit.reading_rows import as_bytes, as_number, rows_of, total, uncollected
 from security.audit.repeats import KIND, told
 from security.audit.rotations import ROTATION, RotationsCheck
+from security.audit.runs_check import RUN_KINDS, RunsCheck
 from security.audit.schema_check import plain_tables
 from security.audit.sealing import Sealer
 from security.audit.signed import SignedCheck
@@ -59,6 +60,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
                 findings.add(0, 0, f"an entry has the number {lowest}")
             held = await run(lambda connection: on_record(connection, findings))
             findings.archived = tree.archived = held[-1].last if held else 0
+            await run(tree.runs.read)
             while begin <= highest and not tree.stopped:
 
                 def look(connection: Connection, begin: int = begin) -> None:
@@ -107,6 +109,10 @@ class _TreeCheck:
         self._tree = Growing()
         self._signed = SignedCheck(findings, keys)
         self._rotations = RotationsCheck(findings, keys)
+        self.runs = RunsCheck(findings)
+        # Who reads entries of kinds that tell of something outside the entries.
+        self._readers: dict[str | None, Callable[[int, bytes], None]] = {ROTATION: self._rotations.look}
+        self._readers |= dict.fromkeys(RUN_KINDS, self.runs.look)
         # By level and number; only those that the next tile above them will be complete with.
         self._altered: dict[int, dict[int, _Altered]] = {}
 
@@ -118,7 +124,7 @@ class _TreeCheck:
         lowest = rows_of(connection, _LOWEST_TILES, begin=begin // WIDTH, end=end // WIDTH)
         tiles = {number: rest for number, *rest in lowest}
         tree, size, page = self._tree, self._tree.size, Page()
-        add, leaves, archived = self._findings.add, tree.leaves, self.archived
+        add, leaves, archived, readers = self._findings.add, tree.leaves, self.archived, self._readers
         for row in rows:
             index, body = row[0], row[2]
             if index != size:
@@ -154,8 +160,8 @@ class _TreeCheck:
                         self._signed.demand(index, *entry.after)
                     if entry.committed or entry.repeated[KIND] == REDACTION:
                         page.entries[index] = entry
-                    elif entry.repeated[KIND] == ROTATION:
-                        self._rotations.look(index, body)
+                    elif (reader := readers.get(entry.repeated[KIND])) is not None:
+                        reader(index, body)
             size += 1
             if len(leaves) == WIDTH:
                 for tile in tree.complete():
@@ -185,6 +191,7 @@ class _TreeCheck:
         if [head[0] for head in heads] not in ([], [1]):
             findings.add(size, size, "there must be one head, of number 1")
         self._signed.end(connection, size, cut=stated > size)
+        self.runs.end(self.archived)
         for table, seen, name in (
             (ENTRIES, size, "entries"),
             (TILES, sum(size >> (HEIGHT * level) for level in range(1, 8)), "tiles"),
