@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -23,6 +23,7 @@ from adapters import DATABASES
 from config import tracing
 from config.settings import ConfigurationError, Settings, Telemetry, load
 from routes.openapi import document
+from sandbox.ports import free_port
 from tests.test_gateway.leaks import found
 from tests.test_openapi.deployment import PUBLIC, Answer, Deployment, deployment
 
@@ -221,7 +222,7 @@ async def test_a_dead_collector_holds_nobody_up(
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
     collector.answering.clear()
-    endpoint = collector.endpoint if how == "hangs" else f"http://127.0.0.1:{unused_port()}/v1/traces"
+    endpoint = collector.endpoint if how == "hangs" else f"http://127.0.0.1:{free_port()}/v1/traces"
     async with traced(tmp_path, endpoint=endpoint) as ask:
         assert (await ask(question)).status == 200
         if how == "hangs":

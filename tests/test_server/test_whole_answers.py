@@ -34,7 +34,7 @@ async def answering(settings: Any, octets: bytes = b"{}", gate: Gate | None = No
     app = web.Application()
     setup(app, settings.server)
     app.router.add_get("/whole", whole)
-    async with running(settings, app) as serving, asyncio.timeout(30):
+    async with running(settings, app) as serving, asyncio.timeout(60):
         yield serving
 
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
+"""A worker may have to start first, on a busy machine."""
 UPLOAD = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
 
 
@@ -53,17 +56,17 @@ class Gateway:
         self.addresses = {role: tuple(pair) for role, pair in json.loads(self.process.stdout.readline()).items()}
 
     def wait_for(self, event: str) -> dict[str, Any]:
-        while (line := self._incoming.get(timeout=30)) is not None:
+        while (line := self._incoming.get(timeout=PATIENCE_S)) is not None:
             self.lines.append(line)
             if line["event"] == event:
                 return line
         raise AssertionError(f"the log ended without {event}: {self.lines}")
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(self.addresses["http"], timeout=20)
+        return socket.create_connection(self.addresses["http"], timeout=PATIENCE_S)
 
     def get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(*self.addresses["http"], timeout=20)
+        connection = http.client.HTTPConnection(*self.addresses["http"], timeout=PATIENCE_S)
         with contextlib.closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -75,32 +78,32 @@ class Gateway:
     def about_each(self, workers: int, wanted: Callable[[dict[str, int]], bool] = lambda _: True) -> dict[int, int]:
         """Ask until every worker has answered as wanted; return their process ids by index."""
         found: dict[int, int] = {}
-        for _ in range(5000):
+        end = time.monotonic() + PATIENCE_S
+        while len(found) < workers:
+            assert time.monotonic() < end, f"only {found} answered as wanted"
             one = self.about()
             if wanted(one):
                 found[one["worker"]] = one["pid"]
-            if len(found) == workers:
-                return found
-        raise AssertionError(f"only {found} answered as wanted")
+        return found
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     def log_ended(self) -> None:
         """Return when nobody holds the log open any more, so when the last process has ended."""
-        while (line := self._incoming.get(timeout=30)) is not None:
+        while (line := self._incoming.get(timeout=PATIENCE_S)) is not None:
             self.lines.append(line)
         self._reading.join()
 
     def end(self) -> int:
         self.log_ended()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE_S)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self._reading.join(timeout=30)
+        self._reading.join(timeout=PATIENCE_S)
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 pipe.close()
@@ -124,7 +127,7 @@ def gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
 
 def wait_until_gone(watched: int) -> None:
     """Return when the process behind this pidfd has ended."""
-    readable, _, _ = select.select([watched], [], [], 30)
+    readable, _, _ = select.select([watched], [], [], PATIENCE_S)
     os.close(watched)
     assert readable
 
