@@ -199,7 +199,7 @@ async def test_nothing_is_answered_before_it_is_on_the_disk(visitor: Visitor, mo
     assert await visitor.ledger() == [(CODE, 1, "2", 1), (CODE, 2, "4", 1)]
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 async def test_who_comes_the_moment_a_write_has_ended_is_served(tmp_path: Path) -> None:
     """A write that is over is not waited for again: that would never give way to anybody."""
     ledger = Ledger(tmp_path / FILE)
@@ -235,7 +235,7 @@ async def test_what_was_answered_outlives_a_kill(tmp_path: Path) -> None:
 
     from tests.test_portal.visitor import DSTCODE, XRD
 
-    async with ClientSession(timeout=ClientTimeout(20)) as http:
+    async with ClientSession(timeout=ClientTimeout(60)) as http:
         for life in (1, 2):
             process, described = _sandbox(tmp_path)
             assert process.stdout is not None
@@ -257,7 +257,7 @@ async def test_what_was_answered_outlives_a_kill(tmp_path: Path) -> None:
                 process.send_signal(signal.SIGKILL)
             finally:
                 process.kill()
-                process.wait(timeout=20)
+                process.wait(timeout=60)
                 process.stdout.close()
     ledger = Ledger(tmp_path / FILE)
     assert [(entry.sequence, entry.times_applied) for entry in ledger.entries()] == [(1, 1), (2, 1)]

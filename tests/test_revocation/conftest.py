@@ -145,7 +145,7 @@ class Deployment:
             (folder / "middle.pem").write_bytes(pem(*(one.certificate for one in middle)))
             policy.setdefault("intermediates", (folder / "middle.pem",))
         self.section = Domain(**policy)
-        self.settings = Revocation(directory=self.directory, timeout=5.0, max_list=20_000)
+        self.settings = Revocation(directory=self.directory, timeout=30.0, max_list=20_000)
 
     def load(self) -> tuple[TrustDomains, AnchoredTrust, StatusRegister]:
         domains = TrustDomains.load({"public": self.section})

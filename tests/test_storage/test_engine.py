@@ -179,7 +179,7 @@ async def test_the_journal_is_carried_over_while_the_database_is_open(sqlite_url
         await storage.write(
             lambda connection, number=number: connection.execute(insert(THINGS).values(id=number, name="x" * 5000))  # type: ignore[misc]
         )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while database.stat().st_size == before:
             await asyncio.sleep(0.01)
     assert await storage.read(count) == 100
