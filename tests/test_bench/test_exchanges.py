@@ -35,7 +35,7 @@ def test_a_gateway_answers_with_26_fields(
         subject = Subject("gateway", (pid,), deployed.port, question(deployed), gateway=True)
         before = entries(deployed.state)
         stage.ready(subject)
-        rounds = interleaved(stage, [subject], 2, 0.3)["gateway"].shown()
+        rounds = interleaved(stage, [subject], 2, 1.0)["gateway"].shown()
         assert rounds["answered"] > 0
         assert len(rounds["rounds"]) == 2
         if keys == "ecdsa":

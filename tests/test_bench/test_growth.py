@@ -24,7 +24,7 @@ from sync.database import open_storage, upgrade
 
 ENTRIES, CLIENTS = 300, 20
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

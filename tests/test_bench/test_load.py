@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -42,9 +43,9 @@ async def listening(serve: Serve) -> AsyncIterator[int]:
         await asyncio.gather(*connections)
 
 
-async def outcome_of(serve: Serve, *, rate: float | None = None, connections: int = 3) -> Outcome:
+async def outcome_of(serve: Serve, *, rate: float | None = None, connections: int = 3, seconds: float = 1.0) -> Outcome:
     async with listening(serve) as port:
-        job = Job(port, _ASKED, b'"ok"', connections, 0.2, 0.05, rate)
+        job = Job(port, _ASKED, b'"ok"', connections, seconds, 0.05, rate)
         return await Run(job).whole()
 
 
@@ -68,7 +69,7 @@ async def test_good_answers_are_counted_with_their_times(rate: float | None) -> 
     assert outcome.failed == 0
     assert outcome.answered == len(outcome.latencies) > 0
     assert outcome.body == b'{"mark": "ok"}'
-    assert outcome.wall >= 0.2
+    assert outcome.wall >= 1.0
 
 
 async def test_an_open_loop_asks_as_often_as_it_should_whatever_the_server_does() -> None:
@@ -78,11 +79,11 @@ async def test_an_open_loop_asks_as_often_as_it_should_whatever_the_server_does(
             writer.write(_GOOD)
 
     # One connection that takes 20 ms for an answer: 50 a second, asked for 200.
-    outcome = await outcome_of(serve, rate=200.0, connections=1)
+    outcome = await outcome_of(serve, rate=200.0, connections=1, seconds=0.2)
     assert outcome.failed == 0
     assert 39 <= outcome.answered <= 41
-    # Those at the end waited for all before them.
-    assert max(outcome.latencies) > 5 * min(outcome.latencies)
+    # Those at the end waited for all before them: forty take 0.8 s, and the last was due after 0.2 s.
+    assert max(outcome.latencies) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -118,9 +119,10 @@ async def test_a_connection_that_breaks_before_the_answer_is_a_failure() -> None
 
 
 async def test_nobody_there_is_a_failure() -> None:
-    async with listening(always(_GOOD)) as port:
-        pass
-    outcome = await Run(Job(port, _ASKED, b"ok", 1, 0.05, 0.05)).whole()
+    # Kept, so that nobody else begins to listen there.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        outcome = await Run(Job(held.getsockname()[1], _ASKED, b"ok", 1, 0.05, 0.05)).whole()
     assert outcome.failed > 0
     assert "no connection" in outcome.failure
 

@@ -12,7 +12,7 @@ from bench import pieces, pieces_loop, pieces_rivals, pieces_signatures, pieces_
 from bench.pieces_clock import Clock
 from security.signature import RecentSignatures, Rejected
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 GROUPS = {
     "encode": {"tax/taxpayer", "population/person", "social-insurance/participant"},
