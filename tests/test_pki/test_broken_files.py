@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import encodebytes
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def made() -> dict[str, bytes]:
         key=key.public_key(),
         profile=PROFILES["tls-server"],
         begin=NOW,
-        end=NOW.replace(year=NOW.year + 1),
+        end=NOW + timedelta(days=365),
         hosts=("a.example", "10.0.0.1"),
         policies=("2.25.1234",),
         addresses=where,

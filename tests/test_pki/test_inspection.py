@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_certificate_is_explained(office: Office) -> None:
 def test_every_specimen_is_told_from_a_good_one(specimens: Specimens, specimen: Specimen) -> None:
     pair, trust = specimens.pair(specimen), specimens.trust("public")
     listed = specimens._store.authority("public-ca", "").revocation_list(
-        utc_now(), utc_now().replace(year=2100), utc_now()
+        utc_now(), utc_now() + timedelta(days=20_000), utc_now()
     )
     path = trust.with_name("now.crl")
     path.write_bytes(listed.public_bytes(Encoding.DER))
@@ -223,7 +224,7 @@ def test_numbers_of_persons_are_masked(tmp_path: Path) -> None:
     )
     now = utc_now()
     wanted = Wanted(
-        subject=subject, key=key.public_key(), profile=PROFILES["signing"], begin=now, end=now.replace(year=2090)
+        subject=subject, key=key.public_key(), profile=PROFILES["signing"], begin=now, end=now + timedelta(days=20_000)
     )
     path = tmp_path / "person.pem"
     path.write_bytes(signed(wanted, subject, key).public_bytes(Encoding.PEM))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def verdict(pki: Pki, specimens: Specimens, specimen: Specimen, trust: Path, *mo
     (certificate,) = load_certificates(specimens.pair(specimen).certificate)
     names, now = {one.subject for one in (*anchors, *below)}, utc_now()
     lists = [
-        authority.revocation_list(now, now.replace(year=now.year + 1), now)
+        authority.revocation_list(now, now + timedelta(days=365), now)
         for authority in pki.store.authorities()
         if authority.certificate.subject in names and authority.certificate in (*anchors, *below)
     ]
