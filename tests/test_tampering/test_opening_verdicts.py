@@ -188,6 +188,16 @@ def test_what_was_put_back_as_if_nobody_had_redacted_it_has_no_key(log: Path) ->
     assert closed[2].startswith("the entry does not open: ")
 
 
+def test_an_entry_that_only_looks_like_one_is_not_opened(log: Path) -> None:
+    broken = """replace(CAST(body AS TEXT), '["full_name"]', '[x]')"""
+    spoil = f"UPDATE audit_entries SET body = CAST({broken} AS BLOB) WHERE idx = {OLD}"
+    unread = OLD, OLD, "the entry cannot be read"
+    opened = found(log, spoil, with_vault=True)
+    assert unread in [(each.first, each.last, each.what) for each in opened.found]
+    # The pattern that plain verification reads by does not look into lists.
+    assert (opened.opened, opened.openings, unread in told(log, spoil)) == (2, 3, False)
+
+
 def test_a_number_that_is_none_is_told_of_the_page(log: Path) -> None:
     freed = "CREATE TABLE freed AS SELECT * FROM audit_subjects", "DROP TABLE audit_subjects"
     name = "ALTER TABLE freed RENAME TO audit_subjects"
