@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,37 +59,37 @@ async def in_files(
     With the vault also that every opening still opens. Raises StorageUnavailable.
     """
     openings = OpeningsCheck(findings, sealer)
-    findings.in_files = await storage.read(
-        lambda connection: _in_files(connection, directory, keys, openings, findings)
-    )
-    findings.found.sort(key=lambda finding: (finding.first, finding.last))
-
-
-def _in_files(
-    connection: Connection,
-    directory: Path,
-    keys: Sequence[VerifierKey],
-    openings: OpeningsCheck,
-    findings: Findings,
-) -> int:
-    seen = 0
-    for part in parts(connection):
+    for part in await storage.read(parts):
         # Whatever follows is not on record: it may be of any type.
         if type(part.last) is not int or part.last > findings.archived:
             break
-        path = directory / part.file
-        try:
-            there = examine(path, keys)
-            if (there.first, there.last, there.sha256) != (part.first, part.last, part.sha256):
-                findings.add(part.first, part.last - 1, f"{part.file} is not the file that was archived")
-                continue
-            _compare(connection, part, path, there.leaves, openings, findings)
-        except (ExportDamaged, OSError) as failure:
-            why = str(failure) if isinstance(failure, ExportDamaged) else failure.strerror
-            findings.add(part.first, part.last - 1, f"the archive {part.file} cannot be verified: {why}")
-            continue
-        seen += part.last - part.first
-    return seen
+        look = partial(_is_held, part=part, path=directory / part.file, keys=keys, openings=openings, findings=findings)
+        if await storage.read(look):
+            findings.in_files += part.last - part.first
+        await openings.settle(storage)
+    findings.found.sort(key=lambda finding: (finding.first, finding.last))
+
+
+def _is_held(
+    connection: Connection,
+    part: Part,
+    path: Path,
+    keys: Sequence[VerifierKey],
+    openings: OpeningsCheck,
+    findings: Findings,
+) -> bool:
+    """Look into the file of an archive; tells whether it is that file and whole."""
+    try:
+        there = examine(path, keys)
+        if (there.first, there.last, there.sha256) != (part.first, part.last, part.sha256):
+            findings.add(part.first, part.last - 1, f"{part.file} is not the file that was archived")
+            return False
+        _compare(connection, part, path, there.leaves, openings, findings)
+    except (ExportDamaged, OSError) as failure:
+        why = str(failure) if isinstance(failure, ExportDamaged) else failure.strerror
+        findings.add(part.first, part.last - 1, f"the archive {part.file} cannot be verified: {why}")
+        return False
+    return True
 
 
 def _recorded(connection: Connection, part: Part) -> dict[str, Any] | None:

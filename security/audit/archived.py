@@ -7,7 +7,6 @@ rows stay: proofs, searches, redactions and openings go on as before, only the e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -52,8 +51,4 @@ def archived(connection: Connection) -> int:
 
 def parts(connection: Connection) -> list[Part]:
     """Every archive in order."""
-    return [_part(row) for row in connection.execute(select(ARCHIVED).order_by(ARCHIVED.c.first))]
-
-
-def _part(row: Any) -> Part:
-    return Part(row.first, row.last, row.file, row.sha256, row.act)
+    return [Part(*row) for row in rows_of(connection, select(ARCHIVED).order_by(ARCHIVED.c.first))]

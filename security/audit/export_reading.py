@@ -25,6 +25,8 @@ FORMAT: Final = "lgsp-audit-export/1"
 _LONGEST: Final = 1 << 26
 # What `zipfile` raises for bytes that are no ZIP, or none that it reads.
 _NO_ZIP: Final = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, RuntimeError)
+# What exports may be packed with; other methods raise errors of their own for bytes that are none of theirs.
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class ExportDamaged(ValueError):
@@ -66,9 +68,8 @@ def bodies(path: Path) -> Generator[bytes]:
 
 
 def _opened(file: BinaryIO) -> zipfile.ZipFile:
-    """Open the ZIP of an export. What other methods of compression raise for bytes that are none would be their own."""
     archive = zipfile.ZipFile(file)
-    if strange := [each.filename for each in archive.infolist() if each.compress_type != zipfile.ZIP_DEFLATED]:
+    if strange := [each.filename for each in archive.infolist() if each.compress_type not in _METHODS]:
         raise ExportDamaged(f"{strange[0]} is not packed as exports are")
     return archive
 

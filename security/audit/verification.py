@@ -68,6 +68,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
                         openings.page(connection, begin, tree.page(connection, begin))
 
                 await run(look)
+                await openings.settle(storage)
                 begin += PAGE
             if not tree.stopped:
                 await run(tree.end)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from security.audit.archive import archive, due
 from security.audit.archive_check import in_files
@@ -100,3 +101,15 @@ def test_an_archived_entry_that_nobody_can_read_is_a_finding(tmp_path: Path) -> 
     found = asyncio.run(verdict())
     assert [(each.first, each.last, each.what) for each in found.found] == [(3, 3, "the archived entry cannot be read")]
     assert found.in_files == 8
+
+
+async def test_rows_about_archives_that_are_no_text_do_not_hide_what_was_found(sqlite_url: str, tmp_path: Path) -> None:
+    strange = text("INSERT INTO audit_archived VALUES (5, 9, CAST(x'ff' AS TEXT), CAST(x'fe' AS TEXT), 5)")
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await fill(world, 5, OLD)
+        await moved(world, tmp_path)
+        await world.storage.write(lambda connection: connection.execute(strange))
+        found = await verify(world.storage, KEYS)
+        assert (found.first_bad, found.archived) == (5, 5)
+        await in_files(world.storage, tmp_path, KEYS, found)
+        assert found.in_files == 5

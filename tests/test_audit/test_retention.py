@@ -1,9 +1,11 @@
 """Values of a record class end when they are beyond its days; entries, holds and other classes stay as they are."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sqlalchemy import func, select
@@ -19,8 +21,10 @@ from security.audit.retention import Kept, Term, applied
 from security.audit.tables import OPENINGS, SUBJECTS
 from security.audit.vault import Destroyed
 from security.audit.verification import verify
+from storage.engine import Run, Work
 from tests.test_audit.audit_world import World, evidence
 
+T = TypeVar("T")
 LAN = "001090123456"
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 CASE = "000.00.00.G15-261122-0007"
@@ -203,3 +207,37 @@ def test_days_that_are_none_are_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match='number of days from 30 to 36525, or "forever"'):
         Retention(default=wrong)
     assert Retention(default="400", days={"land": "forever"}).of("land") is None
+
+
+async def test_what_is_redacted_while_values_are_verified_is_no_finding(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await recorded(world, [aged(900), aged(900), aged(10)])
+    reading, done, begun = world.storage.reading, dict[int, int](), list[int]()
+
+    @asynccontextmanager
+    async def interrupted() -> AsyncIterator[Run]:
+        steps = 0
+
+        async def step(work: Work[T], /) -> T:
+            nonlocal steps
+            taken, steps = await run(work), steps + 1
+            if steps == 2 and not begun:
+                # The snapshot is there; the vault goes on.
+                begun.append(steps)
+                done.update(await apply(world, Retention(default=800)))
+            return taken
+
+        async with reading() as run:
+            yield step
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(world.storage, "reading", interrupted)
+        found = await verify(world.storage, [world.signer.verifier], world.sealer)
+    assert (found.found, found.opened, sorted(done)) == ([], 1, [0, 1])
+    # Nobody recorded that this one was to open no more.
+    opening = select(OPENINGS.c.period, OPENINGS.c.slot).where(OPENINGS.c.idx == 2)
+    period, slot = (await world.storage.read(lambda connection: connection.execute(opening).all()))[0]
+    world.sealer.destroy_entry(period, slot)
+    found = await verify(world.storage, [world.signer.verifier], world.sealer)
+    assert [(each.first, each.what.partition(":")[0]) for each in found.found] == [(2, "the entry does not open")]
