@@ -11,7 +11,7 @@ import typer
 
 from commands.audit_archive import archive as archive_entries
 from commands.audit_files import bundle, export
-from commands.audit_options import LAST, entry_shown, told
+from commands.audit_options import LAST, told
 from commands.audit_reading import checkpoint, prove, search
 from commands.audit_redaction import redact
 from commands.audit_reporting import report
@@ -165,7 +165,7 @@ def show_entries(
         fail(str(none))
     if not found:
         fail("no entry of this request is in the log")
-    shown = [entry_shown(item) for item in found]
+    shown = [item.shown() for item in found]
     if as_json:
         show(shown)
     else:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -99,12 +98,6 @@ async def all_of(
             break
         found += page
     return found
-
-
-def entry_shown(item: Recorded) -> dict[str, Any]:
-    """Return an entry as commands print it."""
-    leaf = b64encode(item.leaf).decode()
-    return {"index": item.index, "leaf": leaf, "redacted": item.redacted, "entry": item.entry}
 
 
 def told(entries: Iterable[dict[str, Any]]) -> None:

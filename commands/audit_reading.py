@@ -14,7 +14,6 @@ from commands.audit_options import (
     Since,
     SubjectFile,
     all_of,
-    entry_shown,
     instant_of,
     reading,
     subjects_in,
@@ -88,7 +87,7 @@ def search(
         await at.record("reading", "audit-search", details, asked)
         return found
 
-    shown = [entry_shown(item) for item in reading(work, config)]
+    shown = [item.shown() for item in reading(work, config)]
     if as_json:
         show(shown)
     elif shown:

@@ -7,7 +7,6 @@ a list that went on only because of those would never end, so they alone make no
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final, get_args
@@ -125,12 +124,6 @@ def subjects_in(said: AuditSubject) -> list[Subject]:
         raise Invalid(flaws=[Flaw("/subject/value", Text(VIETNAMESE[str(error)], str(error)))]) from None
 
 
-def entry_shown(found: Recorded) -> dict[str, Any]:
-    """One entry in a list."""
-    leaf = b64encode(found.leaf).decode()
-    return {"index": found.index, "leaf": leaf, "redacted": found.redacted, "entry": found.entry}
-
-
 async def _shown(
     room: Room,
     request: web.Request,
@@ -141,7 +134,7 @@ async def _shown(
     about: list[Subject] | None = None,
 ) -> web.Response:
     headers = await recorded(room, request, operation, [each.index for each in found], told, about or ())
-    return answer({"items": [entry_shown(each) for each in found], "next": following}, headers)
+    return answer({"items": [each.shown() for each in found], "next": following}, headers)
 
 
 async def _page(fetch: Fetch, after: int, end: int, limit: int, caller: Caller) -> tuple[list[Recorded], str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from typing import Any, Final
 
 from aiohttp import web
@@ -20,6 +19,7 @@ from routes.flaws import flaws_of
 from schemas.audit import AuditOpening
 from schemas.errors import Flaw, Invalid, NotFound, Text
 from security.audit.bundle import proof_json
+from security.audit.checkpoint import b64
 from security.audit.entries import Secrets, Subject
 from security.audit.gathering import why_closed
 from security.audit.reading import NoEntry, Recorded
@@ -52,7 +52,7 @@ def get_entry(room: Room) -> Route:
         asked(request, ())
         found = await whole(room, request[CALLER], index)
         headers = await recorded(room, request, "show", [index])
-        return Whole(found.body, {"Content-Type": "application/json", LEAF: _b64(found.leaf), **headers})
+        return Whole(found.body, {"Content-Type": "application/json", LEAF: b64(found.leaf), **headers})
 
     return get
 
@@ -96,7 +96,7 @@ def post_values(room: Room) -> Route:
             raise gone(found) from None
         about = [Subject("disclosed", kind, value) for kind, value in secrets.subjects]
         headers = await recorded(room, request, "values", [index], None, about, reason=body.reason)
-        return answer({"index": index, "leaf": _b64(found.leaf), **_opened(found, secrets)}, headers)
+        return answer({"index": index, "leaf": b64(found.leaf), **_opened(found, secrets)}, headers)
 
     return post
 
@@ -130,7 +130,7 @@ def _opened(found: Recorded, secrets: Secrets) -> dict[str, Any]:
     roles = [each["role"] for each in noted] if isinstance(noted, list) else []
     return {
         "openings": [
-            {"name": name, "salt": _b64(salt), "content": _b64(kept[name]) if name in kept else None}
+            {"name": name, "salt": b64(salt), "content": b64(kept[name]) if name in kept else None}
             for name, salt in secrets.salts.items()
         ],
         "subjects": [
@@ -140,7 +140,3 @@ def _opened(found: Recorded, secrets: Secrets) -> dict[str, Any]:
         "officer": secrets.officer,
         "data": json.loads(secrets.data) if secrets.data is not None else None,
     }
-
-
-def _b64(raw: bytes) -> str:
-    return b64encode(raw).decode()

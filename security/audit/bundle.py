@@ -6,7 +6,6 @@ named in its manifest, with the reason.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Literal
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO, Final, Literal
 from sqlalchemy import Connection, select
 
 from security.audit import field_commitments, materials
-from security.audit.checkpoint import VerifierKey, is_cosigned, taken_apart
+from security.audit.checkpoint import VerifierKey, b64, is_cosigned, taken_apart
 from security.audit.entries import Secrets, Subject, commitment, stated
 from security.audit.packing import Package
 from security.audit.reading import Proof
@@ -46,8 +45,8 @@ def proof_json(proof: Proof) -> dict[str, Any]:
     return {
         "index": proof.index,
         "size": proof.size,
-        "leaf": _b64(proof.leaf),
-        "proof": [_b64(each) for each in proof.path],
+        "leaf": b64(proof.leaf),
+        "proof": [b64(each) for each in proof.path],
         "checkpoint": proof.checkpoint,
     }
 
@@ -82,7 +81,7 @@ def held_by(entry: Mapping[str, Any], data: bytes, salt: bytes) -> Opening:
 def _opening(there: Mapping[str, str], name: str, salt: bytes, content: bytes) -> Opening:
     if commitment(salt, content) != there.get(name):
         raise NotCommitted("other-content", f"{name}: this is not what the entry commits to")
-    return {"name": name, "salt": _b64(salt), "content": _b64(content)}
+    return {"name": name, "salt": b64(salt), "content": b64(content)}
 
 
 def fields_of_answer(
@@ -184,7 +183,3 @@ def write_bundle(
             package.add(name, content)
         package.add("keys.txt", "".join(f"{key.encode()}\n" for key in keys).encode())
         package.finish({"format": FORMAT, "index": proof.index, "absent": {**found.absent, **absent}})
-
-
-def _b64(raw: bytes) -> str:
-    return b64encode(raw).decode()

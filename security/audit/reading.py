@@ -16,6 +16,7 @@ from security.audit.archived import InArchive as InArchive
 from security.audit.archived import NoEntry as NoEntry
 from security.audit.archived import Part, parts
 from security.audit.batch import REPEATED, current_checkpoint
+from security.audit.checkpoint import b64
 from security.audit.entries import Secrets, instant
 from security.audit.merkle import consistency_proof, inclusion_proof
 from security.audit.sealing import Sealer
@@ -57,6 +58,10 @@ class Recorded:
             return {"archived": self.file, **(self.outline or {})}
         decoded: dict[str, object] = json.loads(self.body)
         return decoded
+
+    def shown(self) -> dict[str, object]:
+        """Return the entry as a line of a list has it, for JSON."""
+        return {"index": self.index, "leaf": b64(self.leaf), "redacted": self.redacted, "entry": self.entry}
 
 
 @dataclass(frozen=True, slots=True)
