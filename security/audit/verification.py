@@ -28,6 +28,7 @@ from security.audit.signed import SignedCheck
 from security.audit.stored_twice import is_damage, stored_twice
 from security.audit.tables import ENTRIES, HEAD, TILES
 from security.audit.tiles import HEIGHT, WIDTH
+from security.audit.witnessed_check import stamps_hold
 from storage.engine import Storage
 from storage.errors import StorageUnavailable
 from storage.metadata import BIGINT
@@ -75,6 +76,7 @@ async def verify(storage: Storage, keys: Sequence[VerifierKey], sealer: Sealer |
                 await run(lambda connection: openings.end(connection, findings.entries))
             await run(tree.place)
             await run(lambda connection: materials_kept(connection, findings))
+            await run(lambda connection: stamps_hold(connection, findings))
             await run(lambda connection: plain_tables(connection, findings))
         for index, what in await beside:
             first, last = (0, max(findings.entries - 1, 0)) if index is None else (index, index)
