@@ -1,18 +1,22 @@
 """What exactly verification says of what opens entries: rows that are gone, others, those of no entry, and values."""
 
 import asyncio
+import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from security.audit.canonical import canonical
 from security.audit.entries import Evidence, Secrets
 from security.audit.findings import Findings
 from security.audit.redaction import redact
 from security.audit.sealing import Plain, Sealer
 from security.audit.subjects import placed
 from security.audit.vault import Vault
+from security.audit.verification import verify
 from storage.sqlite import plain
 from tests.test_audit.audit_world import MASTER, a_world, evidence
 from tests.test_audit.test_verification import verdict
@@ -196,6 +200,26 @@ def test_an_entry_that_only_looks_like_one_is_not_opened(log: Path) -> None:
     assert unread in [(each.first, each.last, each.what) for each in opened.found]
     # The pattern that plain verification reads by does not look into lists.
     assert (opened.opened, opened.openings, unread in told(log, spoil)) == (2, 3, False)
+
+
+@pytest.mark.parametrize("member", ["subjects", "officer"])
+def test_an_entry_without_its_commitments_is_opened_by_nothing(log: Path, member: str) -> None:
+    def spoil(connection: sqlite3.Connection) -> None:
+        (body,) = connection.execute("SELECT body FROM audit_entries WHERE idx = ?", (OLD,)).fetchone()
+        entry = json.loads(body)
+        del (entry["officer"] if member == "officer" else entry["subjects"][0])["commitment"]
+        connection.execute("UPDATE audit_entries SET body = ? WHERE idx = ?", (canonical(entry), OLD))
+
+    found = verdict(log, spoil, with_vault=True).found
+    assert ALTERED[0] in [(each.first, each.last, each.what) for each in found]
+
+
+async def test_an_answer_opens_kept_or_provable_or_both(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        for archive, provable in ((True, False), (False, True), (True, True)):
+            await world.log.record(replace(evidence(archive=archive), provable=provable))
+        found = await verify(world.storage, [world.signer.verifier], world.sealer)
+        assert (found.found, found.opened, found.recomputed) == ([], 3, 2)
 
 
 def test_a_number_that_is_none_is_told_of_the_page(log: Path) -> None:
