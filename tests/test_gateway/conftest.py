@@ -20,7 +20,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=40)) as one:
+    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=90)) as one:
         yield one
 
 

@@ -10,6 +10,14 @@ from urllib.parse import unquote_to_bytes
 _DIGITS = re.compile(rb"\d{9,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}")
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){9,}")
+# Ids and digests in hexadecimal, but those that are all digits.
+_RANDOM = re.compile(
+    rb"(?<![0-9A-Za-z])"
+    rb"(?:(?=[0-9-]{0,35}[a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{32,})"
+    rb"(?![0-9A-Za-z])"
+)
+# In as many digits at random no number of hundreds is found by chance.
+_LONG = 12
 
 
 def texts(record: Any, member: str = "") -> Iterator[tuple[str, str]]:
@@ -54,14 +62,28 @@ def readings(content: bytes) -> Iterator[bytes]:
     yield b"\n".join(pieces)
 
 
-def found(content: bytes, numbers: set[bytes], names: set[bytes]) -> set[bytes]:
-    """Which of the identifiers and names can be read in `content`."""
+def digits(reading: bytes, numbers: set[bytes]) -> set[bytes]:
+    """Which of the identifiers stand in the runs of digits of `reading`."""
     lengths = sorted({len(number) for number in numbers})
+    return {
+        piece
+        for run in _DIGITS.findall(reading)
+        for length in lengths
+        for at in range(len(run) - length + 1)
+        if (piece := run[at : at + length]) in numbers
+    }
+
+
+def found(content: bytes, numbers: set[bytes], names: set[bytes]) -> set[bytes]:
+    """Which of the identifiers and names can be read in `content`.
+
+    Short numbers are not looked for in what is random itself: among thousands of ids and digests some would be found.
+    """
+    long = {number for number in numbers if len(number) >= _LONG}
     seen: set[bytes] = set()
     for reading in readings(content):
-        for run in _DIGITS.findall(reading):
-            for length in lengths:
-                seen.update(piece for at in range(len(run) - length + 1) if (piece := run[at : at + length]) in numbers)
+        seen |= digits(reading, long)
+        seen |= digits(_RANDOM.sub(b"", reading), numbers - long)
         if not reading.isascii():
             seen.update(name for name in names if name in reading)
     return seen

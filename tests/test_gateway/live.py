@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,14 @@ SIGNING = ("population", "land", "tax")
 def lgsp(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """Run a command of the checkout to its end."""
     command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False, **options)
+
+
+def _kill(*pids: int) -> None:
+    for pid in pids:
+        # Each may end by itself once the one before is gone.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Live:
@@ -43,15 +51,23 @@ class Live:
 
     def start(self) -> None:
         """Start, or start again on the same state, and return when everything answers."""
-        with self._said.open("ab") as said:
-            self.process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=said
-            )
-        assert self.process.stdout is not None
-        # What a person is told is printed after `demo.json` is written.
-        if not self.process.stdout.readline():
+        for _ in range(3):
+            before = self._said.stat().st_size if self._said.exists() else 0
+            with self._said.open("ab") as said:
+                self.process = subprocess.Popen(
+                    self._command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=said
+                )
+            assert self.process.stdout is not None
+            # What a person is told is printed after `demo.json` is written.
+            if self.process.stdout.readline():
+                break
             self.ended()
-            raise RuntimeError(f"the demo did not start: {self._said.read_text()[-2000:]}")
+            told = self._said.read_bytes()[before:].decode()
+            # Between looking for a free port and listening on it, another demo may have found the same.
+            if "in use" not in told:
+                raise RuntimeError(f"the demo did not start: {told[-2000:]}")
+        else:
+            raise RuntimeError(f"the demo found no port: {told[-2000:]}")
         self.described: dict[str, Any] = json.loads((self.state / "demo.json").read_text())
         self.tokens: dict[str, str] = {}
         self.renew_at = 0.0
@@ -74,16 +90,14 @@ class Live:
 
     def kill(self) -> None:
         """End everything at once, as a power failure does."""
-        for pid in (self.process.pid, self.described["pids"]["gateway"], *self.workers()):
-            os.kill(pid, signal.SIGKILL)
+        _kill(self.process.pid, self.described["pids"]["gateway"], *self.workers())
         self.ended()
 
     def kill_gateway(self) -> None:
         """Kill the gateway and all of its processes; return when the demo has started it again."""
         before = self.described["pids"]["gateway"]
-        for pid in (before, *self.workers()):
-            os.kill(pid, signal.SIGKILL)
-        until = time.monotonic() + 60
+        _kill(before, *self.workers())
+        until = time.monotonic() + 150
         while self.described["pids"]["gateway"] == before:
             assert time.monotonic() < until
             assert self.process.poll() is None
@@ -92,7 +106,7 @@ class Live:
 
     def ended(self) -> int:
         """Wait for the end; return the exit code."""
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=120)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -200,7 +214,7 @@ class Caller:
             await self.fault(database, None)
         for database in databases:
             reply = await self.ask(self.operations(database)[0])
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while reply.status == 503 and time.monotonic() < until:
                 await asyncio.sleep(float(reply.headers["Retry-After"]))
                 reply = await self.ask(self.operations(database)[0])

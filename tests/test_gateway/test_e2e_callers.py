@@ -104,8 +104,9 @@ async def test_a_certificate_header_from_anybody_proves_nothing(caller: Caller, 
 
 async def test_limits_are_announced_and_kept(caller: Caller) -> None:
     headers = {"Lgsp-Purpose": "identity-verification"}
-    for _ in range(3):
-        replies = await asyncio.gather(*(caller.ask(PERSON, client="limited", headers=headers) for _ in range(40)))
+    # The slower the machine, the more have to come at once to be too many.
+    for count in (40, 100, 250):
+        replies = await asyncio.gather(*(caller.ask(PERSON, client="limited", headers=headers) for _ in range(count)))
         if any(reply.status == 429 for reply in replies):
             break
     refused = [reply for reply in replies if reply.status == 429]
@@ -117,7 +118,7 @@ async def test_limits_are_announced_and_kept(caller: Caller) -> None:
     for reply in replies:
         assert reply.headers["RateLimit-Policy"]
     assert (await caller.ask(PERSON)).status == 200
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     reply = refused[0]
     while reply.status == 429 and time.monotonic() < until:
         await asyncio.sleep(float(reply.headers["Retry-After"]))

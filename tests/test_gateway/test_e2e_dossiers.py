@@ -22,7 +22,7 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture
 async def pusher(victims: Live) -> AsyncIterator[Caller]:
-    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=40)) as session:
+    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=90)) as session:
         yield Caller(victims, session)
 
 
@@ -70,8 +70,8 @@ async def test_what_was_acknowledged_outlives_everything(pusher: Caller) -> None
                     reply = await sent(
                         pusher, "POST", f"/v1/dossiers/{code}/statuses", json=body, headers={"Idempotency-Key": key}
                     )
-                except (ClientError, OSError, KeyError):
-                    # Nobody there, or an answer that was lost: the same again.
+                except (ClientError, OSError, KeyError, AssertionError):
+                    # Nobody there, an answer that was lost, or no token where evidence cannot be kept: the same again.
                     await asyncio.sleep(0.05)
                     continue
                 if reply.status == 202:

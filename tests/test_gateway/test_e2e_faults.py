@@ -1,6 +1,7 @@
 """Every fault of every registry, switched on under a running gateway: what callers are told, and who is spared."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -79,16 +80,16 @@ async def test_an_answer_that_is_not_proven_genuine(caller: Caller, database: st
 
 
 async def hurried(caller: Caller, names: list[str]) -> str:
-    """Register a client that waits two seconds for these operations, as an operator does; return its name."""
+    """Register a client that waits four seconds for these operations, as an operator does; return its name."""
     name, config = "hurried", ("--config", caller.live.described["config"])
     (added,) = await asyncio.to_thread(
         printed, "clients", "add", name, "--name", "In haste", "--agency", "G12", *config
     )
     for operation in names:
-        grant = ("--purpose", "dossier-processing", "--field", "*", "--deadline-ms", "2000")
+        grant = ("--purpose", "dossier-processing", "--field", "*", "--deadline-ms", "4000")
         await asyncio.to_thread(printed, "clients", "grant", name, operation, *grant, *config)
     caller.live.described["clients"][name] = {"client_id": name, "client_secret": added["client_secret"]}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await caller.grant(name)).status != 200 or (await caller.ask(names[-1], client=name)).status != 200:
             await asyncio.sleep(0.1)
     return name
@@ -122,9 +123,9 @@ async def test_occasional_errors_are_absorbed(caller: Caller, database: str) -> 
         return await caller.metric("lgsp_upstream_attempts_total", **labels)
 
     names, before = caller.operations(database) * 3, await failed()
-    # A source that fails now and then may not have done so yet.
-    for _ in range(20):
-        replies = await faulty(caller, database, "error=0.15", names)
+    # A source that fails now and then may not have done so yet; so seldom that three tries of two questions never fail.
+    for _ in range(300):
+        replies = await faulty(caller, database, "error=0.04", names)
         assert [reply.status for reply in replies].count(200) >= len(names) - 1
         if await failed() > before:
             return
@@ -143,12 +144,15 @@ async def test_the_circuit_opens_and_closes_again(caller: Caller) -> None:
             break
     assert seen[0] == "upstream-unavailable"
     assert seen[-1] == "circuit-open"
-    assert 1 <= int(reply.headers["Retry-After"]) <= 10
+    left, seen_at = int(reply.headers["Retry-After"]), time.monotonic()
+    assert 1 <= left <= 10
     assert await caller.metric("lgsp_breaker_state", endpoint="tax") == 2
     assert (await caller.ask("population/person")).status == 200
     # The source is well again, but the circuit is left open as long as it said.
     await caller.fault("tax", None)
-    assert (await caller.ask("tax/taxpayer")).problem["code"] == "circuit-open"
+    reply = await caller.ask("tax/taxpayer")
+    if time.monotonic() < seen_at + left - 1:
+        assert reply.problem["code"] == "circuit-open"
     await caller.healed(["tax"])
     assert await caller.metric("lgsp_breaker_state", endpoint="tax") == 0
 

@@ -219,11 +219,16 @@ async def test_what_was_over_the_limit_is_not_used_up(ministry: Signing) -> None
     """Refused by the rate, a request never reached its source: it may come again as it is."""
     limited = Signing(ministry.caller, "limited")
     question = await limited.question(lgsp_purpose="identity-verification")
-    until = time.monotonic() + 30
-    while (reply := await limited.send(sent := limited.signed(question))).status != 429:
-        assert reply.status == 200, reply.body
+    until = time.monotonic() + 90
+    refused: list[HttpRequest] = []
+    # At once: one after the other they may be no more than the rate allows, on a slow machine.
+    while not refused:
         assert time.monotonic() < until
-    while (reply := await limited.send(sent)).status == 429:
+        many = [limited.signed(question) for _ in range(60)]
+        replies = await asyncio.gather(*map(limited.send, many))
+        assert {reply.status for reply in replies} <= {200, 429}
+        refused = [one for one, reply in zip(many, replies, strict=True) if reply.status == 429]
+    while (reply := await limited.send(refused[0])).status == 429:
         assert time.monotonic() < until
     assert reply.status == 200
 
@@ -282,7 +287,7 @@ async def demanding(caller: Caller) -> Signing:
 async def test_where_the_grant_asks_for_it_an_unsigned_request_is_refused(demanding: Signing) -> None:
     caller = demanding.caller
     headers = {"Authorization": f"Bearer {await caller.token('limited')}"}
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while not (await caller.send("GET", "/v1/me", headers=headers)).json["grants"][0]["signature_required"]:
         assert time.monotonic() < until
     question = await demanding.question(lgsp_purpose="identity-verification")
@@ -330,7 +335,7 @@ async def test_a_certificate_signs_from_its_registration_to_its_revocation(calle
         "certificate": str(certificate),
         "key": str(key),
     }
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while (await caller.grant("office")).status != 200:
         assert time.monotonic() < until
     office = Signing(caller, "office")
@@ -341,7 +346,7 @@ async def test_a_certificate_signs_from_its_registration_to_its_revocation(calle
     for algorithm in ("rsa-pss-sha512", "rsa-v1_5-sha256"):
         assert (await office.send(office.signed(question, algorithm=algorithm))).status == 200
     await operate(caller, "revoke", "office", "--credential", f"signature-{office.keyid}")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while (reply := await office.send(office.signed(question))).status == 200:
         assert time.monotonic() < until
     assert rejected(reply) == "revoked"
