@@ -34,7 +34,7 @@ def serving(deployed: Deployment, *options: str) -> Iterator[tuple[subprocess.Po
         yield process, f"http://{event(process, 'serving')['http']}"
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=100)
 
 
 def event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def refused_token(url: str, client: str, secret: str) -> None:
     headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
     request = urllib.request.Request(f"{url}/oauth2/token", b"grant_type=client_credentials", headers)
     with pytest.raises(urllib.error.HTTPError) as refused:
-        OPENER.open(request, timeout=20)
+        OPENER.open(request, timeout=60)
     refused.value.close()
     assert refused.value.code == 401
 
@@ -115,7 +115,7 @@ def test_the_worker_tells_of_itself(deployed: Deployment) -> None:
     worker = subprocess.Popen([SCRIPT, "worker", *deployed.config], stderr=subprocess.PIPE, text=True)
     event(worker, "keeping-house")
     worker.terminate()
-    worker.communicate(timeout=20)
+    worker.communicate(timeout=60)
     assert worker.returncode == 0
     told = of(deployed, "start", "stop")
     assert [(entry["kind"], entry["details"]["process"]) for entry in told] == [("start", "worker"), ("stop", "worker")]

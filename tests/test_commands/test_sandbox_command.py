@@ -24,19 +24,19 @@ def test_the_registries_run_alone_until_interrupted(tmp_path: Path) -> None:
     try:
         assert {database.name for database in DATABASES} < described["registries"].keys()
         assert Path(described["accounts"]).stat().st_mode & 0o077 == 0
-        with OPENER.open(f"{described['registries']['tax']}/_faults", timeout=10) as answer:
+        with OPENER.open(f"{described['registries']['tax']}/_faults", timeout=60) as answer:
             assert json.load(answer)["fault"] == "down"
-        with OPENER.open(f"{described['portal']}/_faults", timeout=10) as answer:
+        with OPENER.open(f"{described['portal']}/_faults", timeout=60) as answer:
             assert json.load(answer)["fault"] == "throttled"
-        with OPENER.open(f"{described['portal']}/_ledger", timeout=10) as answer:
+        with OPENER.open(f"{described['portal']}/_ledger", timeout=60) as answer:
             assert answer.read() == b""
-        with OPENER.open(described["contracts"]["population"], timeout=10) as answer:
+        with OPENER.open(described["contracts"]["population"], timeout=60) as answer:
             assert b"definitions" in answer.read()
         for name in described["accounts"], described["trust"]:
             assert json.dumps(described).count(json.dumps(name)) == 1
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         process.stdout.close()
 
 
@@ -85,5 +85,5 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     json.loads(dump.stdout.readline())
     dump.stdout.close()
     assert dump.stderr.read() == b""
-    assert dump.wait(timeout=20) == 0
+    assert dump.wait(timeout=60) == 0
     dump.stderr.close()
