@@ -27,6 +27,7 @@ from sandbox.world.world import World
 from schemas.exchange import Database
 from security.audit.assembly import open_sealer
 from security.audit.reading import AuditReader, Filter
+from tests.test_openapi.deployment import in_one_minute
 from tests.test_soap_face.messages import ENVELOPES, MEDIA
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class Wire:
     """One connection; what is sent is sent as it is."""
 
     def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
-        plain = socket.create_connection(address, timeout=30)
+        plain = socket.create_connection(address, timeout=60)
         self._socket = plain if tls is None else tls.wrap_socket(plain, server_hostname="127.0.0.1")
         self._file = self._socket.makefile("rb")
 
@@ -124,7 +125,7 @@ class Gate:
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=asyncio.run, args=(self._hold(ready),), daemon=True)
         self._thread.start()
-        ready.result(60)
+        ready.result(150)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -146,6 +147,7 @@ class Gate:
                 settings = load(path)
                 self.clients = await deploy(settings, self.state, self.registries.pki)
                 self.gateway = await opened.enter_async_context(assembled(settings, (*DATABASES, *self._more)))
+                in_one_minute(self.gateway)
                 serving = await opened.enter_async_context(running(settings, application(self.gateway)))
                 self.addresses = serving.addresses
             except BaseException as failure:
@@ -156,7 +158,7 @@ class Gate:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the gateway's event loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def wire(self, client: str | None = None) -> Wire:
         """Connect: over TLS with the certificate of `client`, without TLS where there is none."""
@@ -205,7 +207,7 @@ class Gate:
         return self.run(read())
 
     def counted(self) -> int:
-        """How many requests without a known caller were counted in bulk so far, in minutes that are not yet written."""
+        """How many requests without a known caller were counted in bulk so far."""
 
         async def count() -> int:
             minutes = self.gateway.trail._bulk._minutes.values()
