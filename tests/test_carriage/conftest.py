@@ -1,6 +1,6 @@
 """Registries of the sandbox on real sockets, and the strict security server before them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +9,11 @@ from aiohttp import ClientSession
 from adapters.schemes import HashedBasic
 from adapters.transport import Message
 from sandbox import enterprise, land, population, social_insurance
-from sandbox.ports import free_port
 from sandbox.registry import Registry, Truth
 from sandbox.run import Running, start
 from sandbox.world.world import World
 from tests.test_carriage.carried import endpoint
+from tests.test_sandbox.conftest import Place
 from tests.test_xroad.double.consumer import ConsumerServer
 from tests.test_xroad.double.provider_link import Service
 from tests.test_xroad.double.soap_answer import SoapAnswer
@@ -38,9 +38,16 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ports() -> dict[str, int]:
-    """Where the authorities are found by all tests: their certificates name the place."""
-    return {"pki": free_port()}
+def place() -> Iterator[Place]:
+    found = Place()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def ports(place: Place) -> Iterator[dict[str, int]]:
+    with place.given_up() as ports:
+        yield ports
 
 
 @pytest.fixture

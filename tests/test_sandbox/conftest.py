@@ -1,6 +1,8 @@
 """The signing registries on real sockets."""
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,10 +25,39 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("sandbox")
 
 
+class Place:
+    """Where the authorities are found by all tests, as a restarted demo's are: their certificates name the place.
+
+    Kept between the tests, so that no other process takes it.
+    """
+
+    def __init__(self) -> None:
+        self._kept = socket.create_server(("127.0.0.1", free_port()))
+        self.ports = {"pki": int(self._kept.getsockname()[1])}
+
+    @contextmanager
+    def given_up(self) -> Iterator[dict[str, int]]:
+        self._kept.close()
+        try:
+            yield self.ports
+        finally:
+            self._kept = socket.create_server(("127.0.0.1", self.ports["pki"]))
+
+    def close(self) -> None:
+        self._kept.close()
+
+
 @pytest.fixture(scope="session")
-def ports() -> dict[str, int]:
-    """Where the authorities are found by all tests, as a restarted demo's are: their certificates name the place."""
-    return {"pki": free_port()}
+def place() -> Iterator[Place]:
+    found = Place()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def ports(place: Place) -> Iterator[dict[str, int]]:
+    with place.given_up() as ports:
+        yield ports
 
 
 @pytest.fixture
