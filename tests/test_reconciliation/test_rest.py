@@ -147,8 +147,11 @@ async def test_figures_of_the_year_are_those_of_what_was_pushed(demo: Live) -> N
     async with ClientSession() as http:
         province = Province(demo, http)
         code = a_code(5)
-        assert await province.put(code) == 201
-        procedure = demo.described["samples"]["dossiers/dossier"]["body"]["procedure"]
+        # Figures are those of this year.
+        sample = demo.described["samples"]["dossiers/dossier"]["body"]
+        body = {**sample, "received_at": f"{today()}T00:00:00+07:00"}
+        assert (await province.as_province("PUT", f"/v1/dossiers/{code}", body)).status == 201
+        procedure = sample["procedure"]
         answer = await province.as_province("GET", f"/v1/statistics?procedure={procedure}", None)
         assert answer.status == 200
         told = answer.json
