@@ -18,12 +18,16 @@ from config.settings import load
 from schemas.ids import new_id
 from security.audit import runs
 from security.audit.archive import archive, due
+from security.audit.continuity import root
 from security.audit.findings import Findings
 from security.audit.reading import Filter
 from security.audit.runs import RUNS, Run
 from security.audit.verification import verify
+from storage.backup import backup, restore
+from storage.commands import copy
 from tests.test_audit.audit_world import World, a_world, evidence
 from tests.test_tampering.changes import HOW
+from tests.test_tampering.test_kept_evidence import genuine
 
 COLUMNS = ("place", "run", "ended", "settings")
 LENGTHS = {"place": 96, "run": 36}
@@ -329,3 +333,19 @@ async def test_values_of_another_type_are_findings(tmp_path: Path, column: str, 
         assert (await found(world)).found == []
         await world.storage.write(lambda c: c.exec_driver_sql(f"UPDATE audit_runs SET {column} = {value}"))
         assert not (await found(world)).valid
+
+
+async def test_what_was_restored_and_copied_holds(sqlite_url: str, postgres_url: str, tmp_path: Path) -> None:
+    """Runs and kept evidence are the same on the other kind of database."""
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await lived(world)
+        await genuine(world)
+        kept = await rows(world)
+    await backup(sqlite_url, tmp_path / "backup", root)
+    await restore(tmp_path / "backup", sqlite_url, root=root, admit=lambda _: None)
+    await copy(sqlite_url, postgres_url, root)
+    async with a_world(postgres_url, tmp_path / "vault") as world:
+        assert (await found(world)).found == []
+        assert await rows(world) == kept
+        await begun(world, serving(NODES[0], 8080))
+        assert (await found(world)).found == []
