@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -21,6 +22,10 @@ from commands.common import AsJson, Config, fail, group, new_file, pairs, run, s
 if TYPE_CHECKING:
     from commands.against import Beside, Silent
     from security.audit.findings import Findings
+
+T = TypeVar("T")
+
+_DAMAGED: Final = "the file of the database is damaged"
 
 app = group("audit", "The audit trail: verify the log, read entries, hand out what proves them.")
 for command in (search, prove, checkpoint, export, bundle, report, redact, retention):
@@ -56,12 +61,12 @@ def verify(
     from config.settings import load
     from security.audit.archive_check import in_files
     from security.audit.assembly import log_verifiers, open_sealer
-    from security.audit.stored_twice import is_damage
     from security.audit.verification import verify as verified
     from security.keys import KeyRing
-    from storage.errors import StorageUnavailable
     from sync.database import open_storage
     from sync.holdings import witness_keys
+
+    witnesses = against or []
 
     async def work() -> tuple[Findings, list[Beside | Silent]]:
         settings = load(config)
@@ -69,18 +74,13 @@ def verify(
         logs = log_verifiers(keys, settings.keys.origin)
         storage = await open_storage(settings.storage.url, vault=settings.keys.vault)
         try:
-            held = await read_holdings(settings, storage, logs, against or [])
+            held = await _unless_damaged(read_holdings(settings, storage, logs, witnesses))
             sealer = open_sealer(keys, settings.keys.vault) if values else None
             found = await verified(storage, [*logs, *witness_keys(settings)], sealer)
-            try:
-                if archive is not None:
-                    await in_files(storage, archive, logs, found, sealer)
-                return found, await compared(storage, held, found)
-            except StorageUnavailable as failure:
-                # That a file is damaged is among what was found, and must not hide the rest of that.
-                if found.valid or not is_damage(failure):
-                    raise
-                return found, [Silent(witness, f"the database cannot be read: {failure}") for witness, _ in held]
+            if archive is not None:
+                await _unless_damaged(in_files(storage, archive, logs, found, sealer), found)
+            beside = held if held is None else await _unless_damaged(compared(storage, held, found), found)
+            return found, [Silent(each, _DAMAGED) for each in witnesses] if beside is None else beside
         finally:
             await storage.close()
 
@@ -90,6 +90,22 @@ def verify(
         fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
     if missing := incomplete(beside):
         fail(missing)
+
+
+async def _unless_damaged(work: Coroutine[Any, Any, T], found: Findings | None = None) -> T | None:
+    """Do what reads the database; None where its file is damaged, which verification finds, or has `found`, as well.
+
+    It must not hide what else there is to tell.
+    """
+    from security.audit.stored_twice import is_damage
+    from storage.errors import StorageUnavailable
+
+    try:
+        return await work
+    except StorageUnavailable as failure:
+        if not is_damage(failure) or (found is not None and found.valid):
+            raise
+        return None
 
 
 def _tell(found: Findings, beside: list[Beside | Silent], *, values: bool, as_json: bool) -> None:

@@ -80,18 +80,25 @@ def test_an_answer_that_is_nested_too_deep_is_wrong_use(at: tuple[str, str], tmp
     assert "as it was received" in result.stderr
 
 
-def test_what_was_found_is_told_where_a_damaged_file_cannot_be_compared(at: tuple[str, str], tmp_path: Path) -> None:
-    notes, database = tmp_path / "notes.txt", tmp_path / "lgsp.sqlite"
-    notes.write_text(printed("audit", "checkpoint", *at)["checkpoint"], encoding="utf-8")
-    beside = ("--against", str(notes), *at)
+@pytest.mark.parametrize("name", ["audit_entries", "sqlite_autoindex_audit_witnessed_1"])
+def test_what_was_found_is_told_where_a_damaged_file_cannot_be_compared(
+    at: tuple[str, str], tmp_path: Path, name: str
+) -> None:
+    held, database, config = tmp_path / "held", tmp_path / "lgsp.sqlite", tmp_path / "gateway.toml"
+    held.mkdir()
+    note = printed("audit", "checkpoint", *at)["checkpoint"]
+    (held / f"{9:020}.checkpoint").write_text(note, encoding="utf-8")
+    witness = f'[witness.w]\nkind = "directory"\npath = "{held}"\n'
+    config.write_text(config.read_text(encoding="utf-8") + witness, encoding="utf-8")
+    beside = ("--against", "w", *at)
     assert printed("audit", "verify", *beside)["against"][0]["agrees_up_to"] == 9
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'audit_entries'").fetchone()
+        root = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        (page,) = connection.execute(root, (name,)).fetchone()
     raw = database.read_bytes()
     begin = (page - 1) * 4096
     database.write_bytes(raw[:begin] + b"\xff" * 4096 + raw[begin + 4096 :])
     verdict = printed("audit", "verify", *beside, code=1)
     assert any("damaged" in each["what"] for each in verdict["findings"])
-    (told,) = verdict["against"]
-    assert (told["witness"], "cannot be read" in told["not_compared"]) == (str(notes), True)
+    assert verdict["against"] == [{"witness": "w", "not_compared": "the file of the database is damaged"}]
