@@ -45,9 +45,14 @@ async def test_destinations_tell_how_the_portal_is(site: Site) -> None:
     assert datetime.fromisoformat(down["oldest"]) >= before.replace(microsecond=0)
     assert datetime.fromisoformat(down["next_try"]) >= datetime.fromisoformat(down["since"])
     assert down["expected_drain_s"] is None
+
     # A probe that fails changes nothing but how often it did.
-    later = await seen(site, state="down", failures=down["failures"] + 1)
-    assert later["since"] == down["since"]
+    async def probed() -> bool:
+        return bool((await site.destination())["failures"] > down["failures"])
+
+    await site.until(probed)
+    later = await site.destination()
+    assert (later["state"], later["since"]) == ("down", down["since"])
     assert (await site.lgsp("dossiers", "pause", "--why", "bảo trì")).returncode == 0
     paused = await seen(site, state="paused")
     assert (paused["reason"], paused["waiting"], paused["expected_drain_s"]) == ("bảo trì", 2, None)
