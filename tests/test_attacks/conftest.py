@@ -29,6 +29,6 @@ def deceived(forger: Forger, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 async def caller(deceived: Live, forger: Forger) -> AsyncIterator[Caller]:
     """A caller of that gateway; afterwards the registries answer for themselves again."""
-    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=40)) as session:
+    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=90)) as session:
         yield Caller(deceived, session)
     forger.forge = None

@@ -96,7 +96,7 @@ def _handler(forger: Forger, name: str) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             question = self.rfile.read(int(self.headers["Content-Length"]))
-            registry = HTTPConnection(*forger.targets[name], timeout=10)
+            registry = HTTPConnection(*forger.targets[name], timeout=60)
             try:
                 registry.request("POST", self.path, question, dict(self.headers.items()))
                 answer = registry.getresponse()

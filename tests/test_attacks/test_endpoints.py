@@ -181,7 +181,7 @@ async def raw(caller: Caller, data: bytes) -> bytes:
         with suppress(ConnectionError):
             writer.write(data)
             await writer.drain()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await reader.read()
     except ConnectionError:
         return b""

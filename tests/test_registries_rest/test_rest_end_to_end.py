@@ -45,17 +45,17 @@ async def test_every_case_is_as_published(gateway: Any, registry: Any, case: Any
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"),
+    ("fault", "seconds", "error"),
     [
-        ("down", UpstreamUnavailable),
-        ("error=1", UpstreamUnavailable),
-        ("malformed", UpstreamUnreadable),
-        ("drop-after-commit", UpstreamUnavailable),
-        ("latency=0.4s", UpstreamTimeout),
+        ("down", 20, UpstreamUnavailable),
+        ("error=1", 20, UpstreamUnavailable),
+        ("malformed", 20, UpstreamUnreadable),
+        ("drop-after-commit", 20, UpstreamUnavailable),
+        ("latency=0.4s", 0.2, UpstreamTimeout),
     ],
 )
 async def test_every_fault_has_its_error_and_passes(
-    gateway: Any, running: Running, world: World, fault: str, error: type[GatewayError]
+    gateway: Any, running: Running, world: World, fault: str, seconds: float, error: type[GatewayError]
 ) -> None:
     questions = {
         registry.name: {true.operation: true for true in registry.truth(world)}.values() for registry in REGISTRIES
@@ -64,7 +64,7 @@ async def test_every_fault_has_its_error_and_passes(
         for true in questions[name]:
             held.set(fault)
             with pytest.raises(error):
-                await gateway.ask(name, true.operation, true.request, seconds=0.2)
+                await gateway.ask(name, true.operation, true.request, seconds=seconds)
             held.set(None)
             assert (await gateway.ask(name, true.operation, true.request)).data == true.answer
 

@@ -26,7 +26,7 @@ each_database = pytest.mark.parametrize("database", DATABASES, ids=lambda databa
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> bytes:
-    with urlopen(Request(url, body, headers, method="POST"), timeout=20) as answer:
+    with urlopen(Request(url, body, headers, method="POST"), timeout=60) as answer:
         return bytes(answer.read())
 
 

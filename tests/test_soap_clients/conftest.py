@@ -63,7 +63,7 @@ def contracts(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for service in CONTRACTS:
         for name, query in ((f"{service}.wsdl", "wsdl"), (f"{service}.1.1.wsdl", "wsdl&soap=1.1")):
             url = f"{live.described['gateway']}/soap/{service}?{query}"
-            subprocess.run(["curl", "-sSf", "-o", folder / name, url], check=True, timeout=30)
+            subprocess.run(["curl", "-sSf", "-o", folder / name, url], check=True, timeout=120)
     return folder
 
 

@@ -127,7 +127,7 @@ def signed(job: Job, papers: Papers, modules: str, office: Tree, live: Live) -> 
         return told(["node", DRIVER], given, NODE_MODULES=modules)
 
     # Each process of the gateway learns of a new client by itself, within a second or so.
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while "answer" not in (done := run(person, options=OPTIONS))[person.id]:
         assert time.monotonic() < until, done
     return run

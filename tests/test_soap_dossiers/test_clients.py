@@ -241,7 +241,7 @@ def test_another_agency_sees_and_changes_nothing(live: Live, done: dict[str, Any
     call = replace(call, basic=("neighbour", secret))
     with (client := zeep.Client(call.wsdl)).transport.session:
         # Every node knows a new client within seconds.
-        refused = wait_for(lambda: known(made(client, call, papers)), "the new client", 10)
+        refused = wait_for(lambda: known(made(client, call, papers)), "the new client")
         amended = made(
             client, replace(call, operation="RegisterDossier", body={"code": code, "dossier": DOSSIER}), papers
         )

@@ -22,7 +22,7 @@ default_tsa = one
 [one]
 serial = {directory}/serial
 signer_cert = {directory}/tsa.pem
-certs = {directory}/tsa.pem
+certs = {directory}/sent.pem
 signer_key = {directory}/tsa.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
@@ -46,6 +46,10 @@ class Authority:
     def anchor(self) -> Path:
         return self.directory / "ca.pem"
 
+    def send(self, *certificates: Path) -> None:
+        """Have it send these in its answers, in this order, behind its own."""
+        (self.directory / "sent.pem").write_bytes(b"".join(each.read_bytes() for each in certificates))
+
     def answer(self, question: bytes) -> bytes:
         """What openssl answers to a request in DER."""
         query, reply = self.directory / "query.tsq", self.directory / "reply.tsr"
@@ -56,20 +60,25 @@ class Authority:
 
 
 def an_authority(
-    directory: Path, *, use: x509.ObjectIdentifier | None = _STAMPING, critical: bool = True, ended: bool = False
+    directory: Path,
+    *,
+    use: x509.ObjectIdentifier | None = _STAMPING,
+    critical: bool = True,
+    ended: bool = False,
+    between: int = 0,
 ) -> Authority:
-    """Make the CA, and a certificate for `use` under it."""
+    """Make the CA, and a certificate for `use` under it, or under the last of so many CAs between them."""
     directory.mkdir()
     now = datetime.now(UTC)
     key = rsa.generate_private_key(65537, 2048)
     ca = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CA of {directory.name}")])
     tsa = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Time-stamps")])
 
-    def builder(subject: x509.Name, until: datetime, *, is_ca: bool) -> x509.CertificateBuilder:
+    def builder(subject: x509.Name, until: datetime, *, is_ca: bool, issuer: x509.Name = ca) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(ca)
+            .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=2))
@@ -78,7 +87,13 @@ def an_authority(
         )
 
     root = builder(ca, now + timedelta(days=10), is_ca=True).sign(key, hashes.SHA256())
-    made = builder(tsa, now - timedelta(days=1) if ended else now + timedelta(days=1), is_ca=False)
+    above = ca
+    for number in range(between):
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CA {number} of {directory.name}")])
+        under = builder(name, now + timedelta(days=10), is_ca=True, issuer=above).sign(key, hashes.SHA256())
+        (directory / f"between-{number}.pem").write_bytes(under.public_bytes(Encoding.PEM))
+        above = name
+    made = builder(tsa, now - timedelta(days=1) if ended else now + timedelta(days=1), is_ca=False, issuer=above)
     if use is not None:
         made = made.add_extension(x509.ExtendedKeyUsage([use]), critical=critical)
     (directory / "ca.pem").write_bytes(root.public_bytes(Encoding.PEM))
@@ -87,7 +102,9 @@ def an_authority(
     (directory / "tsa.key").write_bytes(private)
     (directory / "serial").write_text("01")
     (directory / "tsa.cnf").write_text(_CONFIGURATION.format(directory=directory))
-    return Authority(directory)
+    made_here = Authority(directory)
+    made_here.send(directory / "tsa.pem")
+    return made_here
 
 
 @asynccontextmanager

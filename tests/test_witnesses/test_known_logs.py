@@ -110,7 +110,7 @@ async def test_a_hangup_reads_the_files_and_ends_nothing(tmp_path: Path, file: P
     try:
         file.write_text(line(NEW))
         process.send_signal(signal.SIGHUP)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             read = await process.stderr.readline()
         assert (b"log-keys-read" in read, NEW.verifier.key_id.hex().encode() in read) == (True, True)
     finally:

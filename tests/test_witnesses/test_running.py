@@ -29,16 +29,16 @@ async def test_start_reload_and_stop_show_what_there_is(site: Site) -> None:
     site.file.write_text(site.file.read_text().replace("[witness.paper]", "[witness.paper]\nevery = 3600.0"))
     await site.grow(2, shown=False)
     async with assembled(load(site.file), ()) as gateway, delivering(gateway):
-        assert await asyncio.wait_for(caught_up(site), 20) == 2
+        assert await asyncio.wait_for(caught_up(site), 60) == 2
         await gateway.log.record(evidence())
         await gateway.reload()
-        assert await asyncio.wait_for(caught_up(site), 20) == 3
+        assert await asyncio.wait_for(caught_up(site), 60) == 3
         await gateway.log.record(evidence())
-    assert await asyncio.wait_for(caught_up(site), 20) == 4
+    assert await asyncio.wait_for(caught_up(site), 60) == 4
     assert (await site.verify("--against", "office", "--against", "paper"))[0] == 0
 
 
 async def test_a_worker_alone_shows_it_too(site: Site) -> None:
     await site.grow(1, shown=False)
     async with delivering_alone(load(site.file), ()):
-        assert await asyncio.wait_for(caught_up(site), 20) == 1
+        assert await asyncio.wait_for(caught_up(site), 60) == 1

@@ -107,10 +107,10 @@ async def test_run_shows_at_the_start_when_woken_and_at_the_end(local: World, of
         while (await how(local)).size < size:
             await asyncio.sleep(0.005)
 
-    await asyncio.wait_for(until(1), 20)
+    await asyncio.wait_for(until(1), 60)
     await local.log.record(evidence())
     loop.wake()
-    await asyncio.wait_for(until(2), 20)
+    await asyncio.wait_for(until(2), 60)
     await local.log.record(evidence())
     loop.stop()
     await running

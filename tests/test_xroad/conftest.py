@@ -20,7 +20,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture
 async def caller(live: Live) -> AsyncIterator[Caller]:
-    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=40)) as session:
+    async with ClientSession(cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=90)) as session:
         yield Caller(live, session)
 
 
