@@ -32,7 +32,6 @@ def archive(
     from security.audit.archive import archive as archived
     from security.audit.archived import Part
     from security.audit.assembly import log_verifiers
-    from security.audit.export_reading import ExportDamaged
 
     end = instant_of(before, "--before")
 
@@ -52,7 +51,7 @@ def archive(
 
     try:
         done = reading(work, config)
-    except (ArchiveRefused, ExportDamaged) as refused:
+    except ArchiveRefused as refused:
         fail(str(refused))
     if as_json:
         show(

@@ -29,7 +29,7 @@ from security.audit.canonical import JSON
 from security.audit.checkpoint import VerifierKey
 from security.audit.entries import Evidence, instant
 from security.audit.export import Exported, write_export
-from security.audit.export_reading import Examined, examine
+from security.audit.export_reading import Examined, ExportDamaged, examine
 from security.audit.log import AuditLog
 from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES, HEAD
 from security.files import open_regular
@@ -84,7 +84,8 @@ async def archive(
     """Move the entries of `span`, as `due` gave it, into a file in `directory`; `evidence` says who does it and why.
 
     Raises ArchiveRefused, EvidenceUnavailable, OSError, StorageUnavailable and what `write_export` raises; the log then
-    stays as it was, and the file, if it was finished, is taken by the next attempt.
+    stays as it was (of a commit that was not in time nobody knows yet), and the file, if it was finished, is taken by
+    the next attempt.
     """
     first, last = span
     path = directory / f"audit-{first}-{last}.zip"
@@ -92,7 +93,10 @@ async def archive(
         await asyncio.to_thread(_made_durable, path)
     else:
         await _written(storage, keys, path, first, last)
-    there = await asyncio.to_thread(examine, path, keys)
+    try:
+        there = await asyncio.to_thread(examine, path, keys)
+    except ExportDamaged as failure:
+        raise ArchiveRefused(f"{path} is no archive ({failure}): move it away, then run the command again") from failure
     if (there.first, there.last, there.origin) != (first, last, log.origin):
         raise ArchiveRefused(f"{path} holds other entries: move it away")
     await storage.read(lambda connection: _same(connection, there))

@@ -173,7 +173,7 @@ async def test_a_file_that_is_damaged_is_not_taken(local: World, shelf: Path) ->
     path = shelf / "audit-0-10.zip"
     path.write_bytes(b"PK something else")
     keys = [local.signer.verifier]
-    with pytest.raises(ExportDamaged):
+    with pytest.raises(ArchiveRefused, match=rf"{span[1]}\.zip is no archive .* move it away"):
         await archive(local.storage, local.log, keys, shelf, span, an_act())
     path.unlink()
     with path.open("w+b") as out:
