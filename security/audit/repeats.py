@@ -1,7 +1,8 @@
 """What verification takes from an entry: the parts that its row repeats, and what binds its side table row.
 
 Entries as the gateway writes them are read by one pattern over the whole of them, with their members in the order of
-RFC 8785: it finds what a JSON parser would, in a third of the time. Whatever does not fit it is parsed.
+RFC 8785: in what is JSON it finds what a parser would, in a third of the time. Whatever does not fit it is parsed.
+Whether all of it is JSON it does not ask: only who has the key of the log could put anything else there.
 """
 
 import re
