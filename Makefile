@@ -66,6 +66,7 @@ services: .venv/.node ## install the servers that the tests talk to
 	$(call need,test -x "$$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -n 1)",postgresql)
 	$(call need,command -v setpriv,util-linux)
 	$(call need,command -v openssl,openssl)
+	$(call need,test -x "$$(command -v cc)" -a -e /usr/include/stdio.h,gcc libc6-dev)
 	$(call need,command -v xmlsec1,xmlsec1)
 	$(call need,test -e /usr/share/java/wss4j.jar -a -n "$$(command -v javac)",default-jdk-headless libwss4j-java)
 	$(call need,command -v softhsm2-util && command -v pkcs11-tool,softhsm2 opensc)
@@ -147,6 +148,11 @@ chaos: .venv/.dev ## 10,000 dossier events, a portal that misbehaves, everything
 .PHONY: receipts
 receipts: .venv/.dev ## callers keep every receipt while gateways are killed 100 times; ARGS="--kills 10"
 	@$(BIN)/python -m tools.receipts_chaos $(ARGS)
+
+.PHONY: power
+power: .venv/.dev ## a gateway is recorded at work, and its power fails at 100 moments of that; ARGS="--moments 200"
+	$(call need,test -x "$$(command -v cc)" -a -e /usr/include/stdio.h,gcc libc6-dev)
+	@$(BIN)/python -m tools.power_chaos $(ARGS)
 
 .PHONY: machine
 machine: .venv/.dev ## the state machine of intake, outbox and portal for longer (EXAMPLES=1000 STEPS=60)

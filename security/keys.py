@@ -20,7 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from storage.files import named
+from storage.files import made, named
 
 Name = Literal["log", "token", "period", "data"]
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
@@ -118,7 +118,7 @@ class KeyRing:
     @classmethod
     def create(cls, directory: Path, *, sandbox: bool = False, now: datetime | None = None) -> "KeyRing":
         """Make the directory and every key that is missing; existing ones stay. Raises KeysUnusable."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made(directory)
         present = {key.name for key in _read(directory)}
         for name in NAMES:
             if name not in present:

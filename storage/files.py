@@ -30,6 +30,14 @@ def named(draft: Path, path: Path) -> None:
     sync_names(path.parent)
 
 
+def made(directory: Path) -> None:
+    """Make a directory that is closed to others, and those above it that are missing, durably. Raises OSError."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in missing:
+        sync_names(each.parent)
+
+
 def sync_names(directory: Path) -> None:
     """Make durable which names a directory holds: a new one lies there and not in the file. Raises OSError."""
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

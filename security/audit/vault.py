@@ -4,7 +4,9 @@ A SQL database leaves copies of a row in its journal, its free pages and its bac
 where it stands. What lies here (wrapped keys) is therefore excluded from `lgsp storage backup`. Every process and node
 of a deployment sees the same directory; another store (KMS, HSM) only has to offer `put`, `read`, `slots`, `destroy`.
 
-A slot is 96 bytes: one state byte, one length byte, the record, zeros, CRC-32 of what stands before it.
+A slot is 96 bytes: one state byte, one length byte, the record, zeros, CRC-32 of what stands before it. A power failure
+leaves each sector of a slot as it was before a write or as it is after it: zeros where a record was to be, the mark
+where one was to be destroyed. That is told from damage by its bytes.
 """
 
 import fcntl
@@ -15,9 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
 
+from storage.files import made, sync_names
+
 SLOT = 96
 CAPACITY = SLOT - 6
 _USED, _DESTROYED = 1, 2
+_SECTOR = 512
 _FILE_NAME = re.compile(r"[a-z0-9-]{1,40}")
 
 
@@ -34,7 +39,9 @@ class Vault:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Files of which this process knows that their names are durable.
+        self._named: set[str] = set()
+        made(directory)
         if directory.stat().st_mode & 0o077:
             raise PermissionError(f"{directory}: the vault must be closed to others (chmod 700)")
 
@@ -49,8 +56,10 @@ class Vault:
             first = os.fstat(fd).st_size // SLOT
             _write(fd, packed, first * SLOT)
             os.fdatasync(fd)
-            if first == 0:
-                self._sync_directory()
+            # Whoever made the file may have been killed before it came to that.
+            if name not in self._named:
+                sync_names(self.directory)
+                self._named.add(name)
         return first
 
     def read(self, name: str, slot: int) -> bytes:
@@ -66,28 +75,36 @@ class Vault:
             os.close(fd)
 
     def slots(self, name: str) -> Iterator[tuple[int, bytes]]:
-        """Yield every record of the file that was not destroyed, with its slot; nothing when there is no file."""
+        """Yield every record of the file that was not destroyed, with its slot; nothing when there is no file.
+
+        What a power failure left of a call that had not returned is none. Raises `VaultDamaged` for any other slot that
+        cannot be read.
+        """
         try:
             with self._opened(name, os.O_RDONLY, lock=False) as fd:
                 for slot in range(os.fstat(fd).st_size // SLOT):
+                    raw = os.pread(fd, SLOT, slot * SLOT)
                     try:
-                        yield slot, _unpacked(os.pread(fd, SLOT, slot * SLOT), name, slot)
+                        yield slot, _unpacked(raw, name, slot)
                     except Destroyed:
                         continue
+                    except VaultDamaged:
+                        if not _unfinished(raw, slot):
+                            raise
         except FileNotFoundError:
             return
 
     def destroy(self, name: str, *slots: int) -> None:
-        """Overwrite records where they stand, durably; destroying one twice is no error."""
+        """Overwrite records where they stand, durably; destroying one twice is no error.
+
+        In one step, since what stands there in between would look like damage after a crash.
+        """
         with self._opened(name, os.O_RDWR) as fd:
             end = os.fstat(fd).st_size // SLOT
             if strange := [slot for slot in slots if not 0 <= slot < end]:
                 raise VaultDamaged(f"vault: no slot {strange[0]} in {name}")
             for slot in slots:
-                _write(fd, os.urandom(SLOT), slot * SLOT)
-            os.fdatasync(fd)
-            for slot in slots:
-                _write(fd, _packed(b"", _DESTROYED), slot * SLOT)
+                _write(fd, _MARK, slot * SLOT)
             os.fdatasync(fd)
 
     @contextmanager
@@ -111,19 +128,23 @@ class Vault:
         finally:
             os.close(fd)
 
-    def _sync_directory(self) -> None:
-        fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
 
 def _packed(record: bytes, state: int = _USED) -> bytes:
     if len(record) > CAPACITY:
         raise ValueError(f"vault: a record has at most {CAPACITY} bytes")
     head = bytes((state, len(record))) + record.ljust(CAPACITY, b"\0")
     return head + crc32(head).to_bytes(4, "big")
+
+
+_MARK = _packed(b"", _DESTROYED)
+
+
+def _unfinished(raw: bytes, slot: int) -> bool:
+    """Tell whether a slot that cannot be read may be what a power failure left of writing or destroying a record."""
+    cut = -slot * SLOT % _SECTOR
+    return any(
+        part in (bytes(len(part)), mark) for part, mark in ((raw[:cut], _MARK[:cut]), (raw[cut:], _MARK[cut:])) if part
+    )
 
 
 def _unpacked(raw: bytes, name: str, slot: int) -> bytes:
