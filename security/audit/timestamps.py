@@ -23,6 +23,7 @@ from rfc3161_client import (
 )
 
 from security.audit.signed_message import is_signed
+from security.audit.timestamp_der import in_order, unread
 
 _SHA256: Final = "2.16.840.1.101.3.4.2.1"
 
@@ -109,6 +110,6 @@ def _by_itself(response: bytes, text: str) -> TimeStampResponse:
 
 def _read(response: bytes) -> TimeStampResponse:
     try:
-        return decode_timestamp_response(response)
+        return decode_timestamp_response(in_order(response))
     except Exception as failure:
-        raise StampRejected("it is no time-stamp response") from failure
+        raise StampRejected(unread(str(failure))) from failure
