@@ -126,6 +126,9 @@ async def test_genuine_runs_hold_at_every_moment(world: World) -> None:
         begun(world, serving(NODES[0], 1)),
         begun(world, working(NODES[0])),
         runs.end(world.log, second, failed=False),
+        # A process that outlived those that said that all had ended.
+        runs.end(world.log, other, failed=False),
+        reloaded(world, other, other="z"),
     ]
     for step in steps:
         await step
@@ -318,7 +321,18 @@ async def test_runs_whose_entries_were_archived_hold(world: World, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "value", ["x'ff'", "CAST(x'ff41' AS TEXT)", "2", "'x'", "'[]'", "'{\"a\": 1}'", "'{\"a\": {}}'", "5.5"]
+    "value",
+    [
+        "x'ff'",
+        "CAST(x'ff41' AS TEXT)",
+        "2",
+        "'x'",
+        "'[]'",
+        "'{\"a\": 1}'",
+        "'{\"a\": {}}'",
+        "5.5",
+        "'{\"server.listen\": 5}'",
+    ],
 )
 @pytest.mark.parametrize("column", COLUMNS)
 async def test_values_of_another_type_are_findings(local: World, column: str, value: str) -> None:
