@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -247,7 +248,8 @@ async def test_what_is_said_names_the_run_and_its_entry(local: World) -> None:
     ]
     unread = f"what is remembered of the last run at {last} cannot be read"
     (newest,) = [each for each in kept if each.place == last]
-    for wrong in (newest.settings.replace(", ", ",  ", 1), "{}{}", "[]", "null", ""):
+    disordered = json.dumps(dict(reversed(json.loads(newest.settings).items())))
+    for wrong in (newest.settings.replace(", ", ",  ", 1), disordered, "{}{}", "[]", "null", ""):
         assert await told(changed(last, settings=wrong)) == [(size, unread)]
     assert await told(changed(place, ended=True)) == [(reload, begin + "its end is remembered and not recorded")]
     ended = there["worker"].place
