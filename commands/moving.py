@@ -6,18 +6,12 @@ Heavy to import: commands import it inside their functions.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from commands.against import known_to_witnesses
 from commands.desk import desk
-from config.settings import Settings, load
-from security.administration import ChangeRefused
-from security.audit.assembly import log_verifiers
-from security.audit.batch import current_checkpoint
+from config.settings import load
 from security.audit.canonical import JSON
-from security.audit.checkpoint import Checkpoint, CheckpointRejected, opened
-from security.audit.continuity import containing, root
+from security.audit.continuity import root
 from security.keys import KeyRing
 from security.machine_signatures import SIGNATURES, used_on_this_machine
 from security.used_signatures import carry_over
@@ -25,18 +19,9 @@ from storage import backup as backups
 from storage import commands
 from storage.backup import Backup
 from storage.commands import Status
-from storage.errors import StorageError
 from storage.schema import VERSION
 from storage.transfer import Copied
 from sync.database import open_storage, upgrade
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What was put back, and the number of the log entry that says so."""
-
-    copied: Copied
-    entry: int
 
 
 async def look(config: Path | None) -> Status:
@@ -94,62 +79,3 @@ async def backed_up(config: Path | None, file: Path) -> Backup:
     async with desk(config) as at:
         await at.record("admin", "storage-backup", {})
     return await backups.backup(load(config).storage.url, file, root)
-
-
-async def restored(config: Path | None, file: Path, known: list[Path], *, even_if_older: bool) -> Restored:
-    """Put a backup back unless it lacks what is known to have been committed.
-
-    Known are the checkpoints in the files `known`, those of witnesses, that of the present database if there. Raises
-    ChangeRefused for a file that holds none of this log, `RollbackRefused`, and what `storage.backup.restore` raises.
-    """
-    settings = load(config)
-    keys = KeyRing(settings.keys.directory)
-    checkpoints = [_read(path, keys, settings.keys.origin) for path in known]
-    checkpoints += await known_to_witnesses(settings, log_verifiers(keys, settings.keys.origin), silent=even_if_older)
-    present = await _present(settings, keys)
-    if present is not None:
-        checkpoints.append(present)
-    if not checkpoints and not even_if_older:
-        raise ChangeRefused(
-            "nothing is known that the backup could be compared with: give the newest checkpoint of any receipt with "
-            "--checkpoint FILE, or say --even-if-older"
-        )
-    copied = await backups.restore(
-        file, settings.storage.url, root=root, admit=containing(checkpoints), even_if_older=even_if_older
-    )
-    async with desk(config) as at:
-        entry = await at.record(
-            "admin",
-            "storage-restore",
-            {
-                "root": copied.root.hex(),
-                "known_size": max((checkpoint.size for checkpoint in checkpoints), default=None),
-                "even_if_older": even_if_older,
-            },
-        )
-    return Restored(copied, entry)
-
-
-def _read(path: Path, keys: KeyRing, origin: str) -> Checkpoint:
-    try:
-        return opened(path.read_text(encoding="utf-8"), log_verifiers(keys, origin))
-    except (OSError, CheckpointRejected, UnicodeDecodeError) as failure:
-        raise ChangeRefused(f"{path}: {failure}: it must hold a checkpoint of {origin}, as receipts do") from failure
-
-
-async def _present(settings: Settings, keys: KeyRing) -> Checkpoint | None:
-    """Return the newest checkpoint of the database that would be replaced; None for an empty or lost one."""
-    try:
-        storage = await open_storage(settings.storage.url)
-        try:
-            note = await storage.read(current_checkpoint)
-        finally:
-            await storage.close()
-    except StorageError:
-        return None
-    try:
-        return None if note is None else opened(note, log_verifiers(keys, settings.keys.origin))
-    except CheckpointRejected as failure:
-        raise ChangeRefused(
-            f"the present database holds a log of other keys ({failure}): set storage.url to an empty database"
-        ) from failure

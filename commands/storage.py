@@ -107,15 +107,15 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Replace the database by a backup that holds everything known; a rollback is refused unless told."""
-    from commands.moving import restored
+    from commands.restoring import restored
 
     if not file.exists():
         fail(f"{file}: no such file", 2)
     outcome = run(lambda: restored(config, file, checkpoint or [], even_if_older=even_if_older))
     if as_json:
-        show({"rows": outcome.copied.rows, **_proven(outcome.copied.root), "recorded_as": outcome.entry})
+        show({"rows": outcome.copied.rows, **_proven(outcome.root), "recorded_as": outcome.entry})
         return
-    pairs({**outcome.copied.rows, **_proven(outcome.copied.root), "recorded as": outcome.entry})
+    pairs({**outcome.copied.rows, **_proven(outcome.root), "recorded as": outcome.entry})
     typer.echo("Start every gateway on this database again: a running one remembers clients as they were.")
 
 

@@ -5,20 +5,23 @@ stays destroyed after a restore.
 """
 
 import asyncio
+import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, delete
 
-from storage.engine import Storage
-from storage.errors import RollbackRefused, StorageUnavailable
+from storage.engine import Storage, directory_of, lock_state
+from storage.errors import RollbackRefused, SchemaUnknown, StorageUnavailable
 from storage.files import draft_of, named
 from storage.metadata import METADATA, STATE
-from storage.schema import open_storage, upgrade
+from storage.schema import open_storage, raise_to_current, state, upgrade
 from storage.sqlite import SqliteStorage, plain
 from storage.transfer import Copied, Root, transfer
 
@@ -26,6 +29,7 @@ from storage.transfer import Copied, Root, transfer
 Admit = Callable[[Connection], str | None]
 
 PAGES_AT_ONCE = 1024
+_WORKPLACE = ".lgsp-restore-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +66,57 @@ async def backup(url: str, file: Path, root: Root) -> Backup:
     return Backup(file, (await asyncio.to_thread(file.stat)).st_size, proven)
 
 
-async def restore(file: Path, url: str, *, root: Root, admit: Admit, even_if_older: bool = False) -> Copied:
-    """Replace the contents of the database by those of a backup, in one transaction: others see the one or the other.
+@asynccontextmanager
+async def drafted(file: Path, url: str) -> AsyncIterator[Storage]:
+    """Open a copy of a backup, brought to this release's schema: a database by itself, which is gone after the block.
 
-    `admit` compares the backup with the newest checkpoint known elsewhere; what it says is raised as `RollbackRefused`
-    unless `even_if_older`. A backup of an older release is brought to this one's schema on the way.
+    It lies beside the SQLite database of `url`, else with temporary files; what killed restores left there is removed.
+    Raises FileNotFoundError, `SchemaUnknown` for what is no backup, `StorageUnavailable`, OSError.
     """
     if not await asyncio.to_thread(file.exists):
         raise FileNotFoundError(f"{file}: no such backup")
-    with tempfile.TemporaryDirectory(prefix="lgsp-restore-") as folder:
-        draft = Path(folder) / "backup"
-        await asyncio.to_thread(_snapshot, file, draft)
-        await upgrade(f"sqlite:///{draft}")
-        source = await open_storage(f"sqlite:///{draft}", check=False)
+    with _workplace(directory_of(url) or Path(tempfile.gettempdir())) as folder:
+        copy = f"sqlite:///{folder / 'backup'}"
+        await asyncio.to_thread(_snapshot, file, folder / "backup")
+        draft = await open_storage(copy, check=False)
         try:
-            refusal = await source.read(admit)
-            if refusal is not None and not even_if_older:
-                raise RollbackRefused(refusal)
-            await upgrade(url)
-            target = await open_storage(url)
-            try:
-                async with source.reading() as take, target.writing() as put:
-                    await put(_clear)
-                    return await transfer(take, put, root)
-            finally:
-                await target.close()
+            if (await draft.read(state)).version == 0:
+                raise SchemaUnknown(_no_backup(file, "it holds no tables of the gateway"))
+            await upgrade(copy)
+            yield draft
         finally:
-            await source.close()
+            await draft.close()
+
+
+async def put_back(draft: Storage, url: str, *, root: Root, last_look: Callable[[Connection], None]) -> Copied:
+    """Replace the contents of the database by those of a draft, in one transaction: others see the one or the other.
+
+    A schema that is missing or older is part of it: nobody finds a new database that is empty. `last_look` gets the
+    present contents when nobody else can write any more, and raises what is to stop it.
+    """
+    target = await open_storage(url, check=False)
+    try:
+        async with draft.reading() as take, target.writing(checked=False) as put:
+            await put(raise_to_current)
+            await put(lock_state)
+            await put(last_look)
+            await put(_clear)
+            return await transfer(take, put, root)
+    finally:
+        await target.close()
+
+
+async def restore(file: Path, url: str, *, root: Root, admit: Admit, even_if_older: bool = False) -> Copied:
+    """Put a backup back as it is, without an entry about that.
+
+    `admit` compares the backup with the newest checkpoint known elsewhere; what it says is raised as `RollbackRefused`
+    unless `even_if_older`.
+    """
+    async with drafted(file, url) as draft:
+        refusal = await draft.read(admit)
+        if refusal is not None and not even_if_older:
+            raise RollbackRefused(refusal)
+        return await put_back(draft, url, root=root, last_look=lambda _: None)
 
 
 async def _into_file(storage: Storage, draft: Path, root: Root) -> None:
@@ -109,6 +137,34 @@ async def _root_of(draft: Path, root: Root) -> bytes:
         await copied.close()
 
 
+@contextmanager
+def _workplace(where: Path) -> Iterator[Path]:
+    """Make a directory that others may remove once this process is gone, and remove those of processes that are."""
+    for left in where.glob(f"{_WORKPLACE}*"):
+        with suppress(OSError), _held(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(prefix=_WORKPLACE, dir=where))
+    try:
+        with _held(folder, fcntl.LOCK_EX):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _no_backup(path: Path, why: str) -> str:
+    return f"{path} is no backup, {why}: name a file that `lgsp storage backup` wrote"
+
+
 def _clear(connection: Connection) -> None:
     for table in reversed(METADATA.sorted_tables):
         if table is not STATE:
@@ -124,7 +180,9 @@ def _snapshot(path: Path, draft: Path) -> None:
             if target.execute("PRAGMA quick_check").fetchone() != ("ok",):
                 raise StorageUnavailable(f"{path} is damaged")
     except sqlite3.Error as failure:
-        raise StorageUnavailable(f"{path} cannot be copied: {failure}") from failure
+        if getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise SchemaUnknown(_no_backup(path, "it is not an SQLite database")) from failure
+        raise StorageUnavailable(f"{path} cannot be copied to {draft.parent}: {failure}") from failure
 
 
 def _finish(draft: Path) -> None:
