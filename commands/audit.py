@@ -57,7 +57,10 @@ def verify(
 
     A witness that does not answer is named, the others are compared, and it ends with 1 though the log holds.
     """
+    from functools import partial
+
     from commands.against import Silent, compared, incomplete, read_holdings
+    from commands.whose import is_of_others
     from config.settings import load
     from security.audit.archive_check import in_files
     from security.audit.assembly import log_verifiers, open_sealer
@@ -68,7 +71,7 @@ def verify(
 
     witnesses = against or []
 
-    async def work() -> tuple[Findings, list[Beside | Silent]]:
+    async def work() -> tuple[Findings, list[Beside | Silent], str]:
         settings = load(config)
         keys = KeyRing(settings.keys.directory, ("log", "period") if values else ("log",))
         logs = log_verifiers(keys, settings.keys.origin)
@@ -80,12 +83,21 @@ def verify(
             if archive is not None:
                 await _unless_damaged(in_files(storage, archive, logs, found, sealer), found)
             beside = held if held is None else await _unless_damaged(compared(storage, held, found), found)
-            return found, [Silent(each, _DAMAGED) for each in witnesses] if beside is None else beside
+            told: list[Beside | Silent] = [Silent(each, _DAMAGED) for each in witnesses] if beside is None else beside
+            whose = ""
+            if not found.valid and await _unless_damaged(storage.read(partial(is_of_others, keys=logs)), found):
+                whose = f"no checkpoint is signed by a log key of {settings.keys.origin} in {keys.directory}"
+            return found, told, whose
         finally:
             await storage.close()
 
-    found, beside = run(work)
-    _tell(found, beside, values=values, as_json=as_json)
+    found, beside, foreign = run(work)
+    _tell(found, beside, values=values, as_json=as_json, short=bool(foreign))
+    if foreign:
+        fail(
+            f"{foreign}: this is another log, or keys.directory, keys.origin or storage.url is wrong; if they are "
+            "right, keep it as it is, compare it with a backup"
+        )
     if not found.valid:
         fail(f"the log does not hold from entry {found.first_bad} on; keep it as it is, compare it with a backup")
     if missing := incomplete(beside):
@@ -108,7 +120,7 @@ async def _unless_damaged(work: Coroutine[Any, Any, T], found: Findings | None =
         return None
 
 
-def _tell(found: Findings, beside: list[Beside | Silent], *, values: bool, as_json: bool) -> None:
+def _tell(found: Findings, beside: list[Beside | Silent], *, values: bool, as_json: bool, short: bool) -> None:
     shown: dict[str, Any] = {
         "valid": found.valid,
         "entries": found.entries,
@@ -122,8 +134,8 @@ def _tell(found: Findings, beside: list[Beside | Silent], *, values: bool, as_js
         shown |= {"archived": found.archived, "verified_in_archives": found.in_files}
     if as_json:
         shown |= {"against": [each.shown() for each in beside]} if beside else {}
-        listed = [{"first": item.first, "last": item.last, "what": item.what} for item in found.found]
-        show({**shown, "findings": listed, "more": found.more})
+        findings = [{"first": item.first, "last": item.last, "what": item.what} for item in found.found]
+        show({**shown, "findings": findings, "more": found.more})
         return
     pairs({**shown, "valid": "yes" if found.valid else "no"})
     for each in beside:
@@ -132,11 +144,13 @@ def _tell(found: Findings, beside: list[Beside | Silent], *, values: bool, as_js
         pairs(told)
         for what in unusable:
             typer.echo(f"cannot be used: {what}")
-    for item in found.found:
+    # Of a log of others each checkpoint says the same.
+    listed = found.found[:1] if short else found.found
+    for item in listed:
         where = str(item.first) if item.first == item.last else f"{item.first} to {item.last}"
         typer.echo(f"entry {where}: {item.what}")
-    if found.more:
-        typer.echo(f"and {found.more} more")
+    if more := found.more + len(found.found) - len(listed):
+        typer.echo(f"and {more} more")
     if found.openings > found.opened:
         typer.echo(
             f"{found.openings - found.opened} of {found.openings} openings were not opened: of archived entries "

@@ -55,11 +55,16 @@ def sentences() -> Iterator[None]:
     except ChangeRefused as refused:
         fail(str(refused), 2)
     except EvidenceUnavailable as failure:
-        fail(f"nothing was done, because it could not be recorded in the audit log: {failure}; see `lgsp doctor`")
+        cause = f" ({failure.__cause__})" if isinstance(failure.__cause__, StorageError) else ""
+        fail(
+            f"nothing was done, because it could not be recorded in the audit log: {failure}{cause}; see `lgsp doctor`"
+        )
     except OSError as failure:
         if failure.filename is None or failure.strerror is None:
             fail(str(failure))
         step = "; make room there, or name another place" if failure.errno in _FULL else ""
+        if failure.errno == errno.EROFS:
+            step = "; make its file system writable again (`dmesg` may say why it is not), or name another place"
         fail(f"{failure.filename}: {failure.strerror}{step}")
     except (ConfigurationError, KeysUnusable, StorageError, Stale, Taken) as failure:
         bare = isinstance(failure, StorageUnavailable) and not isinstance(failure, StorageMoved)
@@ -121,8 +126,11 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
         draft.unlink(missing_ok=True)
 
 
-def run(work: Callable[[], Coroutine[Any, Any, T]], log_level: str = "error") -> T:
-    """Run one coroutine in an event loop of its own, with `sentences` for what goes wrong; logs go to stderr."""
+def run(work: Callable[[], Coroutine[Any, Any, T]], log_level: str = "critical") -> T:
+    """Run one coroutine in an event loop of its own, with `sentences` for what goes wrong.
+
+    Logs go to stderr; what goes wrong in a command is told once, by its sentence.
+    """
     import asyncio
 
     from config.logging import configure

@@ -251,7 +251,7 @@ def _file_of(directory: Path, name: Name, generation: int) -> Path:
 
 
 def _drafted(directory: Path, name: Name, created: datetime, overlap: timedelta, *, sandbox: bool) -> Path:
-    """Write a new key into a file that is not read as one."""
+    """Write a new key into a file that is not read as one; an OSError names the directory, and leaves nothing there."""
     fields = {
         "name": name,
         "algorithm": ALGORITHMS[name],
@@ -262,10 +262,14 @@ def _drafted(directory: Path, name: Name, created: datetime, overlap: timedelta,
         fields["mark"] = SANDBOX_MARK
     head = "".join(f"{field}: {value}\n" for field, value in fields.items())
     draft = directory / f".{name}.{secrets.token_hex(4)}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(head.encode() + b"\n" + _generated(name) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(head.encode() + b"\n" + _generated(name) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as failure:
+        draft.unlink(missing_ok=True)
+        raise OSError(failure.errno, failure.strerror, str(directory)) from failure
     return draft
 
 
