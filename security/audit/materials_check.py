@@ -71,9 +71,7 @@ class _MaterialsCheck:
             held = self._read(said, content)
         except _UNREADABLE:
             return f"the content is no {said[0]}"
-        differing = [
-            name for name, one, other in zip(_SAID, said, held, strict=True) if (type(one), one) != (type(other), other)
-        ]
+        differing = [name for name, one, other in zip(_SAID, said, held, strict=True) if one != other]
         return f"{', '.join(differing)} was changed" if differing else None
 
     def _read(self, said: Sequence[Any], content: bytes) -> Sequence[Any]:

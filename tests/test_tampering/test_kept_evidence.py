@@ -181,6 +181,31 @@ async def test_answers_alone_are_no_finding(local: World) -> None:
     assert not (await found(local)).valid
 
 
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [
+        pytest.param("by-key", der(AUTHORITY.certificate), id="its-certificate"),
+        pytest.param("by-key", der(LEAF.certificate), id="what-it-issued"),
+        pytest.param("by-key", None, id="its-list"),
+        pytest.param("by-name", b"", id="the-answer"),
+        pytest.param("responder", b"", id="the-responder"),
+    ],
+)
+async def test_the_authority_of_an_answer_is_known_by_any_of_its_pieces(
+    local: World, kind: str, by: bytes | None
+) -> None:
+    await genuine(local)
+    digest = sha256(ANSWERS[kind]).hexdigest()
+    others = MATERIALS.c.sha256 != digest
+    # Lists of its own and of the root are there or not together.
+    others &= (MATERIALS.c.kind != "crl") if by is None else (MATERIALS.c.content != by)
+    await local.storage.write(lambda connection: connection.execute(delete(MATERIALS).where(others)))
+    assert (await found(local)).valid
+    await local.storage.write(changed(digest, name=sha256(b"another").hexdigest()))
+    (only,) = (await found(local)).found
+    assert only.what == f"of the certificate or revocation evidence sha256:{digest} name was changed"
+
+
 async def test_answers_of_any_time_hold(local: World) -> None:
     """Made beforehand, ahead of our clock, of a revocation for good: what was believed then is believed now."""
     await local.log.record(evidence())
