@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from security.audit.checkpoint import Signer
 from security.audit.merkle import root_of
 from tests.test_audit.audit_world import a_signer
-from tests.test_tampering.plain_logs import AT, plain_log
+from tests.test_tampering.plain_logs import AT, plain_log, without_schema
 from tests.test_tampering.test_signed import verdict
 from tests.test_tampering.test_verdicts import freed, sql
 
@@ -90,7 +90,7 @@ def test_the_first_of_several_that_were_signed_too_early_is_told(tmp_path: Path)
     own = {6: rotation("made", NEW.verifier.encode())}
     path = plain_log(tmp_path / "gateway.db", SIZE, [1, 5, 6, SIZE], own, dict.fromkeys((1, 5, 6), NEW))
     for order in ("size", "size DESC"):
-        (only,) = verdict(path, sql(*freed("audit_checkpoints", order)), (NEW.verifier,)).found
+        (only,) = without_schema(verdict(path, sql(*freed("audit_checkpoints", order)), (NEW.verifier,)))
         assert (only.first, only.last) == (0, 0)
         assert only.what == "the checkpoint of 1 entries is signed with log-2, which entry 6 began"
 
