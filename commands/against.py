@@ -77,10 +77,14 @@ async def read_holdings(
 def incomplete(beside: Sequence[Beside | Silent]) -> str:
     """Say with whom the log was not compared, or not with everything; empty where it was."""
     silent = [each.witness for each in beside if isinstance(each, Silent)]
-    partly = [each.witness for each in beside if isinstance(each, Beside) and each.holdings.unusable]
+    named = [each for each in beside if isinstance(each, Beside) and each.holdings.unusable]
+    partly = [each.witness for each in named if each.holdings.held]
+    empty = [each.witness for each in named if not each.holdings.held]
     said = [f"not compared with {', '.join(silent)}: what it holds is not known"] if silent else []
     if partly:
         said.append(f"what {', '.join(partly)} holds cannot all be used, and shows nothing about the log")
+    if empty:
+        said.append(f"nothing of this log that can be used in {', '.join(empty)}: nothing is shown about it")
     return f"{'; '.join(said)}; mend that, then run this again" if said else ""
 
 
@@ -96,10 +100,8 @@ async def compared(
         result = await storage.read(lambda connection, held=held: compare(connection, held.held))  # type: ignore[misc]
         for found in (*held.found, *result.found):
             findings.add(found.first, found.last, found.what)
-        if not held.held and not held.configured:
-            held.unusable.append(f"nothing of this log in {witness}")
-        elif not held.held and not held.unusable:
-            findings.add(0, max(result.entries - 1, 0), f"{witness} holds no checkpoint of this log: nothing is shown")
+        if not (held.held or held.found or held.unusable):
+            held.unusable.append(f"nothing of this log in {witness}{' yet' if held.configured else ''}")
         beside.append(Beside(witness, held, result))
     findings.found.sort(key=lambda found: (found.first, found.last))
     return beside

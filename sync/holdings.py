@@ -17,6 +17,7 @@ from security.audit.checkpoint import CheckpointRejected, VerifierKey, opened, t
 from security.audit.comparing import Held
 from security.audit.cosignature import WitnessKey, cosignatures
 from security.audit.findings import Finding
+from security.audit.witness_account import Account, account
 from security.audit.witnessed import notes_of
 from security.files import open_regular
 from storage.engine import Storage
@@ -93,6 +94,15 @@ class Holdings:
         for text, number, size in strange:
             self._bad(text, number, size, here=here or (self.configured and len(self.held) == before))
 
+    def compare(self, witness: str, known: Account) -> None:
+        """Compare what there is with our own account: what it says more of was taken away."""
+        there = max((each.checkpoint.size for each in self.held), default=0)
+        there = max(there, known.left)
+        if known.size > there:
+            rest = f"what it said of more than {there} is not here" if there else "nothing that it said is here"
+            text = f"{witness} had witnessed {known.size} entries ({known.by} says so), and {rest}: it was taken away"
+            self.found.append(Finding(there, known.size - 1, text))
+
     def _bad(self, text: str, number: int, size: int, *, here: bool) -> None:
         if here:
             self.found.append(Finding(0, max(size - 1, 0), text))
@@ -129,6 +139,7 @@ async def holdings(settings: Settings, storage: Storage | None, logs: Sequence[V
             if configured.anchors:
                 kept = await asyncio.to_thread(_stamped, witness, configured, where, kept, read)
             read.take(where, (note for note, _ in kept), origin, logs, key, here=True)
+            read.compare(witness, await storage.read(partial(account, witness=witness)))
         return read
     if witness.startswith(("http://", "https://")):
         same = next((name for name, one in settings.witness.items() if one.url == witness), None)

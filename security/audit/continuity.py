@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from security.audit.archived import archived
 from security.audit.checkpoint import Checkpoint
 from security.audit.merkle import Frontier, leaf_hash
+from security.audit.reading_rows import as_bytes, rows_of
 from security.audit.tables import ENTRIES
 
 PAGE = 1000
@@ -51,11 +52,12 @@ def leaves(connection: Connection) -> Iterator[bytes]:
     while True:
         columns = (ENTRIES.c.idx, ENTRIES.c.leaf, ENTRIES.c.body)
         query = select(*columns).where(ENTRIES.c.idx >= index).order_by(ENTRIES.c.idx).limit(PAGE)
-        rows = connection.execute(query).all()
-        for row in rows:
-            if row.idx != index:
+        rows = rows_of(connection, query)
+        for number, leaf, body in rows:
+            if number != index:
                 return
-            yield row.leaf if index < elsewhere and not row.body else leaf_hash(row.body)
+            # What is of no column's type belongs to another tree, as what was changed does.
+            yield as_bytes(leaf) if index < elsewhere and not body else leaf_hash(as_bytes(body))
             index += 1
         if len(rows) < PAGE:
             return

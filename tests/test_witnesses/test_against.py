@@ -112,13 +112,6 @@ async def test_another_key_of_the_log_is_a_finding(site: Site) -> None:
         assert f"witness {name} holds a checkpoint of 3 entries that no key of this log signed" in told
 
 
-async def test_nothing_held_shows_nothing(site: Site) -> None:
-    await site.grow(2, shown=False)
-    code, shown = await site.verify("--against", "office")
-    assert code == 1
-    assert "nothing is shown" in shown["findings"][0]["what"]  # type: ignore[index]
-
-
 async def test_a_witness_that_cannot_be_asked_or_is_none(site: Site) -> None:
     await site.grow(2)
     code, shown = await site.verify("--against", "http://127.0.0.1:9/")
