@@ -31,7 +31,7 @@ from security.files import write_whole
 from security.issuing import PROFILES, KeyKind, Kind, Wanted, generated
 from security.office import Office, Order, Which, check_host
 from security.signature_algorithms import PublicKey
-from storage.files import sync_names
+from storage.files import made, sync_names
 
 BACKDATED: Final = timedelta(minutes=5)
 """How long before now a certificate begins: clocks differ."""
@@ -91,7 +91,7 @@ class Hierarchy:
                 f"{directory} is not empty, or where you are: name a directory that does not exist yet"
             )
         draft = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}")
-        draft.mkdir(mode=0o700, parents=True)
+        made(draft)
         begin = now - BACKDATED
         try:
             root = Authority.create(

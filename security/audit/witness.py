@@ -31,6 +31,7 @@ from security.audit.merkle import EMPTY_ROOT, is_consistent
 from security.audit.submission import Submission
 from security.files import write_whole
 from security.private_files import read_private
+from storage.files import made
 
 SIZE_TYPE: Final = "text/x.tlog.size"
 PAGE: Final = 1000
@@ -158,7 +159,7 @@ def own_key(state: Path, name: str | None, default: str) -> Cosigner:
 
     Raises ValueError for a name that is not the one it has, KeyRefused for a key file that others could read, OSError.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made(state)
     key_file, name_file = state / "witness.pem", state / "witness.vkey"
     if not key_file.exists():
         fresh = Ed25519PrivateKey.generate()
