@@ -146,6 +146,28 @@ async def test_restore_refuses_a_rollback_unless_told(storage_url: str, tmp_path
         await whole(world, 5)
 
 
+async def test_a_restore_that_cannot_prove_itself_changes_nothing(storage_url: str, tmp_path: Path) -> None:
+    source = f"sqlite:///{tmp_path}/source"
+    async with a_world(source, tmp_path / "vault") as world:
+        await fill(world, 3)
+    await backup(source, tmp_path / "backup", root)
+
+    async def fails() -> None:
+        answers = iter([b"one", b"other"])
+        with pytest.raises(CopyDiffers):
+            await restore(tmp_path / "backup", storage_url, root=lambda _: next(answers), admit=lambda _: None)
+
+    await fails()
+    # Tables without rows would be taken for the begin of a log.
+    found = (await status(storage_url)).state
+    assert found is None or found.version == 0
+    async with a_world(storage_url, tmp_path / "other") as world:
+        await fill(world, 2)
+        await fails()
+        assert (await verify(world.storage, [world.signer.verifier], world.sealer)).entries == 2
+        assert (await world.log.record(evidence(LAN))).index == 2
+
+
 async def test_restore_into_the_other_kind_of_database(sqlite_url: str, postgres_url: str, tmp_path: Path) -> None:
     async with a_world(postgres_url, tmp_path / "vault") as world:
         known = await fill(world, 4)
