@@ -152,17 +152,16 @@ def main() -> int:
     given = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     print(f"seed {seed}", flush=True)
-    directory = (given.again or Path(tempfile.mkdtemp(prefix="lgsp-power-"))).resolve()
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    # Where it stays: records name files by where they were.
+    directory = (given.again or Path(tempfile.mkdtemp(prefix=f"{seed}-", dir=_KEPT))).resolve()
     found = asyncio.run(power(Plan(given.moments, given.between, seed, only=given.only), directory))
     print(_shown(found, seed))
-    if given.again is None:
-        if found.flaws:
-            kept = _KEPT / str(seed)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(directory, kept)
-            print(f'kept for `make power ARGS="--again {kept} --seed {seed} --moments {given.moments}"`')
-        else:
-            shutil.rmtree(directory)
+    if found.flaws:
+        again = f"--again {os.path.relpath(directory)} --seed {seed} --moments {given.moments}"
+        print(f'the same again, or with --only NUMBER one of them: make power ARGS="{again}"')
+    elif given.again is None:
+        shutil.rmtree(directory)
     return 1 if found.flaws else 0
 
 
