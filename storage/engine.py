@@ -9,9 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, literal_column, make_url, select
+from sqlalchemy import URL, Connection, Select, literal_column, make_url, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -109,14 +109,17 @@ def connected(url: str) -> Storage:
     return PostgresStorage(address)
 
 
-def lock_state(connection: Connection) -> None:
-    """Take the state row (PostgreSQL: FOR UPDATE, the write lock) and refuse a database that was moved away."""
-    state = run_rendered(connection, _LOCKED_STATE)
+def lock_state(connection: Connection, locked: Select[Any] | None = None) -> None:
+    """Take the state row (PostgreSQL: FOR UPDATE, the write lock) and refuse a database that was moved away.
+
+    `locked` is `LOCKED_STATE` with further columns, for what a kind of database does in the same journey.
+    """
+    state = run_rendered(connection, LOCKED_STATE if locked is None else locked)
     if state is not None and state[0] is not None:
         raise StorageMoved(f"this database was copied to {state[0]}; set storage.url to that")
 
 
-_LOCKED_STATE = select(STATE.c.moved_to).where(STATE.c.id == literal_column("1")).with_for_update()
+LOCKED_STATE = select(STATE.c.moved_to).where(STATE.c.id == literal_column("1")).with_for_update()
 
 
 class outside_failures:  # noqa: N801 - reads as `suppress` does
