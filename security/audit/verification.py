@@ -163,8 +163,8 @@ class _TreeCheck:
                         self._signed.demand(index, *entry.after)
                     if entry.committed or entry.repeated[KIND] == REDACTION:
                         page.entries[index] = entry
-                    elif (reader := readers.get(entry.repeated[KIND])) is not None:
-                        reader(index, body)
+                    elif entry.repeated[KIND] in readers:
+                        readers[entry.repeated[KIND]](index, body)
             size += 1
             if len(leaves) == WIDTH:
                 for tile in tree.complete():
