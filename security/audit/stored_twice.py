@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, literal_column, select
 
-from security.audit.tables import ARCHIVED, CHECKPOINTS, ENTRIES, HEAD, OPENINGS, SUBJECTS, TILES
-from security.audit.witnessed import WITNESSED
+from security.audit.tables import ENTRIES, OPENINGS, SUBJECTS, tables_of_log
 from storage.errors import StorageUnavailable
 
 # Those with the number of an entry in a column, and the order in which SQLite counts their rows.
@@ -22,7 +21,6 @@ _COUNTED: Final[dict[Table, tuple[ColumnElement[Any], ...]]] = {
     OPENINGS: (_ROWID,),
     SUBJECTS: (SUBJECTS.c.tag, SUBJECTS.c.idx),
 }
-_OTHERS: Final = (HEAD, CHECKPOINTS, TILES, ARCHIVED, WITNESSED)
 _ROW: Final = re.compile(r"row (\d+) missing from index ")
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # Messages of one table that are told; the first of them says what is wrong.
@@ -34,7 +32,10 @@ def stored_twice(connection: Connection) -> list[tuple[int | None, str]]:
     found: list[tuple[int | None, str]] = []
     if connection.dialect.name != "sqlite":
         return found
-    for table in (*_COUNTED, *_OTHERS):
+    present = {name for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    for table in tables_of_log():
+        if table.name not in present:
+            continue
         checked = connection.exec_driver_sql(f"PRAGMA integrity_check({table.name})")
         for (said,) in checked.fetchmany(_TOLD):
             if said != "ok":

@@ -4,6 +4,12 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text,
 
 from storage.metadata import BIGINT, METADATA
 
+
+def tables_of_log() -> list[Table]:
+    """Every table of the audit trail that was declared, those of other modules too, in the order of their names."""
+    return [table for name, table in sorted(METADATA.tables.items()) if name.startswith("audit_")]
+
+
 # One row; locked by whoever appends.
 HEAD = Table(
     "audit_head",

@@ -20,8 +20,8 @@ OTHERS = {
     "upstream-signature-rejected",
     "unknown-key",
 }
-# What other parts of the page explain: network, storage, disk, Redis, the token of a key.
-ELSEWHERE = re.compile(r"(connect|name|no|storage|redis|disk|look|token|witness)-.*")
+# What other parts of the page explain: archives, network, storage, disk, Redis, the token of a key.
+ELSEWHERE = re.compile(r"(archives?|connect|name|no|storage|redis|disk|look|token|witness)-.*")
 FINE = {
     "clock-agrees", "crl-current", "face-not-running", "face-shown", "gateway-not-running", "handshakes-fine",
     "nothing-ends-soon", "ocsp-answers", "platform-gives", "signer-believed",

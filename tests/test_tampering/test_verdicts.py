@@ -9,7 +9,7 @@ from security.audit.merkle import leaf_hash
 from security.audit.verification import verify
 from storage.sqlite import plain
 from tests.test_audit.audit_world import a_world, evidence
-from tests.test_tampering.plain_logs import AT, plain_log
+from tests.test_tampering.plain_logs import AT, plain_log, without_schema
 from tests.test_tampering.test_invisible import Tamper
 from tests.test_tampering.test_signed import cosign, verdict
 
@@ -61,7 +61,7 @@ def told(log: Path, tamper: Tamper) -> Told:
     found = verdict(log, tamper)
     assert found.valid == (not found.found)
     assert {type(end) for each in found.found for end in (each.first, each.last)} <= {int}
-    return [(each.first, each.last, each.what) for each in found.found]
+    return [(each.first, each.last, each.what) for each in without_schema(found)]
 
 
 def copied(number: object, index: int) -> str:
@@ -76,9 +76,9 @@ def copied(number: object, index: int) -> str:
 @pytest.mark.parametrize("order", ["idx", "idx DESC"])
 def test_a_log_holds_whatever_the_order_of_its_rows(log: Path, paged: Path, order: str) -> None:
     found = verdict(log, sql(*freed("audit_entries", order)))
-    assert (found.valid, found.entries, found.checkpoints) == (True, SIZE, 9)
+    assert (without_schema(found), found.entries, found.checkpoints) == ([], SIZE, 9)
     found = verdict(paged, sql(*freed("audit_entries", order)))
-    assert (found.valid, found.entries, found.checkpoints) == (True, PAGED, 5)
+    assert (without_schema(found), found.entries, found.checkpoints) == ([], PAGED, 5)
 
 
 HEADS = "there must be one head, of number 1"
