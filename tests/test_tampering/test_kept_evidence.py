@@ -176,8 +176,14 @@ async def test_answers_alone_are_no_finding(local: World) -> None:
         await local.storage.write(changed(digest, **{column: new}))
         assert not (await found(local)).valid, kind
         await local.storage.write(changed(digest, **{column: getattr(row, column)}))
-    digest = sha256(ANSWERS["by-key"]).hexdigest()
-    await local.storage.write(changed(digest, until=int((NOW + HOUR).timestamp()) + 1))
+    digest, end = sha256(ANSWERS["by-key"]).hexdigest(), int((NOW + HOUR).timestamp())
+    for until in (end + 1, 5, -5):
+        await local.storage.write(changed(digest, until=until))
+        assert not (await found(local)).valid, until
+    await local.storage.write(changed(digest, until=end))
+    assert (await found(local)).valid
+    blob = f"UPDATE audit_materials SET name = CAST(name AS BLOB) WHERE sha256 = '{digest}'"
+    await local.storage.write(lambda connection: connection.exec_driver_sql(blob))
     assert not (await found(local)).valid
 
 
@@ -216,8 +222,15 @@ async def test_answers_of_any_time_hold(local: World) -> None:
     bare = AUTHORITY.responder(nocheck=False)
     listed = AUTHORITY.answer(LEAF, responder=bare)
     collected.answer(AUTHORITY.certificate, judged(listed, AUTHORITY.certificate, NOW, listed=lambda _: False))
-    assert await keep(local.storage, collected) == 5
+    brief = AUTHORITY.responder(after=NOW + timedelta(seconds=20))
+    answered(collected, AUTHORITY, AUTHORITY.answer(LEAF, responder=brief, since=NOW + soon))
+    assert await keep(local.storage, collected) == 6
     assert (await found(local)).valid
+    for row in [each for each in await rows(local) if each.kind == "ocsp"]:
+        for until in (row.until - 1, row.until + 1):
+            await local.storage.write(changed(row.sha256, until=until))
+            assert not (await found(local)).valid, row
+        await local.storage.write(changed(row.sha256, until=row.until))
 
 
 async def test_odd_certificates_hold(local: World) -> None:

@@ -22,8 +22,9 @@ from tests.test_witnesses.authority import Authority, an_authority
 
 TEXT = "lgsp.example/log\n1\nAAAA\n"
 SIZE = 5
-# Names in DER: of the first attribute that is signed, and of the algorithm of the signature.
+# Names in DER: of the first attribute that is signed, of the digest and of the algorithm of the signature.
 CONTENT_TYPE = bytes.fromhex("06092a864886f70d010903")
+SHA256 = bytes.fromhex("0609608648016503040201")
 RSA = bytes.fromhex("06092a864886f70d010101")
 
 
@@ -112,6 +113,14 @@ async def test_a_stamp_of_another_type_is_a_finding(local: World, authority: Aut
     assert (first, last, what.partition(":")[0]) == (2, 2, "the time-stamp of tsa over 3 entries does not hold")
 
 
+async def test_a_note_that_is_no_text_is_one_finding(local: World, authority: Authority) -> None:
+    await stamped(local, authority)
+    change = "UPDATE audit_witnessed SET note = CAST(note AS BLOB) WHERE size = 3 AND witness = 'tsa'"
+    await local.storage.write(lambda connection: connection.exec_driver_sql(change))
+    ((first, last, what),) = await told(local)
+    assert (first, last, what[:25]) == (2, 2, "what tsa saw of 3 entries")
+
+
 @pytest.mark.parametrize("number", ["'x'", "2.5", "-1", "99"])
 async def test_a_stamp_of_a_broken_number_is_no_failure(local: World, authority: Authority, number: str) -> None:
     await stamped(local, authority)
@@ -130,6 +139,8 @@ def test_no_changed_byte_of_what_is_signed_goes_through(authority: Authority, st
     # The signed attributes, and what is behind them: the name of the algorithm, which is not signed, and the signature.
     attributes, algorithm = stamp.index(CONTENT_TYPE) - 2, stamp.rindex(RSA) - 2
     signed = [*range(begin, begin + len(content)), *range(attributes, algorithm), *range(algorithm + 15, len(stamp))]
+    # Which digest the signature is over stands twice outside, and has to be the same.
+    signed += [place + at for place in (stamp.index(SHA256), stamp.rindex(SHA256)) for at in range(2, len(SHA256))]
     chance = random.Random(5)
     changed = [stamp[:at] + bytes([stamp[at] ^ (1 << chance.randrange(8))]) + stamp[at + 1 :] for at in signed]
     for at in chance.sample(range(len(certificate)), 100):
