@@ -83,7 +83,9 @@ async def _run(check: Check) -> Verdict:
         return Verdict(ok=False, hint=f"no answer within {CHECK_SECONDS:g} s")
     except Exception as error:
         # A check that breaks is a finding, not a failure of the page.
-        log.warning("check-failed", check=check.name, exc_info=error)
+        with suppress(OSError):
+            # A full disk takes no lines of the log either.
+            log.warning("check-failed", check=check.name, exc_info=error)
         return Verdict(ok=False, hint=f"the check failed ({type(error).__name__}), see the log")
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from adapters.portal import PORTAL
 from config.settings import Settings
 from routes.dossiers.views import shown_time
-from routes.health import Check, Verdict, free_space, volumes
+from routes.health import Check, Verdict, free_space, least_free, volumes
 from routes.witness_findings import troubled_witnesses
 from security.audit.reading import AuditReader, NoEntry
 from security.keys import KeyRing
 from security.registry import ClientRegistry
 from security.signature import utc_now
 from storage.engine import Storage
+from storage.errors import StorageError
+from storage.room import ROOM, take_room
 from sync.destinations import troubled
 
 # Clients are read every second; a revocation has to be in force within ten.
@@ -52,9 +55,19 @@ def clock_check(reader: AuditReader, now: Callable[[], datetime] = utc_now) -> C
 def health_checks(settings: Settings, storage: Storage, keys: KeyRing, registry: ClientRegistry) -> Sequence[Check]:
     """Return the checks of `/readyz`."""
 
+    places = volumes(settings)
+
     async def writable() -> Verdict:
-        # The write lock is what an answer waits for; a database that can only be read serves nobody.
-        await storage.write(lambda connection: None)
+        # The write lock is what an answer waits for; a database that can only be read serves nobody. With it alone
+        # nothing is written: where something could not be, or hardly anything is free, more is asked.
+        try:
+            free = await asyncio.to_thread(least_free, places)
+            if storage.doubtful or (free is not None and free < ROOM):
+                for place in places:
+                    await asyncio.to_thread(take_room, place)
+            await (storage.probe() if storage.doubtful else storage.write(lambda connection: None))
+        except (StorageError, OSError):
+            return Verdict(ok=False, hint="evidence cannot be written: run `lgsp doctor`")
         return Verdict(ok=True)
 
     async def clients() -> Verdict:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import Connection
 
 from config.settings import Settings
 from routes.archive_findings import archives
@@ -37,6 +36,7 @@ from security.client_store import load_all
 from storage.commands import status
 from storage.engine import Storage, directory_of
 from storage.errors import StorageError
+from storage.room import ROOM, take_room
 from sync.database import open_storage
 
 # Four steps of a source (name and port, TLS, the same unverified, an answer), each PATIENCE_S at most.
@@ -91,7 +91,7 @@ async def _storage(settings: Settings) -> Looked:
     try:
         storage = await open_storage(settings.storage.url)
         try:
-            await storage.write(_nothing)
+            await storage.probe()
             seen = await _stored(storage, settings)
         finally:
             await storage.close()
@@ -100,10 +100,6 @@ async def _storage(settings: Settings) -> Looked:
         return Looked([problem("storage", f"cannot be written: {failure}", step, "storage-unwritable")])
     writable = ok("storage", f"{found.url} can be written, {found.size or 0} bytes", "storage-writable")
     return Looked([writable, *seen.findings], seen.clocks)
-
-
-def _nothing(_connection: Connection) -> None:
-    """The lock, the beginning and the commit are the test."""
 
 
 async def _stored(storage: Storage, settings: Settings) -> Looked:
@@ -160,6 +156,11 @@ def _free(subject: str, directory: Path, reserve: int) -> Finding:
     if not os.access(directory, os.W_OK):
         step = f"run this as the gateway's user, or `chown` {directory}"
         return problem(f"disk of {subject}", f"{directory} cannot be written", step, "disk-unwritable")
+    try:
+        take_room(directory)
+    except OSError as failure:
+        text = f"{directory} does not take {ROOM} bytes more: {failure.strerror}"
+        return problem(f"disk of {subject}", text, "make room there: no evidence can be written", "disk-full")
     free = shutil.disk_usage(directory).free
     if free < reserve:
         text = f"{free} bytes free, storage.reserve is {reserve}"

@@ -37,6 +37,8 @@ class Storage(ABC):
     """
 
     url: URL
+    doubtful = False
+    """Something could not be written since the last `probe`: a commit that changed nothing proves nothing then."""
 
     @abstractmethod
     async def read(self, work: Work[T]) -> T:
@@ -60,6 +62,15 @@ class Storage(ABC):
 
         `checked=False` skips the look at `storage_state`: for creating the schema.
         """
+
+    async def probe(self) -> None:
+        """Write and commit something that needs room, and end the doubt where that was possible."""
+        await self.write(self._probing)
+        self.doubtful = False
+
+    @abstractmethod
+    def _probing(self, connection: Connection) -> None:
+        """Write what changes nothing that anybody reads."""
 
     @abstractmethod
     async def close(self) -> None:

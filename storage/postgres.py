@@ -7,11 +7,13 @@ from functools import cache
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import URL, Connection, ExceptionContext, Select, event, func, literal_column
+from sqlalchemy import URL, Connection, ExceptionContext, Select, event, func, literal_column, update
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from storage.engine import LOCKED_STATE, Run, Storage, Work, lock_state, outside_failures
 from storage.errors import CommitUnknown, StorageUnavailable
+from storage.metadata import STATE
+from storage.room import ROOM
 
 T = TypeVar("T")
 
@@ -29,6 +31,8 @@ STEPS_IDLE_MS = 600_000
 _KEEPALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 # Not every server knows these; named while connecting, an unknown one would be refused.
 _IF_KNOWN = {"tcp_user_timeout": "60000"}
+# Short enough to be stored as it is, neither compressed nor elsewhere.
+_ROW = 1024
 CREATION_LOCK = 0x4C475350  # "LGSP": any constant that other users of the server are unlikely to take
 
 
@@ -67,11 +71,15 @@ class PostgresStorage(Storage):
             return await run(work)
 
     async def write(self, work: Work[T], *, prepare: Callable[[], None] | None = None) -> T:
-        if prepare is not None:
-            with outside_failures():
-                await asyncio.to_thread(prepare)
-        async with self._writing(lambda connection: lock_state(connection, _locked(IDLE_MS))) as run:
-            return await run(work)
+        try:
+            if prepare is not None:
+                with outside_failures():
+                    await asyncio.to_thread(prepare)
+            async with self._writing(lambda connection: lock_state(connection, _locked(IDLE_MS))) as run:
+                return await run(work)
+        except StorageUnavailable:
+            self.doubtful = True
+            raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Run]:
@@ -95,6 +103,15 @@ class PostgresStorage(Storage):
                         await connection.commit()
                 except StorageUnavailable as failure:
                     raise CommitUnknown(str(failure)) from failure
+
+    def _probing(self, connection: Connection) -> None:
+        # A new file grows for certain; what stands in ours would find room in pages that are there.
+        if connection.exec_driver_sql("SELECT has_database_privilege(current_database(), 'TEMPORARY')").scalar():
+            connection.exec_driver_sql(
+                "CREATE TEMPORARY TABLE lgsp_room ON COMMIT DROP AS"  # noqa: S608 - numbers of ours
+                f" SELECT repeat(' ', {_ROW}) AS filler FROM generate_series(1, {ROOM // _ROW})"
+            )
+        connection.execute(update(STATE).values(version=STATE.c.version))
 
     async def close(self) -> None:
         await self._engine.dispose()

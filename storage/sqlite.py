@@ -15,13 +15,14 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.bulk import driver_of, run_plain
 from storage.engine import Run, Storage, Work, lock_state, outside_failures
 from storage.errors import StorageUnavailable
+from storage.metadata import STATE
 
 T = TypeVar("T")
 
@@ -57,7 +58,11 @@ class SqliteStorage(Storage):
 
     async def write(self, work: Work[T], *, prepare: Callable[[], None] | None = None) -> T:
         async with self._turn:
-            return await self._in(self._writer_thread, lambda: self._write_now(work, prepare))
+            try:
+                return await self._in(self._writer_thread, lambda: self._write_now(work, prepare))
+            except StorageUnavailable:
+                self.doubtful = True
+                raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Run]:
@@ -84,6 +89,11 @@ class SqliteStorage(Storage):
             except BaseException:
                 await self._in(self._writer_thread, self._drop_writer)
                 raise
+
+    def _probing(self, connection: Connection) -> None:
+        # There and back: its page is then written to the journal. SQLite writes none where a value is put as it is.
+        for _ in range(2):
+            connection.execute(update(STATE).values(version=-STATE.c.version))
 
     async def close(self) -> None:
         if self._closed:

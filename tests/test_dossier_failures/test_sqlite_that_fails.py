@@ -1,6 +1,7 @@
 """The disk is full, takes no bytes, is locked or read-only, under a gateway at work."""
 
 import asyncio
+import json
 import os
 import resource
 import subprocess
@@ -64,6 +65,11 @@ async def full(site: Site, code: str, first: int) -> int:
     raise AssertionError("the disk does not fill")
 
 
+async def readiness(site: Site) -> int:
+    async with site.http.get(f"{site.gateway.url}/readyz") as answer:
+        return answer.status
+
+
 def fill(file: Path) -> None:
     """Take all the space there is."""
     with file.open("wb", buffering=0) as ballast, suppress(OSError):
@@ -97,11 +103,16 @@ async def test_a_full_disk_then_one_that_cannot_be_written(small_disk: Path, tmp
         fill(ballast)
         failed = await full(site, code, 2)
         assert (await site.put(a_code(2))).status == 503
+        assert await readiness(site) == 503
+        doctor = await site.lgsp("doctor", "--json")
+        codes = {found["code"] for found in json.loads(doctor.stdout)["findings"]}
+        assert (doctor.returncode, {"disk-full"} <= codes) == (1, True), doctor.stdout
         # What waits cannot be sent either: an intent must be on the disk before.
         await site.misbehave(None)
         assert (await site.destination())["waiting"] == failed
         assert await site.ledger() == {}
         ballast.unlink()
+        assert await readiness(site) == 200
         for sequence in (failed, failed + 1):
             await site.push_until_taken(code, sequence)
         await site.delivered()
