@@ -59,13 +59,14 @@ def _demo(
     from sandbox.demo import demo as run
     from sandbox.gateway_process import DemoFailed
     from sandbox.registry import FaultRefused
+    from security.private_files import KeyRefused
     from storage.errors import StorageError
 
     try:
         code = asyncio.run(run(Options(state, host, port, seed, people, workers, faults), check=check))
     except FaultRefused as refused:
         fail(str(refused), 2)
-    except (DemoFailed, ConfigurationError, StorageError, OSError) as error:
+    except (DemoFailed, ConfigurationError, KeyRefused, StorageError, OSError) as error:
         fail(str(error))
     raise typer.Exit(code)
 
@@ -92,13 +93,14 @@ def sandbox(
     from sandbox.alone import Alone, alone
     from sandbox.portal.ledger import LedgerTaken
     from sandbox.registry import FaultRefused
+    from security.private_files import KeyRefused
 
     try:
         asyncio.run(alone(Alone(state, host, port, seed, people, fault or [], as_json)))
     except FaultRefused as refused:
         fail(str(refused), 2)
-    except LedgerTaken as taken:
-        fail(str(taken))
+    except (LedgerTaken, KeyRefused) as refused:
+        fail(str(refused))
     except OSError as error:
         fail(f"{error}; choose another --port, or 0 for free ones")
 
@@ -111,7 +113,7 @@ def certificates(
     """Make certificates of every kind, good ones and bad ones, with their keys; say why each is refused."""
     from sandbox.pki import Pki
     from sandbox.specimens import SPECIMENS, Specimens
-    from security.signature_key import KeyRefused
+    from security.private_files import KeyRefused
 
     try:
         specimens = Specimens(Pki(state.resolve() / "pki").store)

@@ -36,3 +36,15 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert f"port {port} is in use" in result.stderr
     assert not (tmp_path / "state" / "demo.json").exists()
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox"])
+def test_a_state_below_a_directory_of_others_is_refused_in_a_sentence(tmp_path: Path, command: str) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    result = quick(command, "--state", str(shared / "state"), "--port", "0", "--people", "20")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("lgsp: ")
+    assert f"run chmod go-w {shared}" in result.stderr
+    assert isinstance(result.exception, SystemExit)
