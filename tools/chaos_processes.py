@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sandbox.ports import free_port
 from sandbox.run import start
 from sandbox.world.world import World
 
@@ -140,14 +140,6 @@ params = {{ madonvi = "H26" }}
 timeout = {{ connect = 2.0, read = 5.0, total = 5.0 }}
 breaker = {{ failures = 5, window = 30.0, open_for = 1.0 }}
 """
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _portal(state: Path, port: int) -> None:

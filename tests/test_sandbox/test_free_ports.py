@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 from sandbox.ports import free_port, is_free
+from tools.chaos_processes import Portal
 
 
 def test_a_free_port_is_not_given_to_outgoing_connections() -> None:
@@ -19,3 +20,8 @@ def test_a_port_on_which_somebody_listens_is_not_free() -> None:
         taken.bind(("127.0.0.1", free_port()))
         taken.listen()
         assert not is_free("127.0.0.1", taken.getsockname()[1])
+
+
+def test_processes_of_a_chaos_run_listen_on_such_ports(tmp_path: Path) -> None:
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    assert int(Portal(tmp_path).url.rpartition(":")[2]) < first
