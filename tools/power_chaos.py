@@ -72,7 +72,7 @@ async def power(plan: Plan, directory: Path) -> Found:
             await recording.make(running, plan.acts, plan.between)
         known, held = recording.known(), recording.records.read_bytes()
         moments = _moments(plan, known, [(each.end, each.path or str(each.file)) for each in records(held)])
-        found = Found(len(held), len(known.receipts), len(known.statuses), moments=len(moments))
+        found = Found(len(held), len(known.receipts), len(known.statuses))
         text = recording.configured(running)
         many = os.cpu_count() or 1
         with ProcessPoolExecutor(many, get_context("forkserver")) as judges:
@@ -88,6 +88,7 @@ async def power(plan: Plan, directory: Path) -> Found:
                     state = directory / f"moment-{number}"
                     state.mkdir(mode=0o700)
                     await asyncio.to_thread(disk.fail, state, Random(f"{plan.seed} {number}"))  # noqa: S311
+                    found.moments += 1
                     found.held += sum(at <= moment for at, _ in known.receipts)
                     done = loop.run_in_executor(judges, judged, known, moment, state, text.replace("STATE", str(state)))
                     waiting.append(asyncio.create_task(_told(found, number, state, done, free)))
