@@ -20,6 +20,7 @@ LONGEST: Final = (
     "test_signatures",
     "test_bench",
     "test_tampering",
+    "test_power",
     "test_server",
     "test_inbox",
     "test_snippets",
