@@ -2,18 +2,22 @@
 
 import asyncio
 import shutil
+from base64 import b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from security.audit import archive_check, archived_openings
+from security.audit import archive_check, archived_openings, verification
 from security.audit.archive import archive, due
 from security.audit.archive_check import in_files
-from security.audit.archived_openings import redacted_within
+from security.audit.archived_openings import openings_hashes, redacted_within
+from security.audit.binding import digest
 from security.audit.entries import Evidence
 from security.audit.redaction import redact
 from security.audit.sealing import Sealer
+from security.audit.tiles import WIDTH
 from security.audit.vault import Vault
 from security.audit.verification import verify
 from storage.schema import open_storage
@@ -111,6 +115,7 @@ def test_untouched_it_holds_with_its_files_and_opens_from_them(
         # Read in steps as small as these, a log is the same.
         monkeypatch.setattr(archive_check, "_PAGE", page)
         monkeypatch.setattr(archived_openings, "_NOTES", page)
+        monkeypatch.setattr(verification, "PAGE", WIDTH)
     assert told(log) == told(log, with_vault=True) == ([], [])
     assert told(log, "DELETE FROM audit_checkpoints WHERE size = 277")[1] == [
         (276, 276, "the checkpoint of 277 entries is missing")
@@ -281,3 +286,19 @@ async def test_how_many_of_some_entries_are_redacted(log: Path, first: int, last
         assert await storage.read(lambda connection: redacted_within(connection, first, last)) == many
     finally:
         await storage.close()
+
+
+async def test_what_an_archive_states_of_openings_is_as_the_format_says(log: Path) -> None:
+    whole = ""
+    with plain(log / "gateway.db") as connection:
+        rows = connection.execute("SELECT idx, period, slot, sealed, redacted_by FROM audit_openings WHERE idx < 256")
+        for index, period, slot, sealed, redacted_by in rows.fetchall():
+            tags = connection.execute("SELECT tag FROM audit_subjects WHERE idx = ?", (index,)).fetchall()
+            shown = "" if redacted_by is not None else digest(sealed, [tag for (tag,) in tags])
+            whole += f"{index}\n{period}\n{slot}\n{shown}\n"
+    storage = await open_storage(f"sqlite:///{log}/gateway.db")
+    try:
+        (found,) = await storage.read(lambda connection: openings_hashes(connection, 0, 256))
+    finally:
+        await storage.close()
+    assert found == b64encode(sha256(whole.encode()).digest()).decode()

@@ -216,6 +216,13 @@ def test_an_entry_without_its_commitments_is_opened_by_nothing(log: Path, member
     assert ALTERED[0] in [(each.first, each.last, each.what) for each in found]
 
 
+async def test_the_first_entry_may_be_redacted_too(sqlite_url: str, tmp_path: Path) -> None:
+    async with a_world(sqlite_url, tmp_path / "vault") as world:
+        await world.log.record(evidence(LAN))
+        await redact(world.storage, world.log, world.sealer, 0, reason="court", evidence=act("redaction"))
+        assert (await verify(world.storage, [world.signer.verifier])).valid
+
+
 async def test_an_answer_opens_kept_or_provable_or_both(sqlite_url: str, tmp_path: Path) -> None:
     async with a_world(sqlite_url, tmp_path / "vault") as world:
         for archive, provable in ((True, False), (False, True), (True, True)):
