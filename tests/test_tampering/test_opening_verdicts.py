@@ -185,6 +185,11 @@ def test_what_is_wrong_with_what_opens_an_entry(log: Path, statements: Sequence[
     assert told(log, *statements, with_vault=True) == expected
 
 
+def test_what_is_being_redacted_is_not_to_be_opened(log: Path) -> None:
+    opened = found(log, *put_back(REDACTED), with_vault=True)
+    assert (opened.found, opened.opened, opened.openings) == ([], 3, 3)
+
+
 def test_what_was_put_back_as_if_nobody_had_redacted_it_has_no_key(log: Path) -> None:
     statements = *put_back(REDACTED), opening(REDACTED, "redacted_by = NULL")
     assert told(log, *statements) == [unmarked(REDACTED, ACT)]
