@@ -66,6 +66,8 @@ class State:
     version: int
     moved_to: str | None
     missing: tuple[str, ...]
+    # Of the missing ones those in whose place a view stands.
+    views: tuple[str, ...] = ()
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -81,15 +83,17 @@ class State:
 
 def state(connection: Connection) -> State:
     """Read version, move mark and missing tables; raises `SchemaUnknown` where the version is no number."""
-    present = set(inspect(connection).get_table_names())
+    inspected = inspect(connection)
+    present = set(inspected.get_table_names())
     missing = tuple(sorted(set(METADATA.tables) - present))
+    views = tuple(sorted({*missing} & {*inspected.get_view_names()}))
     row = connection.execute(select(STATE.c.version, STATE.c.moved_to)).first() if STATE.name in present else None
     if row is not None and type(row.version) is not int:
         raise SchemaUnknown(
             f"{STATE.name} says that the schema has the version {row.version!r}, which is no number: somebody changed "
             f"it. If the database is of this release, put {VERSION} there; else take a backup (`lgsp storage restore`)"
         )
-    return State(row.version if row else 0, row.moved_to if row else None, missing)
+    return State(row.version if row else 0, row.moved_to if row else None, missing, views)
 
 
 def lost(shown: object, vault: Path | None) -> SchemaLost | None:
@@ -119,6 +123,11 @@ def accept(found: State, loss: SchemaLost | None = None) -> None:
         )
     if found.version < VERSION:
         raise SchemaUnknown(f"the database has schema {found.version}, needed is {VERSION}: run `{UPGRADE}`")
+    if found.views:
+        raise SchemaUnknown(
+            f"in the database views stand in place of {', '.join(found.views)}: somebody changed it. Keep it as it is, "
+            "and go on with a backup (`lgsp storage restore` into an empty database)"
+        )
     if found.missing:
         raise SchemaUnknown(
             f"the database lacks {', '.join(found.missing)}: `{UPGRADE}` makes what a newer release needs, empty; "
@@ -131,7 +140,7 @@ def accept(found: State, loss: SchemaLost | None = None) -> None:
 def raise_to_current(connection: Connection) -> tuple[str, ...]:
     """Bring an empty or older database to `VERSION`; return the titles of the steps taken."""
     found = state(connection)
-    if found.version > VERSION:
+    if found.version > VERSION or found.views:
         accept(found)
     taken = found.pending
     if found.version == 0:

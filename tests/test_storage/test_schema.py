@@ -60,6 +60,18 @@ async def test_a_missing_table_is_named_and_not_called_an_older_schema(storage_u
     await (await open_storage(storage_url)).close()
 
 
+async def test_a_view_in_place_of_a_table_is_no_missing_table(storage_url: str) -> None:
+    await upgrade(storage_url)
+    opened = await open_storage(storage_url)
+    for statement in ("ALTER TABLE audit_head RENAME TO other", "CREATE VIEW audit_head AS SELECT * FROM other"):
+        await opened.write(lambda connection, statement=statement: connection.execute(text(statement)))  # type: ignore[misc]
+    await opened.close()
+    for work in (open_storage, upgrade):
+        with pytest.raises(SchemaUnknown, match="views stand in place of audit_head") as refused:
+            await work(storage_url)
+        assert "lgsp storage upgrade" not in str(refused.value)
+
+
 async def test_older_schema_goes_through_its_steps(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await upgrade(storage_url)
 
