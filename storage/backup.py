@@ -18,15 +18,12 @@ from pathlib import Path
 from sqlalchemy import Connection, delete
 
 from storage.engine import Storage, directory_of, lock_state
-from storage.errors import RollbackRefused, SchemaUnknown, StorageUnavailable
+from storage.errors import SchemaUnknown, StorageUnavailable
 from storage.files import draft_of, named
 from storage.metadata import METADATA, STATE
 from storage.schema import open_storage, raise_to_current, state, upgrade
 from storage.sqlite import SqliteStorage, plain
 from storage.transfer import Copied, Root, transfer
-
-# Looks at a candidate and says why it must not replace the present contents; None lets it pass.
-Admit = Callable[[Connection], str | None]
 
 PAGES_AT_ONCE = 1024
 _WORKPLACE = ".lgsp-restore-"
@@ -104,19 +101,6 @@ async def put_back(draft: Storage, url: str, *, root: Root, last_look: Callable[
             return await transfer(take, put, root)
     finally:
         await target.close()
-
-
-async def restore(file: Path, url: str, *, root: Root, admit: Admit, even_if_older: bool = False) -> Copied:
-    """Put a backup back as it is, without an entry about that.
-
-    `admit` compares the backup with the newest checkpoint known elsewhere; what it says is raised as `RollbackRefused`
-    unless `even_if_older`.
-    """
-    async with drafted(file, url) as draft:
-        refusal = await draft.read(admit)
-        if refusal is not None and not even_if_older:
-            raise RollbackRefused(refusal)
-        return await put_back(draft, url, root=root, last_look=lambda _: None)
 
 
 async def _into_file(storage: Storage, draft: Path, root: Root) -> None:

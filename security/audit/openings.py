@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, func, select
 
 from security.audit import field_commitments
 from security.audit.archived_openings import REDACTION, opening_hashes, redaction, redaction_of
@@ -14,23 +14,21 @@ from security.audit.batch import REPEATED
 from security.audit.binding import digest
 from security.audit.entries import Secrets, commitment, stated
 from security.audit.findings import Findings
-from security.audit.reading_rows import as_json, rows_of, total
+from security.audit.reading_rows import BEGIN, END, as_json, rows_of, total
 from security.audit.repeats import KIND, Told
 from security.audit.sealing import Sealer, Unopenable
 from security.audit.subjects import SPAN, placed, taken_back
 from security.audit.tables import OPENINGS, SUBJECTS
 from security.audit.vault import Destroyed, VaultDamaged
 from storage.engine import Storage
-from storage.metadata import BIGINT
 
 _ID, _AT = REPEATED.index("id"), REPEATED.index("at")
 _PERIOD = len("2026-11")
 _SPAN = len(placed(b"", 0))
-_BEGIN, _LAST = bindparam("begin", type_=BIGINT), bindparam("last", type_=BIGINT)
 _ROWS = select(OPENINGS.c.idx, OPENINGS.c.period, OPENINGS.c.slot, OPENINGS.c.sealed, OPENINGS.c.redacted_by).where(
-    OPENINGS.c.idx.between(_BEGIN, _LAST)
+    OPENINGS.c.idx >= BEGIN, OPENINGS.c.idx < END
 )
-_INDEX_ROWS = select(SUBJECTS.c.idx, SUBJECTS.c.tag).where(SUBJECTS.c.idx.between(_BEGIN, _LAST))
+_INDEX_ROWS = select(SUBJECTS.c.idx, SUBJECTS.c.tag).where(SUBJECTS.c.idx >= BEGIN, SUBJECTS.c.idx < END)
 _STRAY = "there is an opening or an index row for an entry without commitments"
 
 
@@ -63,8 +61,8 @@ class OpeningsCheck:
         if begin == page.end:
             return
         last = page.end - 1
-        rows = {row[0]: row for row in rows_of(connection, _ROWS, begin=begin, last=last)}
-        index_rows = rows_of(connection, _INDEX_ROWS, begin=begin, last=last)
+        rows = {row[0]: row for row in rows_of(connection, _ROWS, begin=begin, end=page.end)}
+        index_rows = rows_of(connection, _INDEX_ROWS, begin=begin, end=page.end)
         tags: dict[int, list[bytes]] = {}
         for index, tag in index_rows:
             if index in tags:

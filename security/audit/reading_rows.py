@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, Table, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
 from storage.bulk import driver_of
+from storage.metadata import BIGINT
+
+# Of statements that are made once and run for page after page: one costs more to make than to run.
+BEGIN, END = bindparam("begin", type_=BIGINT), bindparam("end", type_=BIGINT)
 
 
 def rows_of(connection: Connection, query: Select[Any], **given: object) -> Sequence[tuple[Any, ...]]:

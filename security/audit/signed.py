@@ -8,7 +8,7 @@ the rows, the log was built and signed anew.
 from collections.abc import Container, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from security.audit.binding import noted
 from security.audit.checkpoint import (
@@ -25,15 +25,13 @@ from security.audit.findings import Findings
 from security.audit.growing import Growing
 from security.audit.merkle import Frontier
 from security.audit.originals import original_leaves
-from security.audit.reading_rows import as_number, rows_of, total
+from security.audit.reading_rows import BEGIN, END, as_number, rows_of, total
 from security.audit.tables import CHECKPOINTS
 from security.audit.witnessed import WITNESSED
-from storage.metadata import BIGINT
 
-_BEGIN, _END = bindparam("begin", type_=BIGINT), bindparam("end", type_=BIGINT)
-_NOTES = select(CHECKPOINTS).where(CHECKPOINTS.c.size > _BEGIN, CHECKPOINTS.c.size <= _END)
+_NOTES = select(CHECKPOINTS).where(CHECKPOINTS.c.size > BEGIN, CHECKPOINTS.c.size <= END)
 _WORDS = select(WITNESSED.c.size, WITNESSED.c.witness, WITNESSED.c.note).where(
-    WITNESSED.c.size > _BEGIN, WITNESSED.c.size <= _END
+    WITNESSED.c.size > BEGIN, WITNESSED.c.size <= END
 )
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from security.audit.archive_check import on_record
@@ -19,7 +19,7 @@ from security.audit.growing import Complete, Growing
 from security.audit.materials_check import materials_kept
 from security.audit.merkle import HASH_SIZE, complete_root, leaf_hash
 from security.audit.openings import OpeningsCheck, Page
-from security.audit.reading_rows import as_bytes, as_number, rows_of, total, uncollected
+from security.audit.reading_rows import BEGIN, END, as_bytes, as_number, rows_of, total, uncollected
 from security.audit.repeats import KIND, told
 from security.audit.rotations import ROTATION, RotationsCheck
 from security.audit.runs_check import RUN_KINDS, RunsCheck
@@ -32,15 +32,12 @@ from security.audit.tiles import HEIGHT, WIDTH
 from security.audit.witnessed_check import stamps_hold
 from storage.engine import Storage
 from storage.errors import StorageUnavailable
-from storage.metadata import BIGINT
 
 # Few enough that what one page holds is still in the processor's cache when it is looked at.
 PAGE = 2 * WIDTH
-# Made once: a statement of SQLAlchemy costs more to make than to run.
-_BEGIN, _END = bindparam("begin", type_=BIGINT), bindparam("end", type_=BIGINT)
-_ROWS = select(ENTRIES).where(ENTRIES.c.idx >= _BEGIN, ENTRIES.c.idx < _END).order_by(ENTRIES.c.idx)
+_ROWS = select(ENTRIES).where(ENTRIES.c.idx >= BEGIN, ENTRIES.c.idx < END).order_by(ENTRIES.c.idx)
 _LOWEST_TILES = select(TILES.c.number, TILES.c.hashes, TILES.c.root).where(
-    TILES.c.level == 0, TILES.c.number >= _BEGIN, TILES.c.number < _END
+    TILES.c.level == 0, TILES.c.number >= BEGIN, TILES.c.number < END
 )
 
 

@@ -26,8 +26,9 @@ from security.audit.reading import AuditReader, Filter, NoEntry
 from security.audit.redaction import redact
 from security.audit.tables import ARCHIVED, ENTRIES, OPENINGS
 from security.audit.verification import verify
-from storage.backup import backup, restore
+from storage.backup import backup
 from storage.commands import copy
+from tests.restoring import restore
 from tests.test_audit.audit_world import ORIGIN, World, a_world, evidence
 
 LAN = "001090123456"

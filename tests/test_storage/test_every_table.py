@@ -10,10 +10,11 @@ from sqlalchemy import Boolean, Column, Connection, Float, Integer, LargeBinary,
 
 import sync.database as declared
 from security.audit.continuity import root
-from storage.backup import backup, restore
+from storage.backup import backup
 from storage.commands import copy
 from storage.metadata import METADATA, STATE
 from storage.schema import open_storage, upgrade
+from tests.restoring import restore
 
 ROWS = 3
 Contents = dict[str, list[tuple[Any, ...]]]

@@ -11,11 +11,12 @@ from security.audit.checkpoint import Checkpoint, opened
 from security.audit.continuity import containing, root
 from security.audit.tables import OPENINGS, SUBJECTS, TILES
 from security.audit.verification import verify
-from storage.backup import backup, restore
+from storage.backup import backup, drafted
 from storage.commands import copy, status
-from storage.errors import CopyDiffers, NotEmpty, RollbackRefused, SchemaUnknown, StorageMoved
+from storage.errors import CopyDiffers, NotEmpty, SchemaUnknown, StorageMoved
 from storage.metadata import METADATA
 from storage.schema import open_storage, upgrade
+from tests.restoring import restore
 from tests.test_audit.audit_world import World, a_world, evidence
 
 LAN = "001090123456"
@@ -133,16 +134,18 @@ async def test_restore_brings_everything_back(storage_url: str, tmp_path: Path) 
         await whole(world, 271)
 
 
-async def test_restore_refuses_a_rollback_unless_told(storage_url: str, tmp_path: Path) -> None:
+async def test_a_rollback_is_seen_in_the_draft_which_replaces_nothing_by_itself(
+    storage_url: str, tmp_path: Path
+) -> None:
     async with a_world(storage_url, tmp_path / "vault") as world:
         old = await fill(world, 5)
         await backup(storage_url, tmp_path / "backup", root)
         known = await fill(world, 3)
         for admit in (containing([known]), containing([old, known]), containing([Checkpoint("x", 3, b"0" * 32)])):
-            with pytest.raises(RollbackRefused):
-                await restore(tmp_path / "backup", storage_url, root=root, admit=admit)
+            async with drafted(tmp_path / "backup", storage_url) as draft:
+                assert await draft.read(admit) is not None
         await whole(world, 8)
-        await restore(tmp_path / "backup", storage_url, root=root, admit=containing([known]), even_if_older=True)
+        await restore(tmp_path / "backup", storage_url, root=root)
         await whole(world, 5)
 
 

@@ -24,8 +24,9 @@ from security.audit.findings import Findings
 from security.audit.reading import Filter
 from security.audit.runs import RUNS, Run
 from security.audit.verification import verify
-from storage.backup import backup, restore
+from storage.backup import backup
 from storage.commands import copy
+from tests.restoring import restore
 from tests.test_audit.audit_world import World, a_world, evidence
 from tests.test_tampering.changes import HOW
 from tests.test_tampering.test_kept_evidence import genuine
